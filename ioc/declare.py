@@ -1,0 +1,197 @@
+"""Frozen declarations. One file adds one thing; menus, legends, docs tables, the health page and tests iterate them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ioc.i18n import Text
+
+Geometry = Literal["point", "line", "polygon", "cell"]
+
+# ---------------------------------------------------------------- layers (design.md section 7)
+
+
+@dataclass(frozen=True, slots=True)
+class H3Density:
+    """z <= 11: hexagons on the slate ramp. `value` names the summed column (`count`, `exceeded`)."""
+
+    value: Literal["count", "exceeded", "offline"] = "count"
+    cap: int = 6  # highest step of the ramp h0-h6
+
+
+@dataclass(frozen=True, slots=True)
+class CountPins:
+    """z 12-13: one pin a cell with `value`; `second` is named only when it is not zero (离线 3, 超限 2)."""
+
+    second: Literal["", "offline", "exceeded"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SmallMarks:
+    """z 14-15: dots; `hollow` and `inverted` name the state drawn that way."""
+
+    hollow: str = "offline"
+    inverted: str = "exceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class IconMarks:
+    """z >= 16: icon, and a value or label read from `label`."""
+
+    icon: str = "pin"
+    label: str = ""
+    cone: bool = False  # view cone from `azimuth_deg` and `fov_deg`; no attribute, no cone
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Polygons and lines: hairline from `min_zoom`, labels from `label_zoom`."""
+
+    min_zoom: float = 14
+    label: str = ""
+    label_zoom: float = 16
+    fill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """Event heat: H3 cells r7, then r8-9, off from z 14."""
+
+    days: int = 30
+
+
+Style = H3Density | CountPins | SmallMarks | IconMarks | Outline | Heat | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One map layer. `query` names a tile query of `ioc.store`, never SQL from outside; `where` narrows it."""
+
+    key: str
+    title: Text
+    theme: Text
+    geometry: Geometry
+    query: str
+    permission: str
+    icon: str = "layers"
+    where: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    overview: Style = None  # z <= 11
+    counts: Style = None  # z 12-13
+    marks: Style = None  # z 14-15
+    detail: Style = None  # z >= 16
+    visible: bool = False
+    order: int = 50  # draw order, low first; also the order in the layer panel
+    interval: dt.timedelta = dt.timedelta(minutes=5)
+    hover: tuple[str, ...] = ("name",)
+
+
+# ---------------------------------------------------------------- indicators
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an indicator's query returns for one region and period. `state` says why there is no value."""
+
+    value: float | None
+    numerator: float | None = None
+    denominator: float | None = None
+    as_of: dt.datetime | None = None
+    state: Literal["ok", "empty", "unconnected"] = "ok"
+    origin: str = "real"
+    note: Text | None = None  # a word beside the value (AQI class, primary pollutant ...)
+    series: tuple[float | None, ...] = ()
+    previous: float | None = None  # the same value one comparison period ago
+
+
+class KpiStore(Protocol):
+    """What an indicator may ask: named, scoped queries of `ioc.store.kpi` for one region and its descendants."""
+
+    def query(self, name: str, **params: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """One definition. `query` names a function of `ioc.store.kpi`; `records` names the list behind the number.
+
+    `target` with `better` gives the band; `decimals` the shown digits; `compare` the word of the delta.
+    """
+
+    code: str
+    title: Text
+    unit: Text
+    query: str
+    source: str  # source class it rests on: "devices", "events", "cases", "aqi" ... for age and 未接入
+    formula: Text
+    permission: str = "indicator.view"
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    period: Literal["now", "day", "month"] = "now"
+    interval: dt.timedelta = dt.timedelta(minutes=1)
+    every_s: float = 5.0  # how often the worker recomputes when its inputs changed
+    target: float | None = None
+    better: Literal["high", "low"] = "high"
+    scale: tuple[float, float] = (0.0, 100.0)
+    decimals: int = 1
+    compare: Text = Text("较昨日", "vs yesterday")
+    records: str = ""  # desk list that shows the records: "devices?kind=camera&status=offline" ...
+    owner: Text = Text("运营指挥中心", "Operations centre")
+    order: int = 50
+    zero_text: Text | None = None  # what an empty count says (当前无在办)
+
+
+# ---------------------------------------------------------------- sources
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One kind of outside source. `run` is its loop in `ioc ingest`; None for sources that are called (files, REST)."""
+
+    key: str
+    title: Text
+    interval: dt.timedelta
+    owner: Text
+    run: Callable[..., None] | None = None
+    enabled: Callable[[Any], bool] | None = None  # Settings -> bool
+    heartbeat: bool = False  # speaks only when something happens: freshness is that of its heartbeat
+    docs: str = ""
+
+
+# ---------------------------------------------------------------- flows
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A case flow: stages in order, the waiting word, and the key of the stage that closes it."""
+
+    key: str
+    title: Text
+    short: Text
+    stages: tuple[tuple[str, Text], ...]
+    waiting: Text
+    closed: str
+
+
+# ---------------------------------------------------------------- packs
+
+
+@dataclass(frozen=True, slots=True)
+class PackIndicator:
+    """An indicator a place declares for itself (海陵岛在岛人数)."""
+
+    indicator: Indicator
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A place as data. `build` derives the regions, zones, grids and base features; `seed` names the demo shape."""
+
+    key: str
+    title: Text  # centre name on the wall
+    place: Text
+    root_region: str  # 12 digits
+    build: Callable[..., Any]
+    indicators: tuple[Indicator, ...] = ()
+    center: tuple[float, float] = (0.0, 0.0)
+    demo: Mapping[str, Any] = field(default_factory=dict[str, Any])

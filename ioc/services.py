@@ -1,0 +1,178 @@
+"""What screens and callbacks may ask for. Protocols and plain shapes only: implementations live behind the border.
+
+Every call takes the asker's `Scope` first. All times are aware UTC. Region arguments are codes ("" = the centre's root).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from ioc.declare import Indicator
+from ioc.i18n import Text
+from ioc.scope import Scope
+
+# A work-list row (case, incident or event) as the browser gets it; schema in docs/live.md, golden in tests/golden/.
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRef:
+    """One step of a breadcrumb, or one choice below it. `bbox` is west, south, east, north."""
+
+    code: str
+    name: str
+    kind: str
+    bbox: tuple[float, float, float, float] | None = None
+    center: tuple[float, float] | None = None
+    sketch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CentreInfo:
+    """The installation. `demo` while any demo row is visible; `empty` while there is no region."""
+
+    title: Text
+    place: str
+    root: RegionRef | None
+    demo: bool
+    empty: bool
+    version: str
+    pack: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TileState:
+    """A KPI tile's value of one indicator and region, or the reason why there is none.
+
+    `state`: ok, empty, unconnected (未接入), error, forbidden (missing right), loading (not computed yet).
+    Freshness (live/late/stale/lost) follows from `as_of`, `interval` and the clock.
+    """
+
+    indicator: Indicator
+    state: Literal["ok", "empty", "unconnected", "error", "forbidden", "loading"]
+    value: float | None = None
+    numerator: float | None = None
+    denominator: float | None = None
+    previous: float | None = None
+    as_of: dt.datetime | None = None
+    computed_at: dt.datetime | None = None
+    interval: dt.timedelta = dt.timedelta(minutes=1)
+    source: str = ""
+    series: tuple[float | None, ...] = ()
+    note: Text | None = None
+    error_code: str = ""
+    error: Text | None = None
+    error_since: dt.datetime | None = None
+    retries: int = 0
+    missing_permission: str = ""
+    last_value: float | None = None
+    origin: str = "real"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """Health of one source as the status line and the data page show it."""
+
+    key: str
+    title: Text
+    state: str  # live late stale lost never error off
+    age_s: float | None
+    since: dt.datetime | None
+    interval_s: int
+    error: Text | None = None
+    origin: str = "real"
+
+
+@dataclass(frozen=True, slots=True)
+class Warning_:
+    """An official warning in force (预警)."""
+
+    key: str
+    kind: Text
+    colour: Literal["red", "orange", "yellow", "blue", "white"]
+    area: str
+    note: str
+    sender: str
+    onset_at: dt.datetime
+    origin: str = "real"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Absolute counts the server computed for one scope and region."""
+
+    open: int
+    critical: int
+    urgent: int
+    routine: int
+    overdue: int
+    incidents: Mapping[int, int]  # confirmed or provisional, by level 1-4
+    provisional: Mapping[int, int]  # of these, 初判
+    today: int
+    closed_today: int
+    hours: tuple[int | None, ...]  # 24 hourly counts of today's events; None: not yet
+    hours_last_week: tuple[int, ...]
+    devices: Mapping[str, int]  # camera, sensor, camera_offline, sensor_exceeded, grid_cell, resource ...
+
+
+@dataclass(frozen=True, slots=True)
+class DistrictRow:
+    """One row of the wall's district table. None: no data."""
+
+    code: str
+    name: str
+    open: int
+    on_time: float | None
+    camera_online: float | None
+
+
+class Services(Protocol):
+    """Everything the screens read. One instance a process; thread-safe."""
+
+    def now(self) -> dt.datetime: ...
+
+    def timezone(self) -> str: ...
+
+    def centre(self, scope: Scope) -> CentreInfo: ...
+
+    def breadcrumb(self, scope: Scope, region: str) -> Sequence[RegionRef]: ...
+
+    def children(self, scope: Scope, region: str) -> Sequence[RegionRef]: ...
+
+    def indicators(self, scope: Scope) -> Sequence[Indicator]: ...
+
+    def tiles(self, scope: Scope, region: str) -> Sequence[TileState]: ...
+
+    def counts(self, scope: Scope, region: str) -> Counts: ...
+
+    def worklist(self, scope: Scope, region: str, limit: int = 200) -> Sequence[Record]: ...
+
+    def districts(self, scope: Scope, region: str) -> Sequence[DistrictRow]: ...
+
+    def hotline_topics(self, scope: Scope, region: str) -> Sequence[tuple[str, int]]: ...
+
+    def warnings(self, scope: Scope, region: str) -> Sequence[Warning_] | None:
+        """None: no warning source is connected."""
+        ...
+
+    def sources(self, scope: Scope) -> Sequence[SourceState]: ...
+
+    def detail(self, scope: Scope, key: str) -> Mapping[str, Any]:
+        """Everything the detail panel shows for `case:1`, `event:1`, `device:1`, `grid:1`, `resource:1`, `region:CODE`.
+
+        Raises NotFound, also for what lies outside the scope.
+        """
+        ...
+
+    def records(self, scope: Scope, region: str, query: str, offset: int, limit: int) -> Mapping[str, Any]:
+        """The records behind an indicator (`Indicator.records`): {total, columns, rows, as_of}."""
+        ...
+
+    def map_config(self, scope: Scope, surface: str, theme: str, lang: str, region: str) -> Mapping[str, Any]:
+        """Style, view, layer panel and pydeck layer specs for the map component (docs/map.md)."""
+        ...
+
+    def doctor(self) -> Sequence[Mapping[str, Any]]: ...

@@ -1,0 +1,95 @@
+"""Everything that differs between installations, from `IOC_*` environment variables or `<data_dir>/ioc.env`."""
+
+from __future__ import annotations
+
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _known_zone(name: str) -> str:
+    ZoneInfo(name)
+    return name
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Durations end in `_s` (seconds) or `_days`, sizes in `_mb`."""
+
+    model_config = SettingsConfigDict(env_prefix="IOC_", env_file=None, extra="ignore", frozen=True)
+
+    data_dir: Path = Path(".ioc")
+    host: str = ""  # empty: loopback until an administrator has set a password of their own, then `public_host`
+    public_host: str = "0.0.0.0"  # noqa: S104 - only used once an administrator password is set
+    port: int = Field(default=8050, ge=1, le=65535)
+    pack: str = ""  # key of the place pack; empty: the pack recorded in the store, or none
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    lang: Literal["zh", "en"] = "zh"
+
+    database_url: str = ""  # empty: private cluster under data_dir
+    database_owner_url: str = ""  # for migrations when database_url is the app role
+    redis_url: str = ""  # empty: in-process cache (one web process)
+    mqtt_url: str = ""  # empty: own broker on loopback; "none": MQTT off
+    mqtt_port: int = 1883
+    mqtt_group: str = ""  # shared subscription group when several ingest processes run
+
+    pool_size: int = Field(default=16, ge=1, le=200)
+    session_hours: int = 12
+    session_idle_minutes: int = 120
+    lockout_failures: int = 5
+    lockout_minutes: int = 15
+    frame_ancestors: str = "'self'"
+    trusted_proxies: str = "127.0.0.1"
+    log_json: bool = False
+
+    basemap_url: str = ""  # raster, WMTS template ({z}/{x}/{y}) or PMTiles; empty: offline base map from the store
+    basemap_kind: Literal["", "raster", "wmts-w", "wmts-c", "pmtiles"] = ""
+    basemap_attribution: str = ""  # shows the official map approval number (审图号)
+
+    retention_observation_days: int = 90
+    retention_history_days: int = 1095
+    retention_feed_days: int = 7
+    retention_reject_days: int = 180
+    disk_budget_mb: int = 0  # 0: no budget beyond the free space below
+    disk_free_min_mb: int = 2048
+    future_tolerance_s: int = 600
+    area_buffer_m: int = 5000
+
+    roles: Annotated[tuple[str, ...], NoDecode] = ("web", "ingest")
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def root(self) -> Path:
+        return self.data_dir.expanduser().resolve()
+
+    @cached_property
+    def secret(self) -> bytes:
+        """Key for signed cookies and embed tokens, made once per installation, readable by the owner only."""
+        path = self.root / "secret"
+        if not path.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            tmp = path.with_suffix(".new")
+            tmp.touch(mode=0o600)
+            tmp.write_bytes(secrets.token_bytes(32))
+            # link, not rename: when two processes start at once the first one's key stays
+            try:
+                path.hardlink_to(tmp)
+            except FileExistsError:
+                pass
+            finally:
+                tmp.unlink(missing_ok=True)
+        return path.read_bytes()
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Environment, then `<data_dir>/ioc.env`, then `overrides` (which win)."""
+    first = Settings(**overrides)  # pyright: ignore[reportArgumentType]
+    env_file = first.root / "ioc.env"
+    return Settings(_env_file=env_file, **overrides) if env_file.exists() else first  # pyright: ignore
