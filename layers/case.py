@@ -1,4 +1,4 @@
-"""Work in hand (在办办件), incidents included: incidents, 特急 and 紧急 at every zoom, 一般 as counts, then as marks."""
+"""Work in hand (在办办件), with incidents: these, 特急 and 紧急 at every zoom, 一般 as counts, then marks."""
 
 from __future__ import annotations
 

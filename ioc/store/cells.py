@@ -1,7 +1,7 @@
 """H3 aggregates of devices, `device_cell`: what the map draws below z 14 and what counters sum.
 
-One row per (res 5-9, cell, class, kind, finest region, private_to, sensitivity, origin), summed under the asker's scope.
-Whoever writes devices keeps them: `apply_cell_deltas` beside each small change, `rebuild_device_cells` after bulk work.
+One row per (res 5-9, cell, class, kind, finest region, private_to, sensitivity, origin), summed under the asker's
+scope. Whoever writes devices keeps them: `apply_cell_deltas` beside each small change, `rebuild_device_cells` after bulk work.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def apply_cell_deltas(conn: psycopg.Connection[Any], deltas: Iterable[CellDelta]
                d.total, d.offline, d.exceeded, ST_SetSRID(ST_MakePoint(d.lon, d.lat), 4326)
         FROM unnest(%s::smallint[], %s::bigint[], %s::text[], %s::text[], %s::int[], %s::text[], %s::smallint[],
                     %s::text[], %s::int[], %s::int[], %s::int[], %s::float8[], %s::float8[])
-             AS d(res, cell, class, kind, region_id, private_to, sensitivity, origin, total, offline, exceeded, lon, lat)
+             AS d(res, cell, class, kind, region_id, private_to, sensitivity, origin,
+                  total, offline, exceeded, lon, lat)
         ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
         ON CONFLICT (res, cell, class, kind, region_id, private_to, sensitivity, origin) DO UPDATE
         SET total = c.total + excluded.total, offline = c.offline + excluded.offline,
@@ -141,8 +142,8 @@ def rebuild_device_cells(conn: psycopg.Connection[Any]) -> int:
         conn.execute(
             """
             INSERT INTO cell_sum
-            SELECT %(res)s::smallint, ioc_h3_parent(cell, %(res)s::int), class, kind, region_id, private_to, sensitivity,
-                   origin, sum(total)::int, sum(offline)::int, sum(exceeded)::int
+            SELECT %(res)s::smallint, ioc_h3_parent(cell, %(res)s::int), class, kind, region_id, private_to,
+                   sensitivity, origin, sum(total)::int, sum(offline)::int, sum(exceeded)::int
             FROM cell_sum WHERE res = %(res)s + 1 GROUP BY 2, 3, 4, 5, 6, 7, 8
             """,
             {"res": res},
@@ -179,9 +180,9 @@ def _tuples(conn: psycopg.Connection[Any], query: LiteralString) -> Sequence[tup
 def device_counts(
     conn: psycopg.Connection[Any], scope: Scope, region_ids: Sequence[int] | None
 ) -> dict[str, DeviceCount]:
-    """Devices by class (`camera`, `sensor` ...) that `scope` sees; the same rows the map sums, so the two always agree.
+    """Devices by class (`camera`, `sensor` ...) that `scope` sees: the rows the map sums, so that the two agree.
 
-    `region_ids` is a region with all its descendants; None means everything the scope sees, also what lies in no region.
+    `region_ids` is a region with all its descendants; None: everything the scope sees, also what lies in no region.
     """
     where, params = cell_predicate(scope, region_ids)
     query = sql.SQL(
