@@ -1,0 +1,24 @@
+"""Case flows as data: one file per flow, discovered. Stages and waiting words come from an item's own flow only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import cast
+
+from ioc.declare import Flow
+from ioc.registry import discover
+
+
+@cache
+def flows() -> Mapping[str, Flow]:
+    """Every flow by key: grid, hotline, urban, incident, and event for a report that is not a case yet."""
+    return cast("Mapping[str, Flow]", discover("ioc.flows", "FLOW"))
+
+
+def stage_index(flow: Flow, stage: str) -> int:
+    """Position (from 0) of a stage given by its key or, as departments deliver it, by its Chinese word; 0 when unknown."""
+    for index, (key, word) in enumerate(flow.stages):
+        if stage in (key, word.zh):
+            return index
+    return 0

@@ -1,0 +1,20 @@
+"""网格事件 (GRD-03, GB/T 34300 practice): 上报-受理-流转-处置-核查-办结."""
+
+from ioc.declare import Flow
+from ioc.i18n import Text
+
+FLOW = Flow(
+    key="grid",
+    title=Text("网格事件", "Grid event"),
+    short=Text("网格", "Grid"),
+    stages=(
+        ("reported", Text("上报", "Reported")),
+        ("accepted", Text("受理", "Accepted")),
+        ("forwarded", Text("流转", "Forwarded")),
+        ("handling", Text("处置", "Handling")),
+        ("verified", Text("核查", "Verified")),
+        ("closed", Text("办结", "Closed")),
+    ),
+    waiting=Text("待受理", "Awaiting acceptance"),
+    closed="closed",
+)
