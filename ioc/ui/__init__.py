@@ -28,6 +28,7 @@ __all__ = [
     "MapView",
     "Page",
     "SearchBox",
+    "Svg",
     "ThemeSwitch",
     "Timeline",
     "bundle_built",
@@ -155,6 +156,17 @@ class ThemeSwitch(_Ui):
     _type = "ThemeSwitch"
 
 
+class Svg(_Ui):
+    """One drawing: `<svg viewBox preserveAspectRatio={fit} role="img" aria-label={label}>{inner}</svg>`.
+
+    `inner` is markup from the pure functions of `ioc.screens` only, never anybody's text. Without `label` it is hidden
+    from readers. Dash has no svg elements of its own.
+    """
+
+    _type = "Svg"
+    _props = ("viewBox", "inner", "label", "fit")
+
+
 COMPONENTS: tuple[type[_Ui], ...] = (
     Page,
     MapView,
@@ -169,6 +181,7 @@ COMPONENTS: tuple[type[_Ui], ...] = (
     Keys,
     LangSwitch,
     ThemeSwitch,
+    Svg,
 )
 
 
