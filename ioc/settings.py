@@ -32,6 +32,7 @@ class Settings(BaseSettings):
 
     database_url: str = ""  # empty: private cluster under data_dir
     database_owner_url: str = ""  # for migrations when database_url is the app role
+    database_pooler: bool = False  # a PgBouncer in transaction mode stands before database_url
     redis_url: str = ""  # empty: in-process cache (one web process)
     mqtt_url: str = ""  # empty: own broker on loopback; "none": MQTT off
     mqtt_port: int = 1883

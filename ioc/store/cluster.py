@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import psutil
@@ -87,7 +87,7 @@ class PrivateCluster:
 
     @property
     def home(self) -> Path:
-        """Folder with the data, the log and the lock: `<root>/pg`, or elsewhere if the server's user cannot get there."""
+        """Folder of data, log and lock: `<root>/pg`, or elsewhere if the server's user cannot get there."""
         if self._home is None:
             self._home = self._find_home()
         return self._home
@@ -194,7 +194,7 @@ class PrivateCluster:
         self.socket_dir.chmod(0o700)
 
     @contextlib.contextmanager
-    def _locked(self, end: float) -> Iterator[None]:
+    def _locked(self, end: float) -> Generator[None]:
         """One starter at a time."""
         with open(self.home / "lock", "a") as lock:
             while True:
@@ -305,7 +305,7 @@ class PrivateCluster:
             return False
 
     def _drop_stale_pidfile(self) -> None:
-        """PostgreSQL believes any live pid, a zombie's or a stranger's too. Only when no process works in the data folder."""
+        """PostgreSQL believes any live pid, a zombie's too. Dropped only when no process works in the data folder."""
         path = self.data / "postmaster.pid"
         if not path.exists() or self._shutting_down():
             return

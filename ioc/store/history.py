@@ -1,4 +1,4 @@
-"""Append-only history of what has no history table of its own (regions, grids, devices, resources, layers, settings)."""
+"""Append-only history of what has no history table of its own (regions, grids, devices, resources, layers ...)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Partition keeper: partitions by UTC day made ahead, dropped by retention. Runs as the owner; partitions get no grants."""
+"""Partition keeper: partitions by UTC day made ahead, dropped by retention. Runs as the owner."""
 
 from __future__ import annotations
 
@@ -60,4 +60,4 @@ def partitions(conn: psycopg.Connection[Any]) -> dict[str, tuple[str, dt.date]]:
             " JOIN pg_class p ON p.oid = i.inhparent WHERE p.relname = ANY(%s) AND c.relispartition",
             (list(PARTITIONED),),
         ).fetchall()
-    return {name: (table, dt.datetime.strptime(name[-8:], "%Y%m%d").date()) for name, table in rows}  # noqa: DTZ007
+    return {name: (table, dt.datetime.strptime(name[-8:], "%Y%m%d").date()) for name, table in rows}

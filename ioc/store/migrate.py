@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from ioc.errors import ConfigError
+from ioc.store import dictionaries
 
 FOLDER = Path(__file__).parent / "migrations"
 GRANTS = Path(__file__).parent / "grants.sql"
@@ -55,7 +57,7 @@ def migrations(folder: Path = FOLDER) -> list[Migration]:
 
 def pending(conn: psycopg.Connection[Any], folder: Path = FOLDER) -> list[Migration]:
     """What is not applied yet, or was changed since."""
-    with conn.cursor(row_factory=psycopg.rows.tuple_row) as cur:
+    with conn.cursor(row_factory=tuple_row) as cur:
         ledger = cur.execute("SELECT to_regclass('public.schema_migration')").fetchone()
         done: dict[int, str] = {}
         if ledger and ledger[0]:
@@ -66,6 +68,7 @@ def pending(conn: psycopg.Connection[Any], folder: Path = FOLDER) -> list[Migrat
 def migrate(dsn_owner: str, folder: Path = FOLDER, progress: Callable[[str], None] | None = None) -> list[str]:
     """Applies what is pending, each file in one transaction, then the grants. Returns the names applied."""
     applied: list[str] = []
+    shipped = folder == FOLDER
     with psycopg.connect(dsn_owner, autocommit=True, application_name="ioc-migrate") as conn:
         conn.execute("SET client_min_messages = warning")
         conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
@@ -75,7 +78,8 @@ def migrate(dsn_owner: str, folder: Path = FOLDER, progress: Callable[[str], Non
                 progress(f"{migration.number:03d}_{migration.name}")
             _apply(conn, migration)
             applied.append(f"{migration.number:03d}_{migration.name}")
-        _finish(conn)
+        if shipped:
+            _finish(conn)
         conn.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
     return applied
 
@@ -86,7 +90,8 @@ def _apply(conn: psycopg.Connection[Any], migration: Migration) -> None:
             conn.execute(migration.sql)
             conn.execute(
                 "INSERT INTO schema_migration (number, name, checksum) VALUES (%s, %s, %s)"
-                " ON CONFLICT (number) DO UPDATE SET name = excluded.name, checksum = excluded.checksum, applied_at = now()",
+                " ON CONFLICT (number) DO UPDATE"
+                " SET name = excluded.name, checksum = excluded.checksum, applied_at = now()",
                 (migration.number, migration.name, migration.checksum),
             )
     except psycopg.Error as e:
@@ -95,12 +100,14 @@ def _apply(conn: psycopg.Connection[Any], migration: Migration) -> None:
 
 
 def _finish(conn: psycopg.Connection[Any]) -> None:
-    """Grants, the owner's right to act as the app, and session defaults for who comes through a pooler."""
+    """Shipped code tables, grants, the owner's right to act as the app, and session defaults for who comes through a pooler."""
     with conn.transaction():
+        dictionaries.load(conn)
         conn.execute(GRANTS.read_bytes())
         conn.execute(
             "DO $$ BEGIN"
-            " IF NOT pg_has_role(current_user, 'ioc_app', 'MEMBER') THEN EXECUTE 'GRANT ioc_app TO CURRENT_USER'; END IF;"
+            " IF NOT pg_has_role(current_user, 'ioc_app', 'MEMBER') THEN"
+            " EXECUTE 'GRANT ioc_app TO CURRENT_USER'; END IF;"
             " IF NOT pg_has_role(current_user, 'ioc_readonly', 'MEMBER') THEN"
             " EXECUTE 'GRANT ioc_readonly TO CURRENT_USER'; END IF;"
             " EXECUTE format('ALTER DATABASE %I SET jit = off', current_database());"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -32,7 +32,8 @@ def scope_settings(scope: Scope) -> dict[str, str]:
         "ioc.whole": "on" if scope.whole else "",
         "ioc.regions": "" if scope.whole else "{" + ",".join(map(str, sorted(scope.region_ids))) + "}",
         "ioc.departments": listed,
-        "ioc.sensitivity": str(scope.sensitivity),
+        # an empty scope sees nothing, also of what lies in no region
+        "ioc.sensitivity": str(scope.sensitivity if scope.whole or scope.region_ids else -1),
     }
 
 
@@ -76,7 +77,7 @@ class Store:
         self._closed = False
 
     @contextmanager
-    def scoped(self, scope: Scope) -> Iterator[Conn]:
+    def scoped(self, scope: Scope) -> Generator[Conn]:
         """One transaction under `scope`: commits on success, rolls back on any error."""
         with self._checkout(scope) as conn, conn.transaction():
             if self._pooler:
@@ -84,7 +85,7 @@ class Store:
             yield conn
 
     @contextmanager
-    def reading(self, scope: Scope) -> Iterator[Conn]:
+    def reading(self, scope: Scope) -> Generator[Conn]:
         """Single reads under `scope` without the round trips of BEGIN and COMMIT; every statement stands alone."""
         if self._pooler:
             with self.scoped(scope) as conn:
@@ -94,8 +95,8 @@ class Store:
             yield conn
 
     @contextmanager
-    def dedicated(self, scope: Scope | None = None) -> Iterator[Conn]:
-        """A connection of its own, in autocommit, outside the pool: for LISTEN and advisory locks. No scope: sees nothing."""
+    def dedicated(self, scope: Scope | None = None) -> Generator[Conn]:
+        """A connection outside the pool, in autocommit: for LISTEN and advisory locks. No scope: it sees nothing."""
         with _border():
             conn = self._connect()
         try:
@@ -114,7 +115,7 @@ class Store:
             conn.close()
 
     @contextmanager
-    def _checkout(self, scope: Scope) -> Iterator[_Session]:
+    def _checkout(self, scope: Scope) -> Generator[_Session]:
         if not self._slots.acquire(timeout=self._wait_s):
             raise StoreUnavailable("数据库连接已用尽", "all database connections are busy")
         try:
@@ -174,7 +175,7 @@ class Store:
 
 
 def app_conninfo(dsn: str, transaction_pooler: bool = False, statement_timeout_s: float = 0) -> str:
-    """`dsn` with the session settings of the app. A transaction pooler refuses start-up options: the database has them."""
+    """`dsn` with the app's session settings. A transaction pooler refuses start-up options: the database has them."""
     parts: dict[str, Any] = conninfo_to_dict(dsn)
     parts.setdefault("connect_timeout", "5")
     parts.setdefault("application_name", "ioc")
@@ -190,7 +191,8 @@ def _enter(conn: psycopg.Connection[Any], scope: Scope, *, local: bool) -> None:
         conn.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(APP_ROLE)))
     values = scope_settings(scope)
     conn.execute(
-        "SELECT set_config('ioc.whole', %(ioc.whole)s, %(local)s), set_config('ioc.regions', %(ioc.regions)s, %(local)s),"
+        "SELECT set_config('ioc.whole', %(ioc.whole)s, %(local)s),"
+        " set_config('ioc.regions', %(ioc.regions)s, %(local)s),"
         " set_config('ioc.departments', %(ioc.departments)s, %(local)s),"
         " set_config('ioc.sensitivity', %(ioc.sensitivity)s, %(local)s)",
         {**values, "local": local},
@@ -213,8 +215,8 @@ def _alive(conn: _Session) -> bool:
 
 
 @contextmanager
-def _border(conn: psycopg.Connection[Any] | None = None) -> Iterator[None]:
-    """A server that is away, starting, full or too slow becomes an error of ours. Deadlocks and the like pass as they are."""
+def _border(conn: psycopg.Connection[Any] | None = None) -> Generator[None]:
+    """A server that is away, starting, full or too slow becomes an error of ours. Deadlocks pass as they are."""
     try:
         yield
     except psycopg.errors.DiskFull as e:

@@ -1,0 +1,251 @@
+"""Row-level security fails closed, the explicit predicate says the same, and no scope outlives its unit of work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ioc.errors import StoreUnavailable
+from ioc.scope import NOBODY, SYSTEM, Scope
+from ioc.store import Store
+from ioc.store.where import visible
+from tests.conftest import NOW, Database
+
+pytestmark = pytest.mark.store
+
+POLICY_TABLES = (
+    "SELECT c.relname, c.relforcerowsecurity AS forced FROM pg_class c"
+    " WHERE c.relnamespace = 'public'::regnamespace AND c.relrowsecurity ORDER BY 1"
+)
+
+
+@pytest.fixture
+def filled(db: Database) -> Iterator[Database]:
+    """Two towns, and in every table with a policy one row for each (and one that is restricted, where that exists)."""
+    with db.owner() as conn, conn.transaction():
+        conn.execute(
+            "INSERT INTO region (region_id, code, name, kind) VALUES (1, '1', 'A', 'town'), (2, '2', 'B', 'town')"
+        )
+        for i, (region, private, level) in enumerate(
+            [(1, None, 0), (2, None, 0), (1, "police", 0), (1, None, 2)], start=1
+        ):
+            values: dict[str, Any] = {"i": i, "r": region, "p": private, "s": level, "t": NOW, "k": f"k{i}"}
+            for statement in ROWS:
+                conn.execute(statement, values)
+    yield db
+
+
+ROWS = (
+    "INSERT INTO device (device_id, source, external_id, kind, class, name, geom, h3_10, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 's', %(k)s, 'camera', 'camera', 'n', ST_SetSRID(ST_MakePoint(112 + 0.01 * %(i)s, 21.8), 4326), 1,"
+    " %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO datastream (datastream_id, device_id, property, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, %(i)s, 'x', %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO observation (datastream_id, observed_at, value) VALUES (%(i)s, %(t)s, 1)",
+    "INSERT INTO latest (datastream_id, observed_at, received_at, value) VALUES (%(i)s, %(t)s, %(t)s, 1)",
+    "INSERT INTO device_state_log (device_id, recorded_at, observed_at, status, exceeded)"
+    " VALUES (%(i)s, %(t)s, %(t)s, 'online', false)",
+    "INSERT INTO device_cell (res, cell, class, kind, region_id, private_to, sensitivity, total, center)"
+    " VALUES (7, %(i)s, 'camera', 'camera', %(r)s, coalesce(%(p)s, ''), %(s)s, 1, ST_SetSRID(ST_MakePoint(112, 21.8), 4326))",
+    "INSERT INTO event (event_id, source, source_id, title, occurred_at, received_at, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 's', %(k)s, 't', %(t)s, %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO event_history (event_id, version, op, actor, region_id, private_to, sensitivity, record)"
+    " VALUES (%(i)s, 1, 'new', 'a', %(r)s, %(p)s, %(s)s, '{}')",
+    "INSERT INTO cases (case_id, number, source, source_id, flow, stage, title, opened_at, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, %(k)s, 's', %(k)s, 'grid', 'x', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO case_history (case_id, version, op, actor, region_id, private_to, sensitivity, record)"
+    " VALUES (%(i)s, 1, 'new', 'a', %(r)s, %(p)s, %(s)s, '{}')",
+    "INSERT INTO grid_cell (grid_cell_id, source, code, kind, name, geom, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 's', %(k)s, 'general', 'n', ST_Multi(ST_MakeEnvelope(112, 21, 112.1, 21.1, 4326)), %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO resource (resource_id, source, external_id, kind, name, geom, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 's', %(k)s, 'team', 'n', ST_SetSRID(ST_MakePoint(112, 21.8), 4326), %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO thematic_layer (layer_id, key, title, theme, geometry, private_to, sensitivity)"
+    " VALUES (%(i)s, %(k)s, 't', 't', 'point', %(p)s, %(s)s)",
+    "INSERT INTO thematic_feature (layer_id, external_id, geom, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, %(k)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO indicator_value (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
+    "INSERT INTO indicator_history (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
+)
+
+TOWN_A = Scope("a", whole=False, region_ids=frozenset({1}), departments=frozenset())
+CITY = Scope("c", whole=True, departments=None, sensitivity=0)
+POLICE_A = Scope("p", region_ids=frozenset({1}), departments=frozenset({"police"}), sensitivity=2)
+
+
+def _tables(db: Database) -> list[str]:
+    with db.owner() as conn:
+        rows = conn.execute(POLICY_TABLES).fetchall()
+    assert all(r["forced"] for r in rows)
+    return [r["relname"] for r in rows]
+
+
+def _count(store: Store, scope: Scope, table: str) -> int:
+    with store.scoped(scope) as conn:
+        row = conn.execute(sql.SQL("SELECT count(*) AS n FROM {}").format(sql.Identifier(table))).fetchone()
+    assert row is not None
+    return int(row["n"])
+
+
+def test_every_table_with_a_policy_fails_closed(filled: Database) -> None:
+    tables = _tables(filled)
+    assert {"device", "observation", "latest", "event", "cases", "grid_cell", "resource", "device_state_log"} <= set(
+        tables
+    )
+    with psycopg.connect(filled.dsn_app, autocommit=True) as unscoped:
+        for table in tables:
+            statement = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+            assert unscoped.execute(statement).fetchone() == (0,), table
+            assert _count(filled.store, NOBODY, table) == 0, table
+            assert _count(filled.store, SYSTEM, table) == 4, f"{table}: the test has no row of it"
+
+
+def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
+    placeless = {"thematic_layer"}
+    regional = {"indicator_value", "indicator_history"}
+    for table in _tables(filled):
+        if table in placeless:
+            assert _count(filled.store, TOWN_A, table) == 2, table
+        elif table in regional:
+            assert _count(filled.store, TOWN_A, table) == 3, table
+        else:
+            assert _count(filled.store, TOWN_A, table) == 1, table
+            assert _count(filled.store, CITY, table) == 3, table
+            assert _count(filled.store, POLICE_A, table) == 3, table
+
+
+def test_rows_outside_the_scope_cannot_be_written(filled: Database) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), filled.store.scoped(TOWN_A) as conn:
+        conn.execute(ROWS[6], {"i": 9, "r": 2, "p": None, "s": 0, "t": NOW, "k": "k9"})
+    with filled.store.scoped(TOWN_A) as conn:
+        assert conn.execute("UPDATE event SET title = 'x' WHERE region_id = 2").rowcount == 0
+
+
+def test_visible_says_what_the_policy_says(filled: Database) -> None:
+    for scope in (NOBODY, SYSTEM, TOWN_A, CITY, POLICE_A, replace(POLICE_A, sensitivity=0), CITY.narrowed({2})):
+        where, params = visible(scope, "d")
+        statement = sql.SQL("SELECT array_agg(d.device_id ORDER BY 1) AS ids FROM device d")
+        with filled.owner() as owner:
+            explicit = owner.execute(sql.SQL("{} WHERE {}").format(statement, where), params).fetchone()
+        with filled.store.scoped(scope) as conn:
+            policy = conn.execute(statement).fetchone()
+        assert explicit == policy
+
+
+def test_a_scope_never_outlives_its_unit(filled: Database) -> None:
+    store = Store(filled.dsn_app, size=1)
+    try:
+        assert _count(store, SYSTEM, "device") == 4
+        assert _count(store, TOWN_A, "device") == 1
+        with pytest.raises(ZeroDivisionError), store.scoped(SYSTEM) as conn:
+            conn.execute("SELECT 1")
+            raise ZeroDivisionError
+        assert _count(store, TOWN_A, "device") == 1
+        assert _count(store, NOBODY, "device") == 0
+        with store.reading(CITY) as conn:
+            assert conn.execute("SELECT count(*) AS n FROM device").fetchone() == {"n": 2 + 1}
+        with store.dedicated() as conn:
+            assert conn.execute("SELECT count(*) AS n FROM device").fetchone() == {"n": 0}
+    finally:
+        store.close()
+
+
+def test_behind_a_transaction_pooler_the_scope_ends_with_the_transaction(filled: Database) -> None:
+    store = Store(filled.dsn_owner, size=1, transaction_pooler=True)
+    try:
+        with store.scoped(TOWN_A) as conn:
+            assert conn.execute("SELECT count(*) AS n, current_user::text AS u FROM device").fetchone() == {
+                "n": 1,
+                "u": "ioc_app",
+            }
+            pid = conn.info.backend_pid
+        with store._checkout(NOBODY) as conn:  # the same session, after the unit
+            assert conn.info.backend_pid == pid
+            row = conn.execute("SELECT current_setting('ioc.regions', true) AS r").fetchone()
+        assert row is not None
+        assert not row["r"]
+    finally:
+        store.close()
+
+
+def test_a_superuser_dsn_acts_as_the_app(filled: Database) -> None:
+    store = Store(filled.dsn_owner, size=1)
+    try:
+        assert _count(store, NOBODY, "device") == 0
+        assert _count(store, TOWN_A, "device") == 1
+    finally:
+        store.close()
+
+
+def test_the_pool_commits_rolls_back_and_heals(filled: Database) -> None:
+    store = filled.store
+    with store.scoped(SYSTEM) as conn:
+        conn.execute("UPDATE device SET name = 'kept' WHERE device_id = 1")
+    with pytest.raises(psycopg.errors.DivisionByZero), store.scoped(SYSTEM) as conn:
+        conn.execute("UPDATE device SET name = 'lost' WHERE device_id = 1")
+        conn.execute("SELECT 1/0")
+    with filled.owner() as owner:
+        owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ioc_app'")
+    with store.scoped(SYSTEM) as conn:
+        row = conn.execute("SELECT name, current_setting('jit') AS jit FROM device WHERE device_id = 1").fetchone()
+    assert row == {"name": "kept", "jit": "off"}
+
+
+def test_losing_the_server_inside_a_unit_is_our_error(filled: Database) -> None:
+    with pytest.raises(StoreUnavailable), filled.store.scoped(SYSTEM) as conn, filled.owner() as owner:
+        owner.execute("SELECT pg_terminate_backend(%s)", (conn.info.backend_pid,))
+        conn.execute("SELECT 1")
+    away = Store("host=/nonexistent dbname=x", size=1)
+    with pytest.raises(StoreUnavailable), away.scoped(SYSTEM):
+        pass
+
+
+def test_a_busy_pool_waits_then_says_so(filled: Database) -> None:
+    store = Store(filled.dsn_app, size=1, wait_s=0.2)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.scoped(SYSTEM):
+            entered.set()
+            leave.wait(5)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert entered.wait(5)
+        with pytest.raises(StoreUnavailable), store.scoped(SYSTEM):
+            pass
+    finally:
+        leave.set()
+        thread.join()
+    assert _count(store, SYSTEM, "device") == 4
+    store.close()
+
+
+@pytest.mark.parametrize("scope", [SYSTEM, CITY, TOWN_A], ids=["system", "city", "town"])
+def test_a_bounding_box_uses_the_spatial_index_under_every_scope(db: Database, scope: Scope) -> None:
+    with db.owner() as conn:
+        conn.execute(
+            "INSERT INTO region (region_id, code, name, kind) SELECT g, g::text, 'R', 'town' FROM generate_series(1, 50) g"
+        )
+        conn.execute(
+            "INSERT INTO device (source, external_id, kind, class, name, geom, h3_10, region_id)"
+            " SELECT 's', g::text, 'camera', 'camera', 'n',"
+            " ST_SetSRID(ST_MakePoint(111 + (g %% 200) * 0.005, 21 + (g / 200) * 0.005), 4326), 1, 1 + g %% 3"
+            " FROM generate_series(1, 40000) g",
+            (),
+        )
+        conn.execute("ANALYZE device")
+    where, params = visible(scope, "d")
+    query = sql.SQL(
+        "EXPLAIN (FORMAT TEXT) SELECT d.device_id FROM device d"
+        " WHERE d.geom && ST_MakeEnvelope(111.1, 21.1, 111.12, 21.12, 4326) AND {}"
+    ).format(where)
+    with db.store.scoped(scope) as conn:
+        plan = "\n".join(r["QUERY PLAN"] for r in conn.execute(query, params))
+    assert "device_geom" in plan, plan
