@@ -1,7 +1,8 @@
 """H3 aggregates of devices, `device_cell`: what the map draws below z 14 and what counters sum.
 
 One row per (res 5-9, cell, class, kind, finest region, private_to, sensitivity, origin), summed under the asker's
-scope. Whoever writes devices keeps them: `apply_cell_deltas` beside each small change, `rebuild_device_cells` after bulk work.
+scope. Whoever writes devices keeps them: `apply_cell_deltas` beside each small change, `rebuild_device_cells` after
+bulk work.
 """
 
 from __future__ import annotations
