@@ -1,0 +1,1 @@
+"""Places as data. The only rooms that may name one."""
