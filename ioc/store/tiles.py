@@ -199,7 +199,7 @@ def _device_points(q: TileQuery) -> Statement:
         SELECT {point} AS geom, d.device_id AS id, d.kind AS k, d.status AS s, d.exceeded::int AS ex, d.name,
                v.label, d.azimuth_deg AS az, d.fov_deg AS fov, coalesce(k.attributes->>'icon', d.class) AS icon
         FROM device d
-        LEFT JOIN dictionary k ON k.dict = 'device_kind' AND k.code = d.kind AND k.valid_to IS NULL
+        LEFT JOIN dictionary_now k ON k.dict = 'device_kind' AND k.code = d.kind
         LEFT JOIN LATERAL (
           SELECT trim_scale(round(l.value::numeric, 2)) || coalesce(nullif(' ' || ds.unit, ' '), '') AS label
           FROM datastream ds JOIN latest l USING (datastream_id)
@@ -291,7 +291,8 @@ def _counted(
     kept = [p for p in places if west <= p[3] < east and south < p[2] <= north]
     inner = sql.SQL(
         "SELECT ST_MakePoint(floor((c.lon - %(w)s) * %(kx)s),"
-        " floor((%(top)s - ln(tan(radians(45 + c.lat / 2)))) * %(ky)s)) AS geom, to_hex(c.cell) AS h, c.n, 0 AS off, 0 AS ex"
+        " floor((%(top)s - ln(tan(radians(45 + c.lat / 2)))) * %(ky)s)) AS geom,"
+        " to_hex(c.cell) AS h, c.n, 0 AS off, 0 AS ex"
         " FROM unnest(%(cells)s::bigint[], %(counts)s::int[], %(lats)s::float8[], %(lons)s::float8[])"
         " AS c(cell, n, lat, lon)"
     )
