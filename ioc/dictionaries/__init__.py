@@ -25,7 +25,7 @@ CONFIDENCE = ("V", "S", "M", "U")  # verified, seen in third-party text, from me
 class Entry:
     """One code. `attributes` depend on the table (unit, limits, icon, class, stages ...)."""
 
-    dict: str
+    table: str
     code: str
     zh: str
     en: str
@@ -54,7 +54,7 @@ class Dictionary(dict[str, Entry]):
                     self._by_word.setdefault(fold(word).replace(" ", ""), entry.code)
 
     def find(self, word: str) -> Entry | None:
-        """The entry for a code, a name in either language, or an alias; traditional characters and case do not matter."""
+        """The entry for a code, a name in either language, or an alias, whatever the case or script."""
         direct = self.get(word)
         if direct is not None:
             return direct
@@ -84,11 +84,13 @@ def _read(file: str, text: str) -> tuple[str, list[Entry]]:
         merged = {"standard": body["standard"], "edition": body["edition"], "confidence": body["confidence"], **row}
         key = (str(merged["code"]), str(merged.get("valid_from", "")))
         if key in seen or not merged.get("zh") or not merged.get("en") or merged["confidence"] not in CONFIDENCE:
-            raise DeclarationError(f"{file}: 代码 {key[0]} 重复或不完整", f"{file}: code {key[0]} is double or incomplete")
+            raise DeclarationError(
+                f"{file}: 代码 {key[0]} 重复或不完整", f"{file}: code {key[0]} is double or incomplete"
+            )
         seen.add(key)
         entries.append(
             Entry(
-                dict=name,
+                table=name,
                 code=key[0],
                 zh=str(merged["zh"]),
                 en=str(merged["en"]),

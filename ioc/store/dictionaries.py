@@ -18,13 +18,25 @@ def load(conn: psycopg.Connection[Any]) -> int:
     """Bring the shipped tables into `dictionary`, in the caller's transaction. Idempotent; returns rows written."""
     entries = [entry for table in shipped().values() for entry in table.values()]
     rows = [
-        (e.dict, e.code, e.zh, e.en, e.standard, e.edition, e.confidence, e.valid_from, e.valid_to, Jsonb(e.attributes))
+        (
+            e.table,
+            e.code,
+            e.zh,
+            e.en,
+            e.standard,
+            e.edition,
+            e.confidence,
+            e.valid_from,
+            e.valid_to,
+            Jsonb(e.attributes),
+        )
         for e in entries
     ]
     with conn.cursor() as cur:
         cur.executemany(
             """
-            INSERT INTO dictionary AS d (dict, code, zh, en, standard, edition, confidence, valid_from, valid_to, attributes)
+            INSERT INTO dictionary AS d (dict, code, zh, en, standard, edition, confidence, valid_from, valid_to,
+                                        attributes)
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             ON CONFLICT (dict, code, valid_from) DO UPDATE
             SET zh = excluded.zh, en = excluded.en, standard = excluded.standard, edition = excluded.edition,
@@ -43,8 +55,8 @@ def current(conn: psycopg.Connection[Any], on: dt.date) -> Mapping[str, Dictiona
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
             """
-            SELECT DISTINCT ON (dict, code) dict, code, zh, en, standard, edition, confidence, valid_from, valid_to,
-                   attributes
+            SELECT DISTINCT ON (dict, code) dict AS "table", code, zh, en, standard, edition, confidence, valid_from,
+                   valid_to, attributes
             FROM dictionary
             WHERE valid_from <= %(on)s AND (valid_to IS NULL OR valid_to > %(on)s)
             ORDER BY dict, code, valid_from DESC
@@ -53,5 +65,5 @@ def current(conn: psycopg.Connection[Any], on: dt.date) -> Mapping[str, Dictiona
         ).fetchall()
     tables: defaultdict[str, list[Entry]] = defaultdict(list)
     for row in rows:
-        tables[row["dict"]].append(Entry(**row))
+        tables[row["table"]].append(Entry(**row))
     return {name: Dictionary(entries) for name, entries in tables.items()}

@@ -1,0 +1,80 @@
+"""Every reason a record can be refused for, in both languages. Codes are stable: operators filter and count by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ioc.errors import Reason
+
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "missing_field": ("必填项为空", "required"),
+    "too_long": ("超过 {limit} 个字符", "longer than {limit} characters"),
+    "bad_text": ("应为文字", "must be text"),
+    "bad_object": ("应为 JSON 对象", "must be a JSON object"),
+    "bad_json": ("不是有效的 JSON", "not valid JSON"),
+    "bad_topic": ("主题不符合约定", "the topic does not follow the convention"),
+    "bad_number": ("不是数字", "not a number"),
+    "out_of_range": ("超出合理范围 {low} ～ {high}", "outside the plausible range {low} to {high}"),
+    "bad_time": ("不是有效的时间", "not a valid time"),
+    "future_time": ("晚于当前时间 {minutes} 分钟以上", "more than {minutes} minutes in the future"),
+    "too_old": ("早于保存期限 {days} 天", "older than the retention of {days} days"),
+    "time_order": ("早于 {other}", "earlier than {other}"),
+    "unknown_device": ("没有这个设备", "no such device"),
+    "ambiguous_device": ("多个来源有同一编号的设备：{sources}", "devices of several sources have this id: {sources}"),
+    "unknown_property": ("没有这个观测项", "no such property"),
+    "unknown_kind": ("没有这个类型", "no such kind"),
+    "unknown_category": ("分类表 {scheme} 中没有这个代码", "no such code in the category table {scheme}"),
+    "unknown_scheme": ("没有这个分类表，可用：{known}", "no such category table, known: {known}"),
+    "unknown_urgency": ("应为 一般、紧急 或 特急", "must be routine, urgent or critical"),
+    "unknown_status": ("没有这个状态", "no such status"),
+    "unknown_flow": ("没有这个办件流程", "no such case flow"),
+    "unknown_stage": ("流程 {flow} 没有这个环节", "the flow {flow} has no such stage"),
+    "unknown_region": ("没有这个区划", "no such region"),
+    "unknown_parent": ("上级区划 {parent} 不存在", "the parent region {parent} does not exist"),
+    "unknown_gateway": ("没有这个网关", "no such gateway"),
+    "unknown_crs": ("不是可接受的坐标系", "not an accepted coordinate system"),
+    "bad_code": ("代码格式不符", "the code is malformed"),
+    "bad_level": ("应为 1 至 4 级（Ⅰ–Ⅳ）", "must be level 1 to 4 (I-IV)"),
+    "bad_choice": ("应为 {choices} 之一", "must be one of {choices}"),
+    "crs_mismatch": ("数值与声明的坐标系 {crs} 不符", "the values do not fit the declared system {crs}"),
+    "swapped_lonlat": ("经度与纬度颠倒", "longitude and latitude are swapped"),
+    "out_of_area": (
+        "位于本中心范围之外（超出 {buffer} 米缓冲）",
+        "outside the centre's area (beyond the buffer of {buffer} m)",
+    ),
+    "out_of_scope": ("不在授权的区划范围内", "outside the regions granted"),
+    "source_not_allowed": ("该令牌只能上报来源 {source}", "this token may only report as {source}"),
+    "missing_geometry": ("没有图形", "no geometry"),
+    "wrong_geometry": ("图形类型 {got} 不符，应为 {want}", "geometry is {got}, must be {want}"),
+    "bad_geometry": ("图形无法读取", "the geometry cannot be read"),
+    "empty_geometry": ("图形为空", "the geometry is empty"),
+    "self_intersection": ("图形自相交（{where}）", "the geometry intersects itself ({where})"),
+    "invalid_geometry": ("图形无效：{where}", "invalid geometry: {where}"),
+    "duplicate_key": ("同一编号在文件中出现过且内容不同", "this key occurred before in the file with different data"),
+    "duplicate_number": ("办件编号已被来源 {source} 使用", "the case number is already used by source {source}"),
+    "conflicting_value": ("同一时刻已有不同的值 {stored}", "a different value {stored} is stored for this time"),
+    "short_row": ("列数与表头不符", "the number of columns differs from the header"),
+    "bad_encoding": ("文字编码有误", "the text encoding is broken"),
+    "disk_budget": ("磁盘空间不足，暂停接收观测值", "disk budget spent, observations are not accepted"),
+}
+
+CODES = frozenset(_WORDS)
+
+
+def reason(field: str, code: str, value: object = "", /, **values: object) -> Reason:
+    """The reason `code` for `field`. `value` is what was delivered, cut at 200 characters."""
+    zh, en = _WORDS[code]
+    shown = "" if value is None else str(value)[:200]
+    return Reason(field, code, zh.format(**values), en.format(**values), shown)
+
+
+class Refuse(Exception):
+    """Raised by a field's parser. The record collects it and goes on with the next field."""
+
+    def __init__(self, code: str, **values: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.values = values
+
+    def of(self, field: str, value: object) -> Reason:
+        return reason(field, self.code, value, **self.values)

@@ -1,0 +1,211 @@
+"""Health of sources: what arrived, how old it is, and what is wrong. A change of state is logged and told once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from ioc.declare import Source
+from ioc.freshness import freshness
+from ioc.store import outbox
+from ioc.store.pool import Conn
+
+log = structlog.get_logger(__name__)
+
+# live and late are one state to tell of: a source that is a second behind its interval is no news.
+_TELL = {"live": "live", "late": "live"}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Counters of one batch. `as_of` is the newest `observed_at` in it; None: nothing usable was in it."""
+
+    received: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    as_of: dt.datetime | None = None
+
+
+def register(conn: Conn, sources: Iterable[tuple[Source, bool]], now: dt.datetime) -> None:
+    """A row for every declared source; `True` beside it when this installation runs it. What ran before stays known."""
+    for source, enabled in sources:
+        conn.execute(
+            """
+            INSERT INTO source AS s (source_key, kind, title, title_en, owner, interval_s, heartbeat, enabled, state,
+                                     updated_at)
+            VALUES (%(key)s, %(key)s, %(zh)s, %(en)s, %(owner)s, %(interval)s, %(heartbeat)s, %(enabled)s,
+                    CASE WHEN %(enabled)s THEN 'never' ELSE 'off' END, %(now)s)
+            ON CONFLICT (source_key) DO UPDATE
+            SET title = excluded.title, title_en = excluded.title_en, owner = excluded.owner,
+                interval_s = excluded.interval_s, heartbeat = excluded.heartbeat, enabled = excluded.enabled,
+                state = CASE WHEN NOT excluded.enabled THEN 'off' WHEN s.state = 'off' THEN 'never' ELSE s.state END,
+                updated_at = excluded.updated_at
+            WHERE (s.title, s.title_en, s.owner, s.interval_s, s.heartbeat, s.enabled) IS DISTINCT FROM
+                  (excluded.title, excluded.title_en, excluded.owner, excluded.interval_s, excluded.heartbeat,
+                   excluded.enabled)
+            """,
+            {
+                "key": source.key,
+                "zh": source.title.zh,
+                "en": source.title.en,
+                "owner": source.owner.zh,
+                "interval": max(1, round(source.interval.total_seconds())),
+                "heartbeat": source.heartbeat,
+                "enabled": enabled,
+                "now": now,
+            },
+        )
+
+
+def ensure(
+    conn: Conn,
+    key: str,
+    *,
+    kind: str,
+    title: str,
+    classes: Sequence[str],
+    interval_s: int,
+    origin: str = "real",
+    heartbeat: bool = False,
+) -> None:
+    """A row for a source known only by name so far (a department's file, a reporting system); adds what it feeds."""
+    conn.execute(
+        """
+        INSERT INTO source AS s (source_key, kind, title, classes, interval_s, heartbeat, origin)
+        VALUES (%(key)s, %(kind)s, %(title)s, %(classes)s, %(interval)s, %(heartbeat)s, %(origin)s)
+        ON CONFLICT (source_key) DO UPDATE
+        SET classes = (SELECT array_agg(DISTINCT c ORDER BY c) FROM unnest(s.classes || excluded.classes) c)
+        WHERE NOT s.classes @> excluded.classes
+        """,
+        {
+            "key": key,
+            "kind": kind,
+            "title": title,
+            "classes": list(classes),
+            "interval": interval_s,
+            "heartbeat": heartbeat,
+            "origin": origin,
+        },
+    )
+
+
+def arrived(conn: Conn, key: str, arrival: Arrival, now: dt.datetime) -> None:
+    """Count a batch and call the source live. The row is locked last and for the shortest time of the transaction."""
+    was = conn.execute("SELECT state FROM source WHERE source_key = %s FOR UPDATE", (key,)).fetchone()
+    if was is None:
+        return
+    row = conn.execute(
+        """
+        UPDATE source SET last_seen_at = %(now)s,
+          last_data_at = CASE WHEN %(stored)s + %(duplicates)s > 0 THEN %(now)s ELSE last_data_at END,
+          as_of = greatest(as_of, %(as_of)s), received = received + %(received)s, stored = stored + %(stored)s,
+          duplicates = duplicates + %(duplicates)s, rejected = rejected + %(rejected)s, retries = 0,
+          state = CASE WHEN heartbeat OR %(stored)s + %(duplicates)s > 0 THEN 'live'
+                       WHEN state <> 'error' THEN state WHEN last_data_at IS NULL THEN 'never' ELSE 'late' END,
+          error_code = '', error_zh = '', error_en = '', error_since = NULL, updated_at = %(now)s
+        WHERE source_key = %(key)s RETURNING *
+        """,
+        {
+            "key": key,
+            "now": now,
+            "as_of": arrival.as_of,
+            "received": arrival.received,
+            "stored": arrival.stored,
+            "duplicates": arrival.duplicates,
+            "rejected": arrival.rejected,
+        },
+    ).fetchone()
+    if row is not None:
+        _changed(conn, row, was["state"], now)
+
+
+def seen(conn: Conn, key: str, now: dt.datetime) -> None:
+    """A sign of life without data (connected to the broker, answered a poll)."""
+    arrived(conn, key, Arrival(), now)
+
+
+def failed(conn: Conn, key: str, code: str, zh: str, en: str, now: dt.datetime) -> None:
+    """The source cannot be reached or speaks nonsense. Repeats only count; the first one is logged and told."""
+    was = conn.execute("SELECT state, error_code FROM source WHERE source_key = %s FOR UPDATE", (key,)).fetchone()
+    if was is None:
+        return
+    row = conn.execute(
+        """
+        UPDATE source SET state = 'error', error_code = %(code)s, error_zh = %(zh)s, error_en = %(en)s,
+               error_since = coalesce(error_since, %(now)s), retries = retries + 1, updated_at = %(now)s
+        WHERE source_key = %(key)s RETURNING *
+        """,
+        {"key": key, "code": code, "zh": zh[:500], "en": en[:500], "now": now},
+    ).fetchone()
+    if row is not None and (was["state"], was["error_code"]) != ("error", code):
+        _changed(conn, row, was["state"], now)
+
+
+def sweep(conn: Conn, now: dt.datetime) -> int:
+    """Age every enabled source by its own interval. Returns how many changed state."""
+    rows = conn.execute(
+        "SELECT * FROM source WHERE enabled AND state NOT IN ('off', 'error') ORDER BY source_key FOR UPDATE"
+    ).fetchall()
+    changed = 0
+    for row in rows:
+        at = row["last_seen_at"] if row["heartbeat"] else row["last_data_at"]
+        state = freshness(at, dt.timedelta(seconds=row["interval_s"]), now)
+        if state == row["state"]:
+            continue
+        conn.execute(
+            "UPDATE source SET state = %s, updated_at = %s WHERE source_key = %s", (state, now, row["source_key"])
+        )
+        _changed(conn, {**row, "state": state}, row["state"], now)
+        changed += 1
+    return changed
+
+
+def _changed(conn: Conn, row: Mapping[str, Any], was: str, now: dt.datetime) -> None:
+    """Log line, log row and feed record of one change of state, if it is one worth telling."""
+    key, state = row["source_key"], row["state"]
+    if state != "error" and _TELL.get(state, state) == _TELL.get(was, was):
+        return
+    conn.execute(
+        "INSERT INTO source_log (source_key, recorded_at, state, error_code, origin) VALUES (%s, %s, %s, %s, %s)",
+        (key, now, state, row["error_code"], row["origin"]),
+    )
+    say = log.warning if state in ("error", "lost") else log.info
+    say("source", source=key, state=state, was=was, error=row["error_code"] or None)
+    outbox.put(
+        conn,
+        topic="source",
+        op="change",
+        entity_id=key,
+        permission="source.view",
+        origin=row["origin"],
+        payload=source_payload(row, was),
+    )
+    outbox.wake(conn)
+
+
+def source_payload(row: Mapping[str, Any], was: str = "") -> dict[str, Any]:
+    def iso(value: dt.datetime | None) -> str | None:
+        return None if value is None else value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+
+    code = row["error_code"]
+    return {
+        "key": f"source:{row['source_key']}",
+        "type": "source",
+        "source": row["source_key"],
+        "title": {"zh": row["title"], "en": row["title_en"] or row["title"]},
+        "state": row["state"],
+        "was": was,
+        "interval_s": row["interval_s"],
+        "last_seen_at": iso(row["last_seen_at"]),
+        "last_data_at": iso(row["last_data_at"]),
+        "as_of": iso(row["as_of"]),
+        "error": {"code": code, "zh": row["error_zh"], "en": row["error_en"]} if code else None,
+        "error_since": iso(row["error_since"]),
+        "retries": row["retries"],
+        "origin": row["origin"],
+    }
