@@ -1,0 +1,1 @@
+"""One file an indicator family: `INDICATOR` or `INDICATORS`. Discovered, never listed."""

@@ -1,0 +1,266 @@
+"""The records behind a number: the same conditions as its query, under the asker's scope, paged, counted.
+
+A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
+answered_today`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its denominator and say
+of each row whether it counts (`counted`); those that do not come first, for they are what there is to do.
+`part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same audience.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+from psycopg import sql
+
+from ioc.aqi import POLLUTANTS
+from ioc.errors import Invalid, Reason
+from ioc.scope import Scope
+from ioc.settings import Settings
+from ioc.store import Store
+from ioc.store import kpi_queries as q
+from ioc.store.pool import Conn
+from ioc.store.regions import Regions
+from ioc.store.where import visible
+
+LIMIT_MAX = 500
+Column = tuple[str, str, str]  # key, zh, en
+_SQL = sql.SQL
+
+_NAME: Column = ("name", "名称", "Name")
+_REGION: Column = ("region", "所在区划", "Region")
+_COUNTED: Column = ("counted", "计入分子", "Counted")
+_DEVICE: tuple[Column, ...] = (
+    _NAME, ("kind", "种类", "Kind"), ("status", "状态", "State"), ("since", "状态始于", "Since"), _REGION,
+    ("source", "来源", "Source"), _COUNTED,
+)  # fmt: skip
+_EVENT: tuple[Column, ...] = (
+    ("occurred_at", "发生时间", "Occurred"), ("title", "标题", "Title"), ("urgency", "紧急程度", "Urgency"),
+    ("status", "状态", "State"), _REGION, ("address", "地点", "Place"), ("source", "来源", "Source"),
+)  # fmt: skip
+_CASE: tuple[Column, ...] = (
+    ("number", "编号", "Number"), ("title", "标题", "Title"), ("urgency", "紧急程度", "Urgency"),
+    ("stage", "环节", "Stage"), _REGION, ("opened_at", "立案", "Opened"), ("responded_at", "响应", "Answered"),
+    ("minutes", "响应（分钟）", "Response, min"), ("due_at", "应办结", "Due"), ("closed_at", "办结", "Closed"),
+    ("department", "主责部门", "Department"), _COUNTED,
+)  # fmt: skip
+_LATEST: tuple[Column, ...] = (
+    _NAME, ("property", "指标项", "Property"), ("value", "值", "Value"), ("unit", "单位", "Unit"),
+    ("observed_at", "观测时间", "Observed"), _REGION, ("source", "来源", "Source"),
+)  # fmt: skip
+_SOURCE: tuple[Column, ...] = (
+    _NAME, ("state", "状态", "State"), ("heard_at", "最近到达", "Last heard"),
+    ("interval_s", "上报间隔（秒）", "Interval, s"),
+    ("received", "收到", "Received"), ("rejected", "拒收", "Rejected"), ("owner", "负责方", "Owner"), _COUNTED,
+)  # fmt: skip
+
+_DAY = {"start": _SQL("%(day)s"), "end": _SQL("%(now)s")}
+_NONE = _SQL("TRUE")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One list. `table` is FROM with alias; `where` the indicator's own condition; `counted` the numerator's."""
+
+    columns: tuple[Column, ...]
+    select: sql.Composable
+    table: sql.Composable
+    alias: str
+    where: sql.Composable
+    order: sql.Composable
+    permission: str
+    counted: sql.Composable = field(default_factory=lambda: _NONE)
+
+
+_REGION_NAME = _SQL("(SELECT r.name FROM region r WHERE r.region_id = {}.region_id) AS region")
+
+
+def _region(alias: str) -> sql.Composed:
+    return _REGION_NAME.format(sql.Identifier(alias))
+
+
+_DEVICES = Listing(
+    _DEVICE,
+    _SQL("'device:' || d.device_id AS key, d.name, d.kind, d.status, d.status_at AS since, {}, d.source").format(
+        _region("d")
+    ),
+    _SQL("device d"),
+    "d",
+    q.DEVICE_COUNTED,
+    _SQL("(d.status = 'online'), d.status_at DESC NULLS LAST, d.device_id"),
+    "device.view",
+    _SQL("(d.status = 'online')"),
+)
+_EVENTS = Listing(
+    _EVENT,
+    _SQL("'event:' || e.event_id AS key, e.occurred_at, e.title, e.urgency, e.status, {}, e.address, e.source").format(
+        _region("e")
+    ),
+    _SQL("event e"),
+    "e",
+    _SQL("{} AND e.occurred_at >= %(day)s AND e.occurred_at <= %(now)s").format(q.EVENT_COUNTED),
+    _SQL("e.occurred_at DESC, e.event_id DESC"),
+    "event.view",
+)
+_CASE_SELECT = _SQL(
+    """'case:' || k.case_id AS key, k.number, k.title, k.urgency, k.stage, {}, k.opened_at, k.responded_at,
+    round((extract(epoch FROM k.responded_at - k.opened_at) / 60.0)::numeric, 1)::float8 AS minutes,
+    k.total_due_at AS due_at, k.closed_at, k.department"""
+).format(_region("k"))
+_CASES_OPEN = Listing(
+    _CASE[:-1],
+    _CASE_SELECT,
+    _SQL("cases k"),
+    "k",
+    _SQL("{} AND {}").format(q.CASE_COUNTED, q.CASE_OPEN),
+    _SQL(
+        "CASE k.urgency WHEN 'critical' THEN 0 WHEN 'urgent' THEN 1 ELSE 2 END,"
+        " k.total_due_at NULLS LAST, k.case_id DESC"
+    ),
+    "case.view",
+)
+_CASES_DUE = replace(
+    _CASES_OPEN,
+    columns=_CASE,
+    where=_SQL("{} AND ({})").format(q.CASE_COUNTED, q.CASE_DUE.format(**_DAY)),
+    counted=_SQL("coalesce({}, false)").format(q.CASE_KEPT.format(**_DAY)),
+    order=_SQL("coalesce({}, false), k.total_due_at NULLS LAST, k.case_id DESC").format(q.CASE_KEPT.format(**_DAY)),
+)
+_CASES_ANSWERED = replace(
+    _CASES_OPEN,
+    where=_SQL("{} AND {}").format(q.CASE_COUNTED, q.CASE_ANSWERED.format(**_DAY)),
+    order=_SQL("k.responded_at - k.opened_at DESC, k.case_id DESC"),
+)
+_READING = Listing(
+    _LATEST,
+    _SQL("'device:' || d.device_id AS key, d.name, ds.property, t.value, ds.unit, t.observed_at, {}, d.source").format(
+        _region("ds")
+    ),
+    _SQL("datastream ds JOIN device d USING (device_id) JOIN latest t USING (datastream_id)"),
+    "ds",
+    _SQL("{} AND {}").format(q.LATEST_COUNTED, q.LATEST_ALIVE),
+    _SQL("t.value DESC, ds.datastream_id"),
+    "device.view",
+)
+_AIR = replace(
+    _READING,
+    where=_SQL(
+        "{} AND t.observed_at > %(now)s - interval '1 hour' AND t.observed_at <= %(now)s AND t.quality <= 1"
+    ).format(q.AIR_STREAMS),
+    order=_SQL("d.name, ds.property, ds.datastream_id"),
+)
+_CASE_LISTS: Mapping[str, Listing] = {"open": _CASES_OPEN, "due_today": _CASES_DUE, "answered_today": _CASES_ANSWERED}
+
+
+def _devices(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
+    return _DEVICES, {"class": params.get("class", "camera")}
+
+
+def _cases(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
+    state = params.get("state", "open")
+    if state not in _CASE_LISTS:
+        raise Invalid(reasons=[Reason("state", "unknown", "未知的列表", "unknown list", state)])
+    return _CASE_LISTS[state], {}
+
+
+_LISTS: Mapping[str, Callable[[Mapping[str, str]], tuple[Listing, dict[str, Any]]]] = {
+    "devices": _devices,
+    "events": lambda params: (_EVENTS, {}),
+    "cases": _cases,
+    "latest": lambda params: (_READING, q.latest_params(params)),
+    "air": lambda params: (_AIR, {"air": list(POLLUTANTS)}),
+}
+
+
+def records(
+    store: Store, scope: Scope, region: str, query: str, offset: int, limit: int, now: dt.datetime, settings: Settings
+) -> dict[str, Any]:
+    """{total, counted, offset, columns: [{key, zh, en}], rows, as_of}. Raises Forbidden, NotFound, Invalid."""
+    name, _, rest = query.partition("?")
+    params = dict(parse_qsl(rest))
+    offset, limit = max(0, offset), min(max(1, limit), LIMIT_MAX)
+    if name == "sources":
+        return _sources(store, scope, offset, limit, now)
+    if name not in _LISTS:
+        raise Invalid(reasons=[Reason("query", "unknown", "未知的列表", "unknown list", name)])
+    listing, own = _LISTS[name](params)
+    scope.require(listing.permission)
+    ids = Regions.of(store).ids(scope, region)
+    ask = q.Ask(now, settings.tz, ()).common()
+    with store.scoped(scope) as conn:
+        return _page(conn, scope, listing, ids, params.get("part", ""), {**ask, **own}, offset, limit)
+
+
+def _page(
+    conn: Conn,
+    scope: Scope,
+    listing: Listing,
+    ids: Sequence[int] | None,
+    part: str,
+    params: dict[str, Any],
+    offset: int,
+    limit: int,
+) -> dict[str, Any]:
+    seen, scoped = visible(scope, listing.alias)
+    inside = _NONE if ids is None else _SQL("{} = ANY (%(ids)s)").format(sql.Identifier(listing.alias, "region_id"))
+    where = _SQL("{} AND {} AND ({})").format(seen, inside, listing.where)
+    side = {"counted": listing.counted, "rest": _SQL("NOT {}").format(listing.counted)}.get(part, _NONE)
+    values = {**params, **scoped, "ids": None if ids is None else list(ids), "offset": offset, "limit": limit}
+    count = conn.execute(
+        _SQL("SELECT count(*) AS total, count(*) FILTER (WHERE {}) AS counted FROM {} WHERE {} AND {}").format(
+            listing.counted, listing.table, where, side
+        ),
+        values,
+    ).fetchone()
+    rows = conn.execute(
+        _SQL("SELECT {}, {} AS counted FROM {} WHERE {} AND {} ORDER BY {} OFFSET %(offset)s LIMIT %(limit)s").format(
+            listing.select, listing.counted, listing.table, where, side, listing.order
+        ),
+        values,
+    ).fetchall()
+    total, counted = (count["total"], count["counted"]) if count else (0, 0)
+    return _answer(listing.columns, rows, total, counted, offset, params["now"])
+
+
+def _sources(store: Store, scope: Scope, offset: int, limit: int, now: dt.datetime) -> dict[str, Any]:
+    scope.require("source.view")
+    with store.scoped(scope) as conn:
+        rows = conn.execute(q.SOURCE_SELECT).fetchall()
+    out: list[dict[str, Any]] = [
+        {
+            "key": "source:" + r["source_key"],
+            "name": r["title"],
+            "state": r["state"],
+            "heard_at": max((t for t in (r["last_seen_at"], r["last_data_at"]) if t), default=None),
+            "interval_s": r["interval_s"],
+            "received": r["received"],
+            "rejected": r["rejected"],
+            "owner": r["owner"],
+            "counted": q.source_in_order(r, now),
+        }
+        for r in rows
+    ]
+    out.sort(key=lambda r: (r["counted"], r["name"]))
+    good = sum(r["counted"] for r in out)
+    return _answer(_SOURCE, out[offset : offset + limit], len(out), good, offset, now)
+
+
+def _answer(
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Any]],
+    total: int,
+    counted: int,
+    offset: int,
+    now: dt.datetime,
+) -> dict[str, Any]:
+    return {
+        "total": total,
+        "counted": counted,
+        "offset": offset,
+        "columns": [{"key": k, "zh": zh, "en": en} for k, zh, en in columns],
+        "rows": [dict(r) for r in rows],
+        "as_of": now,
+    }
