@@ -1,0 +1,147 @@
+/** The page's singletons, made once by `Page` (or by the first component that needs them). */
+import { LiveClient } from '../live/client';
+import { ServerClock } from './clock';
+import { Signal, throttle } from './emit';
+import { tickFresh } from './fresh';
+import { Ready } from './ready';
+import type { Change, Item, Lang } from './types';
+import { UrlStore } from './url';
+
+export interface PageProps {
+  surface?: 'wall' | 'desk' | 'embed';
+  lang?: Lang;
+  theme?: 'dark' | 'light';
+  timezone?: string;
+  now?: string | null;
+  fixedNow?: string | null;
+  region?: string;
+  mode?: 'sse' | 'poll' | 'off';
+  still?: boolean;
+  bundle?: string;
+  rows?: Item[];
+}
+
+declare global {
+  interface Window {
+    dash_clientside?: { set_props?: (id: string, props: Record<string, unknown>) => void };
+    iocReady?: Ready;
+    iocPage?: PageContext;
+  }
+}
+
+/** Sets a dcc.Store; a page without that store is no error. */
+export function setStore(id: string, data: unknown): void {
+  if (document.getElementById(id) === null && !hasDashId(id)) return;
+  window.dash_clientside?.set_props?.(id, { data });
+}
+
+/** dcc.Store draws nothing, so the id is looked for in Dash's own table of ids. */
+function hasDashId(id: string): boolean {
+  const store = (window as unknown as { dash_stores?: { getState: () => { paths?: { strs?: Record<string, unknown> } } }[] }).dash_stores;
+  const strs = store?.[0]?.getState().paths?.strs;
+  return strs === undefined || id in strs;
+}
+
+export class PageContext {
+  readonly clock: ServerClock;
+  readonly url: UrlStore;
+  readonly ready: Ready;
+  readonly live: LiveClient;
+  readonly theme: Signal<'dark' | 'light'>;
+  surface: 'wall' | 'desk' | 'embed' = 'desk';
+  lang: Lang = 'zh';
+  still = false;
+  bundle = '';
+  private readonly kpi = { n: 0, codes: new Set<string>() };
+  private readonly liveState = { n: 0, incidents: 0, warnings: 0, sources: 0, resync: 0, day: '' };
+  private readonly sendKpi = throttle(() => this.flushKpi(), 1000);
+  private readonly sendLive = throttle(() => setStore('st-live', { ...this.liveState, n: ++this.liveState.n }), 1000);
+
+  constructor(props: PageProps) {
+    const html = document.documentElement;
+    this.surface = props.surface ?? (html.dataset['surface'] as PageContext['surface'] | undefined) ?? 'desk';
+    this.lang = props.lang ?? (html.lang.startsWith('en') ? 'en' : 'zh');
+    this.theme = new Signal<'dark' | 'light'>(props.theme ?? (html.dataset['theme'] === 'light' ? 'light' : 'dark'));
+    this.still = props.still ?? new URLSearchParams(location.search).get('still') === '1';
+    this.bundle = props.bundle ?? document.querySelector<HTMLMetaElement>('meta[name="ioc-bundle"]')?.content ?? '';
+    this.clock = new ServerClock(props.timezone ?? html.dataset['timezone'] ?? 'UTC');
+    this.clock.configure({ fixedNow: props.fixedNow ?? html.dataset['fixedNow'] ?? null, now: props.now ?? html.dataset['now'] ?? null });
+    this.url = new UrlStore();
+    this.ready = window.iocReady ??= new Ready();
+    const region = props.region || this.url.value.region;
+    this.live = new LiveClient({ region, mode: props.mode ?? 'sse', onServerTime: (now) => this.clock.sync(now) });
+    if (props.rows) this.live.store.replace(props.rows);
+    this.liveState.day = this.clock.today();
+    if (this.still) html.dataset['still'] = '';
+  }
+
+  boot(): void {
+    this.clock.onTick((now) => tickFresh(document, now, this.lang));
+    this.clock.onDay((day) => this.newDay(day));
+    this.clock.tick();
+    this.live.conn.on((c) => (document.body.dataset['conn'] = c));
+    document.body.dataset['conn'] = this.live.conn.value;
+    this.live.onChange((change) => this.heard(change));
+    this.live.onResync((reason) => {
+      this.liveState.resync++;
+      this.liveState.incidents++;
+      this.sendLive();
+      if (reason !== 'poll') this.kpiChanged([]);
+    });
+    let last = this.url.value;
+    this.url.state.on((s) => {
+      if (s.region !== last.region) {
+        this.live.setRegion(s.region);
+        setStore('st-region', s.region);
+      }
+      if (s.sel !== last.sel) setStore('st-sel', s.sel);
+      last = s;
+    });
+    this.live.start();
+  }
+
+  /** Indicator values changed; empty: any of them. */
+  kpiChanged(codes: string[]): void {
+    this.kpi.n++;
+    for (const code of codes.length ? codes : ['*']) this.kpi.codes.add(code);
+    this.sendKpi();
+  }
+
+  private flushKpi(): void {
+    const codes = this.kpi.codes.has('*') ? [] : [...this.kpi.codes];
+    this.kpi.codes.clear();
+    setStore('st-kpi', { n: this.kpi.n, codes });
+  }
+
+  private newDay(day: string): void {
+    this.liveState.day = day;
+    this.sendLive();
+    this.kpiChanged([]);
+    this.live.refresh('day');
+    window.dispatchEvent(new CustomEvent('ioc:day', { detail: day }));
+  }
+
+  private heard(change: Change): void {
+    const record = change.record as { codes?: string[]; flow?: string } | null;
+    if (change.topic === 'indicator') this.kpiChanged(record?.codes ?? []);
+    else if (change.topic === 'warning') this.bump('warnings');
+    else if (change.topic === 'source') this.bump('sources');
+    else if (change.topic === 'reload') this.bump('resync');
+    else if (change.topic === 'wall') window.dispatchEvent(new CustomEvent('ioc:wall', { detail: change }));
+    else if ((change.topic === 'case' || change.topic === 'event') && (record === null || record.flow === 'incident')) this.bump('incidents');
+  }
+
+  private bump(what: 'incidents' | 'warnings' | 'sources' | 'resync'): void {
+    this.liveState[what]++;
+    this.sendLive();
+  }
+}
+
+/** The page's context; components mounted before `Page` get one from the document's data attributes. */
+export function page(props: PageProps = {}): PageContext {
+  if (!window.iocPage) {
+    window.iocPage = new PageContext(props);
+    window.iocPage.boot();
+  }
+  return window.iocPage;
+}

@@ -1,0 +1,14 @@
+/** Components for Dash, on `window.ioc_ui` (docs/ui.md). */
+import { Ready } from './core/ready';
+import { CountRow, Timeline } from './ui/counters';
+import { Keys, SearchBox, Svg } from './ui/dialogs';
+import { LayerPanel } from './ui/LayerPanel';
+import { LiveList } from './ui/LiveList';
+import { MapView } from './ui/MapView';
+import { Page } from './ui/Page';
+import { Clock, ConnStrip, FreshRing, LangSwitch, ThemeSwitch } from './ui/status';
+
+window.iocReady ??= new Ready();
+Object.assign(window, {
+  ioc_ui: { Page, MapView, LiveList, CountRow, ConnStrip, Clock, FreshRing, Timeline, LayerPanel, SearchBox, Keys, LangSwitch, ThemeSwitch, Svg },
+});

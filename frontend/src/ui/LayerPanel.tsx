@@ -1,0 +1,127 @@
+import * as React from 'react';
+import { count } from '../core/format';
+import { byTheme, toggled, visibleLayers } from '../core/layers';
+import { page } from '../core/page';
+import type { LayerEntry, LegendItem } from '../core/types';
+import { pick } from '../core/types';
+import { word } from '../core/words';
+import { cx, useEvent, useSignal, type Base } from './hooks';
+import { Icon } from './marks';
+
+interface Props extends Base {
+  layers?: LayerEntry[];
+  variant?: 'desk' | 'wall';
+}
+
+/** What the map reports about itself: zoom, scale, and the count at the top of a ramp. */
+export interface MapReport {
+  zoom: number;
+  scale: string;
+  tops: Record<string, number>;
+}
+
+export function LayerPanel(props: Props): React.ReactElement {
+  const p = page();
+  const url = useSignal(p.url.state);
+  const counts = useSignal(p.live.counts);
+  const [report, setReport] = React.useState<MapReport | null>(null);
+  useEvent<MapReport>('ioc:map', setReport);
+  const layers = props.layers ?? [];
+  const on = visibleLayers(layers, url.layers);
+  const sorted = byTheme(layers, (l) => pick(l.theme, p.lang));
+  const flat = sorted.flatMap(([, list]) => list);
+  const toggle = (key: string): void => p.url.replace({ layers: toggled(layers, url.layers, key) });
+  useEvent<number>('ioc:layer-key', (n) => {
+    const layer = flat.filter((l) => l.ok !== false)[n - 1];
+    if (layer) toggle(layer.key);
+  });
+  const total = (l: LayerEntry): number | null => (counts && l.key in counts.devices ? (counts.devices[l.key] ?? null) : l.key === 'case' && counts ? counts.open : l.count);
+
+  if (props.variant === 'wall') {
+    const shown = flat.filter((l) => on.includes(l.key) && total(l) != null);
+    const ramp = flat.find((l) => on.includes(l.key) && l.legend?.some((g) => g.swatch === 'ramp'));
+    return (
+      <div id={props.id} className={cx('ov-layers', props.className)} style={props.style}>
+        {shown.map((l) => (
+          <p key={l.key}>
+            <Icon name={l.icon} />
+            {pick(l.title, p.lang)} <b className="num">{count(total(l))}</b>
+          </p>
+        ))}
+        {ramp ? (
+          <div className="ramp">
+            {pick(ramp.legend?.find((g) => g.swatch === 'ramp')?.text, p.lang)} <Ramp /> {word('lowHigh', p.lang)}
+          </div>
+        ) : null}
+      </div>
+    );
+  }
+  return (
+    <section id={props.id} className={cx('lay', props.className)} style={props.style} aria-label={word('layers', p.lang)}>
+      <h3>
+        {word('layers', p.lang)}
+        <span className="mut num">{report ? `z ${report.zoom.toFixed(1)} · ${report.scale}` : ''}</span>
+      </h3>
+      {sorted.map(([theme, list]) => (
+        <div key={theme} className="th">
+          {sorted.length > 1 ? <h4>{theme}</h4> : null}
+          <ul>
+            {list.map((l) => {
+              const active = on.includes(l.key);
+              return (
+                <li key={l.key} className={active ? undefined : 'off'}>
+                  <label>
+                    <input type="checkbox" checked={active} disabled={l.ok === false} onChange={() => toggle(l.key)} />
+                    <span className={cx('ck', active && 'on')}>{active ? <Icon name="check" /> : null}</span>
+                    <Icon name={l.icon} />
+                    <span className="ellip">{pick(l.title, p.lang)}</span>
+                    <span className="n num">{total(l) == null ? '' : count(total(l))}</span>
+                  </label>
+                  {active && l.legend?.length ? <Legend items={l.legend} top={report?.tops[l.key]} unit={pick(l.unit, p.lang)} /> : null}
+                </li>
+              );
+            })}
+          </ul>
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function Ramp(): React.ReactElement {
+  return (
+    <span>
+      {[1, 2, 3, 4].map((n) => (
+        <i key={n} style={{ background: `var(--h${n})` }} />
+      ))}
+    </span>
+  );
+}
+
+/** At most one ramp, and the marks of the zoom one is at. */
+function Legend({ items, top, unit }: { items: LegendItem[]; top: number | undefined; unit: string }): React.ReactElement {
+  const p = page();
+  const ramp = items.find((i) => i.swatch === 'ramp');
+  if (ramp && top !== undefined)
+    return (
+      <div className="ramp">
+        <Ramp />
+        <span className="num">
+          1 → {count(top)} {unit}
+        </span>
+      </div>
+    );
+  return (
+    <div className="lgs">
+      {items
+        .filter((i) => i.swatch !== 'ramp')
+        .slice(0, 3)
+        .map((i) => (
+          <span key={i.swatch + pick(i.text, p.lang)} className="lg">
+            {i.swatch === 'icon' ? <Icon name={i.icon ?? 'pin'} /> : <i className={`sw-${i.swatch}`} />}
+            {pick(i.text, p.lang)}
+          </span>
+        ))}
+    </div>
+  );
+}

@@ -1,0 +1,237 @@
+import * as React from 'react';
+import { compare, isIncident, matches, newest, type Filter } from '../core/order';
+import { page } from '../core/page';
+import type { Item, Lang, Urgency } from '../core/types';
+import { word } from '../core/words';
+import { cx, useEvent, useNow, useRows, useSignal, type Base } from './hooks';
+import { deskLine, DueMark, Icon, itemDue, Mark, Steps, wallLine } from './marks';
+
+interface Props extends Base, Filter {
+  rows?: Item[];
+  variant?: 'wall' | 'desk' | 'embed';
+  limit?: number;
+  offset?: number;
+  filter?: { urgency?: string[]; flow?: string[] };
+  sort?: 'due' | 'new';
+  empty?: string;
+  name?: string;
+}
+
+const U: Record<Urgency, string> = { critical: 'u2', urgent: 'u1', routine: 'u0' };
+const OVERSCAN = 6;
+
+/** Keeps the order while somebody points at the list: known rows stay put, new ones wait in the pill. */
+export function holdOrder(shown: readonly string[], next: readonly Item[]): { rows: Item[]; waiting: number } {
+  const byKey = new Map(next.map((r) => [r.key, r]));
+  const kept = shown.flatMap((k) => byKey.get(k) ?? []);
+  const keptKeys = new Set(shown);
+  return { rows: kept, waiting: next.filter((r) => !keptKeys.has(r.key)).length };
+}
+
+export function LiveList(props: Props): React.ReactElement {
+  const p = page();
+  const { variant = p.surface, limit, offset = 0, sort: sort0 = 'due' } = props;
+  const lang = p.lang;
+  const version = useRows();
+  const now = useNow(variant === 'desk' ? 1 : 5);
+  const url = useSignal(p.url.state);
+  const [change, setChange] = React.useState<Partial<Filter & { sort: 'due' | 'new' }>>({});
+  const [held, setHeld] = React.useState(false);
+  const box = React.useRef<HTMLDivElement>(null);
+  const order = React.useRef<string[]>([]);
+  const name = props.name ?? props.id ?? 'list';
+  React.useState(() => {
+    p.ready.need(name);
+    if (props.rows && !p.live.store.loaded) p.live.store.replace(props.rows);
+  });
+  React.useEffect(() => {
+    if (p.live.store.loaded) p.ready.done(name);
+  }, [version, name, p]);
+  // Signed out or unreachable at the start: the list is as complete as it can be, the strip says why.
+  React.useEffect(() => p.live.conn.on((c) => (c === 'lost' || c === 'signed-out') && p.ready.done(name)), [p, name]);
+
+  useEvent<Partial<Filter & { sort: 'due' | 'new' }> & { id?: string }>('ioc:filter', ({ id, ...rest }) => {
+    if (id === props.id) setChange((old) => ({ ...old, ...rest }));
+  });
+
+  const show = change.show ?? props.show ?? 'all';
+  const urgency = change.urgency ?? props.filter?.urgency;
+  const flow = change.flow ?? props.filter?.flow;
+  const sort = change.sort ?? sort0;
+  const minute = Math.floor(now / 60_000);
+  const sorted = React.useMemo(() => {
+    const at = p.clock.now();
+    const list = p.live.store.all().filter((r) => matches(r, { show, urgency, flow }, at));
+    return list.sort(sort === 'new' ? newest : compare);
+    // `minute`: a deadline that passes changes 超时 filters.
+  }, [version, show, urgency, flow, sort, minute, p]);
+  const filterKey = JSON.stringify([show, urgency, flow, sort, url.region]);
+  const lastFilter = React.useRef(filterKey);
+  const hold = held && variant === 'desk' && lastFilter.current === filterKey;
+  lastFilter.current = filterKey;
+  const { rows: all, waiting } = hold ? holdOrder(order.current, sorted) : { rows: sorted, waiting: 0 };
+  order.current = all.map((r) => r.key);
+  const rows = limit ? all.slice(offset, offset + limit) : all.slice(offset);
+
+  const select = React.useCallback((key: string) => p.url.push({ sel: key }), [p]);
+  const move = (step: number): void => {
+    if (variant !== 'desk' || rows.length === 0) return;
+    const at = rows.findIndex((r) => r.key === (cursor.current || url.sel));
+    const next = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step))];
+    if (!next) return;
+    cursor.current = next.key;
+    // Moving is not a step of history: Back returns to where the work began.
+    if (url.sel) p.url.replace({ sel: next.key });
+    else p.url.push({ sel: next.key });
+    reveal(box.current, rows.indexOf(next));
+  };
+  const cursor = React.useRef('');
+  cursor.current = url.sel;
+  useEvent<number>('ioc:move', move);
+  useEvent('ioc:open', () => {
+    const key = cursor.current || rows[0]?.key;
+    if (variant === 'desk' && key) {
+      if (url.sel !== key) select(key);
+      const row = p.live.store.get(key);
+      if (row?.lon != null && row.lat != null) window.dispatchEvent(new CustomEvent('ioc:fly', { detail: [row.lon, row.lat, null] }));
+    }
+  });
+
+  const empty = sorted.length === 0 && p.live.store.loaded;
+  const desk = variant === 'desk';
+  const released = (e: React.SyntheticEvent): void => {
+    const to = (e as React.FocusEvent).relatedTarget;
+    if (to instanceof Node && box.current?.contains(to)) return;
+    setHeld(false);
+  };
+  return (
+    <div
+      id={props.id}
+      ref={box}
+      className={cx(desk ? 'ql' : 'rows', 'live-list', props.className)}
+      style={props.style}
+      role="listbox"
+      aria-label={word('list', lang)}
+      tabIndex={desk ? 0 : undefined}
+      onMouseEnter={desk ? () => setHeld(true) : undefined}
+      onMouseLeave={desk ? released : undefined}
+      onFocus={desk ? (e) => e.target !== box.current && setHeld(true) : undefined}
+      onBlur={desk ? released : undefined}
+    >
+      {waiting > 0 ? (
+        <button type="button" className="newpill" onClick={() => setHeld(false)}>
+          <Icon name="refresh" />
+          {word('newRows', lang, { n: waiting })}
+        </button>
+      ) : null}
+      {empty ? <p className="none">{props.empty ?? word(show === 'all' && !urgency?.length && !flow?.length ? 'empty' : 'emptyFiltered', lang)}</p> : null}
+      {desk ? (
+        <Virtual box={box} rows={rows} render={(r) => <DeskRow key={r.key} item={r} on={r.key === url.sel} now={now} lang={lang} zone={p.clock.zone()} onSelect={select} />} />
+      ) : (
+        rows.map((r) => <WallRow key={r.key} item={r} now={now} lang={lang} zone={p.clock.zone()} onSelect={variant === 'embed' ? select : null} />)
+      )}
+    </div>
+  );
+}
+
+const ROW = 66;
+
+function reveal(box: HTMLElement | null, index: number): void {
+  if (!box) return;
+  const top = index * ROW;
+  if (top < box.scrollTop) box.scrollTop = top;
+  else if (top + ROW > box.scrollTop + box.clientHeight) box.scrollTop = top + ROW - box.clientHeight;
+}
+
+/** Draws only the rows in sight; all have one height, so no measuring. */
+function Virtual({ box, rows, render }: { box: React.RefObject<HTMLDivElement>; rows: Item[]; render: (r: Item) => React.ReactElement }): React.ReactElement {
+  const [range, setRange] = React.useState<[number, number]>([0, 40]);
+  React.useEffect(() => {
+    const el = box.current;
+    if (!el) return undefined;
+    const measure = (): void => {
+      const first = Math.max(0, Math.floor(el.scrollTop / ROW) - OVERSCAN);
+      const last = Math.ceil((el.scrollTop + (el.clientHeight || 900)) / ROW) + OVERSCAN;
+      setRange((old) => (old[0] === first && old[1] === last ? old : [first, last]));
+    };
+    measure();
+    el.addEventListener('scroll', measure, { passive: true });
+    const ro = typeof ResizeObserver === 'function' ? new ResizeObserver(measure) : null;
+    ro?.observe(el);
+    return () => {
+      el.removeEventListener('scroll', measure);
+      ro?.disconnect();
+    };
+  }, [box]);
+  const [first, last] = range;
+  const below = Math.max(0, rows.length - last) * ROW;
+  return (
+    <>
+      {first > 0 ? <div style={{ height: Math.min(first, rows.length) * ROW }} aria-hidden="true" /> : null}
+      {rows.slice(first, last).map(render)}
+      {below > 0 ? <div style={{ height: below }} aria-hidden="true" /> : null}
+    </>
+  );
+}
+
+interface RowProps {
+  item: Item;
+  now: number;
+  lang: Lang;
+  zone: string;
+}
+
+const DeskRow = React.memo(function DeskRow({ item, on, now, lang, zone, onSelect }: RowProps & { on: boolean; onSelect: (key: string) => void }) {
+  return (
+    <div
+      className={cx('q', on && 'on', isIncident(item) ? 'inc' : U[item.urgency], item.closed && 'closed', item.suspected && 'susp')}
+      role="option"
+      aria-selected={on}
+      data-key-row={item.key}
+      onClick={() => onSelect(item.key)}
+    >
+      <Mark item={item} lang={lang} />
+      <div className="ellip">
+        <b>
+          <Icon name={item.icon} />
+          <span className="ellip" title={item.title}>
+            {item.title}
+          </span>
+        </b>
+        <p className="ellip">{deskLine(item, lang)}</p>
+      </div>
+      <div className="rt">
+        {item.closed ? <span className="due dt">{word('closed', lang)}</span> : <DueMark d={itemDue(item, now, lang, zone)} />}
+        <Steps item={item} lang={lang} />
+      </div>
+    </div>
+  );
+}, sameRow);
+
+const WallRow = React.memo(function WallRow({ item, now, lang, zone, onSelect }: RowProps & { onSelect: ((key: string) => void) | null }) {
+  return (
+    <div
+      className={cx('erow', isIncident(item) ? 'inc' : U[item.urgency])}
+      role="option"
+      aria-selected={false}
+      data-key-row={item.key}
+      onClick={onSelect ? () => onSelect(item.key) : undefined}
+    >
+      <Mark item={item} lang={lang} />
+      <div className="ellip">
+        <b className="ellip">{item.title}</b>
+        <small className="ellip">{wallLine(item, lang)}</small>
+      </div>
+      <DueMark d={itemDue(item, now, lang, zone)} />
+    </div>
+  );
+}, sameRow);
+
+/** Rows re-render when their record or the text of their deadline changes, not every second. */
+function sameRow(a: RowProps & { on?: boolean }, b: RowProps & { on?: boolean }): boolean {
+  if (a.item !== b.item || a.lang !== b.lang || a.on !== b.on || a.zone !== b.zone) return false;
+  if (a.now === b.now) return true;
+  const da = itemDue(a.item, a.now, a.lang, a.zone);
+  const db = itemDue(b.item, b.now, b.lang, b.zone);
+  return da.kind === db.kind && da.value === db.value && da.unit === db.unit;
+}
