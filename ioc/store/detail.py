@@ -1,0 +1,429 @@
+"""Everything the detail panel shows about one thing, by key: `device:1`, `event:1`, `case:1`, `grid:1`, `resource:1`,
+`region:CODE`, `thematic:1`, `warning:1`, and `cell:LAYER:H3` for a cell of the overview.
+
+What lies outside the scope is not found, exactly like what does not exist.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from ioc.errors import NotFound
+from ioc.flows import flows, stage_index
+from ioc.scope import INTERNAL, Scope
+from ioc.store import detail_parts as parts
+from ioc.store.cells import device_counts
+from ioc.store.detail_device import device
+from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
+from ioc.store.pool import Conn
+from ioc.store.regions import Regions
+from ioc.store.where import visible
+from ioc.store.worklist import case_record, event_record
+
+
+def detail(conn: Conn, regions: Regions, scope: Scope, key: str, now: dt.datetime) -> Part:
+    """The panel of `key` on one transaction under `scope`. Raises NotFound, and Forbidden for a missing right."""
+    kind, _, name = key.partition(":")
+    known = _KINDS.get(kind)
+    if known is None or not name:
+        raise NotFound(key, key)
+    permission, build = known
+    scope.require(permission)
+    asked = Asked(conn, scope, regions, now)
+    return {"key": key, "type": kind, **build(asked, name)}
+
+
+def _row(asked: Asked, query: LiteralString, alias: str, name: str) -> Row:
+    """The one row of `query` under the scope. Raises NotFound, also for an id that is no number."""
+    if not name.isdigit() or len(name) > 18:
+        raise NotFound(name, name)
+    seen, params = visible(asked.scope, alias)
+    row = asked.conn.execute(sql.SQL(query).format(seen=seen), {**params, "id": int(name)}).fetchone()
+    if row is None:
+        raise NotFound(name, name)
+    return row
+
+
+def _common(asked: Asked, row: Row, title: str) -> Part:
+    return {
+        "title": title,
+        "origin": row["origin"],
+        "lon": row.get("lon"),
+        "lat": row.get("lat"),
+        "crumbs": parts.crumbs(asked, row["region_id"]),
+    }
+
+
+# ---------------------------------------------------------------- events and cases
+
+
+def _event(asked: Asked, name: str) -> Part:
+    row = _row(
+        asked,
+        "SELECT e.*, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat FROM event e WHERE e.event_id = %(id)s AND {seen}",
+        "e",
+        name,
+    )
+    record = event_record(asked.conn, row["event_id"])
+    device = row["device_id"]
+    sources = [
+        {
+            "title": {"zh": record["source_text"], "en": record["source_text"]},
+            "text": row["source_id"],
+            "at": iso(row["occurred_at"]),
+        }
+    ]
+    fields = [
+        field("category", parts.category(asked.conn, row["category_scheme"], row["category_code"])),
+        field("description", row["description"]),
+        field("address", row["address"]),
+        field("occurred", row["occurred_at"]),
+        field("received", row["received_at"]),
+        *_place(row),
+        *parts.attributes(row, asked.scope),
+    ]
+    if row["case_id"] and asked.scope.can("case.view"):
+        fields.append(field("case", f"#{row['case_id']}", sel=f"case:{row['case_id']}"))
+    links = [] if device is None else _device_link(asked, device)
+    return {
+        **_common(asked, row, row["title"]),
+        **_work(asked, record, row, fields, sources),
+        "links": links,
+        "history": parts.history(_versions(asked, "event", row["event_id"]), asked.conn),
+    }
+
+
+def _case(asked: Asked, name: str) -> Part:
+    row = _row(
+        asked,
+        "SELECT c.*, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat FROM cases c WHERE c.case_id = %(id)s AND {seen}",
+        "c",
+        name,
+    )
+    record = case_record(asked.conn, row["case_id"])
+    fields = [
+        field("category", parts.category(asked.conn, row["category_scheme"], row["category_code"])),
+        field("description", row["description"]),
+        field("address", row["address"]),
+        field("department", row["department"]),
+        field("officer", parts.masked(row["officer"], asked.scope)),
+        field("response", row["response"]),
+        field("level_by", row["level_by"]),
+        field("opened", row["opened_at"]),
+        field("responded", row["responded_at"]),
+        field("due_total", row["total_due_at"]),
+        field("closed", row["closed_at"]),
+        field("satisfaction", row["satisfaction"]),
+        *_place(row),
+        *parts.attributes(row, asked.scope),
+    ]
+    sources = [
+        {
+            "title": s.get("source", ""),
+            "text": " ".join(str(s[k]) for k in ("source_id", "text") if s.get(k)),
+            "at": s.get("at"),
+        }
+        for s in row["sources"] or ()
+    ]
+    changes = parts.history(_versions(asked, "case", row["case_id"]), asked.conn)
+    history = sorted([*_stages(row), *changes], key=lambda h: str(h["at"]), reverse=True)
+    return {
+        **_common(asked, row, row["title"]),
+        **_work(asked, record, row, fields, sources),
+        "links": _case_events(asked, row["case_id"]),
+        "history": history,
+    }
+
+
+def _work(asked: Asked, record: Mapping[str, Any], row: Row, fields: list[Part], sources: list[Part]) -> Part:
+    return {
+        "number": record["number"],
+        "record": record,
+        "level": record["level"],
+        "provisional": record["provisional"],
+        "urgency": record["urgency"],
+        "icon": record["icon"],
+        "place": record["place"],
+        "fields": fields,
+        "sources": sources,
+        "officers": parts.officers_at(asked, row["lon"], row["lat"]),
+        "cameras": parts.cameras_near(asked, row["lon"], row["lat"]),
+    }
+
+
+def _place(row: Row) -> list[Part]:
+    return [field("place", f"{row['lon']:.5f}, {row['lat']:.5f}")] if row["lon"] is not None else []
+
+
+def _stages(row: Row) -> list[Part]:
+    """Steps of the case's own flow, as entered."""
+    flow = flows().get(row["flow"])
+    out: list[Part] = []
+    for step in row["stages"] or ():
+        stage = str(step.get("stage", ""))
+        word = parts.text(flow.stages[stage_index(flow, stage)][1]) if flow else {"zh": stage, "en": stage}
+        at = step.get("entered_at")
+        if at:
+            out.append({"at": at, "actor": str(step.get("by") or ""), "text": both("detail.h_stage", stage=word)})
+    return out
+
+
+def _versions(asked: Asked, table: str, entity_id: int) -> list[dict[str, Any]]:
+    seen, params = visible(asked.scope, "h")
+    query = sql.SQL("SELECT h.* FROM {} h WHERE {} = %(id)s AND {} ORDER BY h.version").format(
+        sql.Identifier(f"{table}_history"), sql.Identifier("h", f"{table}_id"), seen
+    )
+    return asked.conn.execute(query, {**params, "id": entity_id}).fetchall()
+
+
+def _case_events(asked: Asked, case_id: int) -> list[Part]:
+    if not asked.scope.can("event.view"):
+        return []
+    seen, params = visible(asked.scope, "e")
+    query = sql.SQL(
+        "SELECT e.event_id, e.title, e.source_id FROM event e"
+        " WHERE e.case_id = %(id)s AND {} ORDER BY e.occurred_at LIMIT 12"
+    ).format(seen)
+    rows = asked.conn.execute(query, {**params, "id": case_id})
+    return [{"key": f"event:{r['event_id']}", "icon": "pin", "title": r["title"], "sub": r["source_id"]} for r in rows]
+
+
+def _device_link(asked: Asked, device_id: int) -> list[Part]:
+    if not asked.scope.can("device.view"):
+        return []
+    seen, params = visible(asked.scope, "d")
+    query = sql.SQL("SELECT d.name, d.external_id, d.class FROM device d WHERE d.device_id = %(id)s AND {}").format(
+        seen
+    )
+    rows = asked.conn.execute(query, {**params, "id": device_id})
+    return [
+        {"key": f"device:{device_id}", "icon": r["class"], "title": r["name"], "sub": r["external_id"]} for r in rows
+    ]
+
+
+# ---------------------------------------------------------------- grids, resources, features, warnings
+
+
+def _grid(asked: Asked, name: str) -> Part:
+    row = _row(
+        asked,
+        "SELECT g.*, ST_X(ST_PointOnSurface(g.geom)) AS lon, ST_Y(ST_PointOnSurface(g.geom)) AS lat,"
+        " k.zh, k.en FROM grid_cell g LEFT JOIN dictionary_now k ON k.dict = 'grid_kind' AND k.code = g.kind"
+        " WHERE g.grid_cell_id = %(id)s AND {seen}",
+        "g",
+        name,
+    )
+    kind = {"zh": row["zh"] or row["kind"], "en": row["en"] or row["kind"]}
+    fields = [field("kind", kind), field("code", row["code"]), field("department", row["department"]), *_sketch(row)]
+    return {
+        **_common(asked, row, row["name"]),
+        "number": row["code"],
+        "icon": "grid",
+        "fields": [*fields, *_inside(asked, row["grid_cell_id"]), *parts.attributes(row, asked.scope)],
+        "officers": parts.officer_links(row, asked.scope),
+    }
+
+
+def _inside(asked: Asked, grid_cell_id: int) -> list[Part]:
+    """Devices standing in the cell, by class."""
+    if not asked.scope.can("device.view"):
+        return []
+    seen, params = visible(asked.scope, "d")
+    query = sql.SQL(
+        "SELECT count(*) FILTER (WHERE d.class = 'camera') AS cameras,"
+        " count(*) FILTER (WHERE d.class = 'sensor') AS sensors"
+        " FROM grid_cell g JOIN device d ON d.geom && g.geom AND ST_Covers(g.geom, d.geom)"
+        " WHERE g.grid_cell_id = %(id)s AND {}"
+    ).format(seen)
+    row = asked.conn.execute(query, {**params, "id": grid_cell_id}).fetchone() or {"cameras": 0, "sensors": 0}
+    return [field("cameras", row["cameras"]), field("sensors", row["sensors"])]
+
+
+def _resource(asked: Asked, name: str) -> Part:
+    row = _row(
+        asked,
+        "SELECT r.*, ST_X(r.geom) AS lon, ST_Y(r.geom) AS lat, k.zh, k.en FROM resource r"
+        " LEFT JOIN dictionary_now k ON k.dict = 'resource_kind' AND k.code = r.kind"
+        " WHERE r.resource_id = %(id)s AND {seen}",
+        "r",
+        name,
+    )
+    capacity = [
+        {"label": {"zh": k, "en": k}, "value": v}
+        for k, v in (row["capacity"] or {}).items()
+        if not isinstance(v, dict | list)
+    ]
+    fields = [
+        field("kind", {"zh": row["zh"] or row["kind"], "en": row["en"] or row["kind"]}),
+        *capacity,
+        field("address", row["address"]),
+        field("owner", row["owner_department"]),
+        *_place(row),
+        *parts.attributes(row, asked.scope),
+    ]
+    if asked.scope.sensitivity >= INTERNAL:
+        fields.append(field("contact", row["contact"]))
+    return {
+        **_common(asked, row, row["name"]),
+        "number": row["external_id"],
+        "icon": "shield",
+        "status": {"code": row["status"], "text": parts.word(asked.conn, "resource_status", row["status"])},
+        "source": parts.source_of(asked.conn, row["source"], row["observed_at"], None),
+        "fields": fields,
+        "officers": parts.officers_at(asked, row["lon"], row["lat"]),
+        "cameras": parts.cameras_near(asked, row["lon"], row["lat"]),
+    }
+
+
+def _thematic(asked: Asked, name: str) -> Part:
+    row = _row(
+        asked,
+        "SELECT f.*, t.title AS layer_title, t.title_en AS layer_en, t.source, t.as_of, t.interval_s,"
+        " ST_X(ST_PointOnSurface(f.geom)) AS lon, ST_Y(ST_PointOnSurface(f.geom)) AS lat"
+        " FROM thematic_feature f JOIN thematic_layer t USING (layer_id) WHERE f.feature_id = %(id)s AND {seen}",
+        "f",
+        name,
+    )
+    layer = {"zh": row["layer_title"], "en": row["layer_en"] or row["layer_title"]}
+    return {
+        **_common(asked, row, row["name"] or row["layer_title"]),
+        "number": row["external_id"],
+        "icon": "layers",
+        "source": parts.source_of(asked.conn, row["source"], row["as_of"], row["interval_s"]),
+        "fields": [field("layer", layer), *parts.attributes(row, asked.scope)],
+    }
+
+
+def _warning(asked: Asked, name: str) -> Part:
+    if not name.isdigit() or len(name) > 18:
+        raise NotFound(name, name)
+    row = asked.conn.execute(
+        "SELECT w.* FROM warning w WHERE w.warning_id = %(id)s AND (%(whole)s OR w.region_ids && ARRAY("
+        " SELECT u.ancestor_id FROM region_closure u WHERE u.descendant_id = ANY (%(regions)s::int[])))",
+        {"id": int(name), "whole": asked.scope.whole, "regions": sorted(asked.scope.region_ids)},
+    ).fetchone()
+    if row is None:
+        raise NotFound(name, name)
+    return {
+        "title": {"zh": row["kind"], "en": row["kind_en"] or row["kind"]},
+        "icon": "flag",
+        "origin": row["origin"],
+        "number": row["source_id"],
+        "place": row["area"],
+        "colour": row["colour"],
+        "fields": [
+            field("warning_note", row["note"]),
+            field("warning_sender", row["sender"]),
+            field("onset", row["onset_at"]),
+            field("expires", row["expires_at"]),
+        ],
+    }
+
+
+# ---------------------------------------------------------------- regions and cells
+
+
+def _sketch(row: Row) -> list[Part]:
+    return [field("sketch", both("detail.sketch_yes"))] if row["sketch"] else []
+
+
+def _region(asked: Asked, name: str) -> Part:
+    region = asked.regions.find(asked.scope, name)
+    ids = asked.regions.ids(asked.scope, name)
+    counts = device_counts(asked.conn, asked.scope, ids) if asked.scope.can("device.view") else {}
+    fields = [
+        field("kind", parts.word(asked.conn, "region_kind", region.kind)),
+        field("code", region.code),
+        field("population", region.population),
+    ]
+    for cls, label in (("camera", "cameras"), ("sensor", "sensors")):
+        if cls in counts:
+            fields.append(field(label, counts[cls].total))
+            fields.append(field("offline", counts[cls].offline))
+            if cls == "sensor":
+                fields.append(field("exceeded", counts[cls].exceeded))
+    for table, label, right in _COUNTED:
+        if asked.scope.can(right):
+            fields.append(field(label, _count(asked, table, ids)))
+    if region.sketch:
+        fields.append(field("sketch", both("detail.sketch_yes")))
+    below = asked.regions.children(asked.scope, name)
+    return {
+        "title": {"zh": region.name, "en": region.name_en or region.name},
+        "number": region.code,
+        "icon": "map",
+        "origin": region.origin,
+        "lon": region.center[0] if region.center else None,
+        "lat": region.center[1] if region.center else None,
+        "bbox": region.bbox,
+        "crumbs": parts.crumbs(asked, region.region_id),
+        "fields": fields,
+        "links": [{"key": f"region:{c.code}", "icon": "map", "title": c.name, "sub": ""} for c in below],
+    }
+
+
+_COUNTED: tuple[tuple[LiteralString, str, str], ...] = (
+    ("cases x WHERE x.closed_at IS NULL", "open_cases", "case.view"),
+    ("grid_cell x WHERE true", "grids", "grid.view"),
+    ("resource x WHERE true", "resources", "resource.view"),
+)
+
+
+def _count(asked: Asked, table: LiteralString, ids: tuple[int, ...] | None) -> int:
+    seen, params = visible(asked.scope, "x")
+    inside = sql.SQL("true" if ids is None else "x.region_id = ANY (%(ids)s)")
+    query = sql.SQL("SELECT count(*)::int AS n FROM {} AND {} AND {}").format(sql.SQL(table), seen, inside)
+    row = asked.conn.execute(query, {**params, "ids": list(ids or ())}).fetchone()
+    return int(row["n"]) if row else 0
+
+
+def _cell(asked: Asked, name: str) -> Part:
+    """A cell of the overview: what it sums, by class and kind of the layer that drew it."""
+    layer, _, hexed = name.partition(":")
+    try:
+        cell = int(hexed, 16)
+    except ValueError as e:
+        raise NotFound(name, name) from e
+    if not 0 < cell < 1 << 63:
+        raise NotFound(name, name)
+    seen, params = visible(asked.scope, "c")
+    query = sql.SQL(
+        "SELECT c.kind, coalesce(k.zh, c.kind) AS zh, coalesce(k.en, c.kind) AS en, sum(c.total)::int AS n,"
+        " sum(c.offline)::int AS off, sum(c.exceeded)::int AS ex,"
+        " min(ST_X(c.center)) AS lon, min(ST_Y(c.center)) AS lat, max(c.origin) AS origin FROM device_cell c"
+        " LEFT JOIN dictionary_now k ON k.dict = 'device_kind' AND k.code = c.kind"
+        " WHERE c.res = %(res)s::smallint AND c.cell = %(cell)s AND (c.class = %(layer)s OR c.kind = %(layer)s) AND {}"
+        " GROUP BY c.kind, k.zh, k.en HAVING sum(c.total) > 0 ORDER BY n DESC"
+    ).format(seen)
+    rows = asked.conn.execute(query, {**params, "cell": cell, "res": (cell >> 52) & 15, "layer": layer}).fetchall()
+    if not rows:
+        raise NotFound(name, name)
+    total = {k: sum(r[k] for r in rows) for k in ("n", "off", "ex")}
+    title = parts.word(asked.conn, "device_kind", layer)
+    lines: list[Part] = [{"label": {"zh": r["zh"], "en": r["en"]}, "value": r["n"]} for r in rows]
+    lines += [field("offline", total["off"]), field("exceeded", total["ex"])]
+    return {
+        "title": both("detail.density", title=title, n=total["n"]),
+        "icon": layer,
+        "origin": rows[0]["origin"],
+        "lon": rows[0]["lon"],
+        "lat": rows[0]["lat"],
+        "fields": lines,
+    }
+
+
+_KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
+    "device": ("device.view", device),
+    "event": ("event.view", _event),
+    "case": ("case.view", _case),
+    "grid": ("grid.view", _grid),
+    "resource": ("resource.view", _resource),
+    "region": ("map.view", _region),
+    "thematic": ("map.view", _thematic),
+    "warning": ("map.view", _warning),
+    "cell": ("device.view", _cell),
+}
