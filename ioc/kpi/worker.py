@@ -8,13 +8,13 @@ as it took, so the worker never takes more than a tenth of the database.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import psycopg
-import structlog
 
 from ioc.clock import Clock
 from ioc.declare import Indicator, Reading
@@ -43,7 +43,7 @@ _FAULTS = (psycopg.Error, IocError, ValueError, TypeError, KeyError, ArithmeticE
 
 Series = tuple[tuple[float | None, ...], float | None]  # the 24 points, and the value one comparison period ago
 
-log = structlog.get_logger("ioc.kpi")
+log = logging.getLogger("ioc.kpi")
 
 
 @dataclass
@@ -229,10 +229,10 @@ class KpiWorker:
             wait = min(RETRY_MAX_S, indicator.every_s * 2 ** min(state.failures - 1, 6))
             state.due = state.latest = mono + wait
             if state.failures == 1:
-                log.error("indicator failed", code=indicator.code, error=str(result.error).strip())
+                log.error("indicator %s failed: %s", indicator.code, str(result.error).strip())
             return
         if state.failures:
-            log.info("indicator recovered", code=indicator.code, failures=state.failures)
+            log.info("indicator %s recovered after %d failures", indicator.code, state.failures)
         state.failures = 0
         rest = max(indicator.every_s, REST * result.duration_s)
         state.due = mono + rest
@@ -314,7 +314,7 @@ def run(store: Store, registry: Registry, clock: Clock, settings: Settings, stop
             away = False
         except (StoreUnavailable, psycopg.OperationalError) as e:
             if not away:
-                log.warning("kpi worker waits for the database", error=str(e))
+                log.warning("waiting for the database: %s", e)
             away = True
             stop.wait(TICK_S)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
 import pytest
-from tests.conftest import NOW, Database
 
 from ioc.aqi import aqi
 from ioc.clock import FixedClock
@@ -25,6 +23,7 @@ from ioc.settings import Settings
 from ioc.store import kpi
 from ioc.store.kpi_records import records
 from ioc.store.regions import Regions
+from tests.conftest import NOW, Database
 
 pytestmark = pytest.mark.store
 TZ = Settings().tz
@@ -85,7 +84,7 @@ POINT = "SRID=4326;POINT(111.98 21.86)"
 
 
 @pytest.fixture
-def world(db: Database, clock: FixedClock, settings: Settings) -> Iterator[World]:
+def world(db: Database, clock: FixedClock, settings: Settings) -> World:
     w = World(db, clock, settings)
     rnd = random.Random(7)
     with db.owner() as conn:
@@ -110,7 +109,7 @@ def world(db: Database, clock: FixedClock, settings: Settings) -> Iterator[World
         _cases(w, conn, rnd)
         _air(w, conn, rnd)
     Regions.of(db.store).forget()
-    yield w
+    return w
 
 
 def _where(rnd: random.Random) -> dict[str, Any]:
@@ -134,7 +133,8 @@ def _events(w: World, conn: psycopg.Connection[Any], rnd: random.Random) -> None
     for i in range(400):
         at = NOW - dt.timedelta(minutes=rnd.randint(-30, 9 * 24 * 60))
         row = {"source": "t", "source_id": str(i), "title": "e", "occurred_at": at, "received_at": at,
-               "status": rnd.choice(["open", "closed", "void"]), "suspected": rnd.random() < 0.2, **_where(rnd)}  # fmt: skip
+               "status": rnd.choice(["open", "closed", "void"]), "suspected": rnd.random() < 0.2,
+               **_where(rnd)}  # fmt: skip
         w.events.append(row)
         _insert(conn, "event", row)
 
@@ -161,8 +161,8 @@ def _air(w: World, conn: psycopg.Connection[Any], rnd: random.Random) -> None:
     for region in (2, 4, 5, None):
         for prop in ("pm25", "pm10", "o3"):
             stream += 1
-            device = {"source": "air", "external_id": str(stream), "kind": "air", "class": "other", "name": f"a{stream}",
-                      "geom": POINT, "h3_10": 0, "region_id": region}  # fmt: skip
+            device = {"source": "air", "external_id": str(stream), "kind": "air", "class": "other",
+                      "name": f"a{stream}", "geom": POINT, "h3_10": 0, "region_id": region}  # fmt: skip
             made = _insert(conn, "device", device)
             assert made.rowcount == 1
             conn.execute(
