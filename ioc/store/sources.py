@@ -147,9 +147,13 @@ def failed(conn: Conn, key: str, code: str, zh: str, en: str, now: dt.datetime) 
 
 
 def sweep(conn: Conn, now: dt.datetime) -> int:
-    """Age every enabled source by its own interval. Returns how many changed state."""
+    """Age every enabled source by its own interval. Returns how many changed state.
+
+    A row somebody holds is being written by an arrival this moment; it is looked at next time.
+    """
     rows = conn.execute(
-        "SELECT * FROM source WHERE enabled AND state NOT IN ('off', 'error') ORDER BY source_key FOR UPDATE"
+        "SELECT * FROM source WHERE enabled AND state NOT IN ('off', 'error')"
+        " ORDER BY source_key FOR UPDATE SKIP LOCKED"
     ).fetchall()
     changed = 0
     for row in rows:

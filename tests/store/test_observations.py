@@ -51,7 +51,10 @@ def rows(db: Database, query: str, *params: Any) -> list[dict[str, Any]]:
 
 
 def codes(db: Database) -> list[str]:
-    return [r["code"] for r in rows(db, "SELECT r ->> 'code' AS code FROM reject, jsonb_array_elements(reasons) r ORDER BY 1")]
+    return [
+        r["code"]
+        for r in rows(db, "SELECT r ->> 'code' AS code FROM reject, jsonb_array_elements(reasons) r ORDER BY 1")
+    ]
 
 
 @pytest.fixture
@@ -61,7 +64,9 @@ def intake(db: Database, settings: Settings, clock: FixedClock) -> ObservationIn
     return ObservationIntake(db.store, settings, clock, "t")
 
 
-def reading(value: Any, seconds: float = 0, device: str = "w1", prop: str = "water_level", quality: Any = None) -> Reading:
+def reading(
+    value: Any, seconds: float = 0, device: str = "w1", prop: str = "water_level", quality: Any = None
+) -> Reading:
     return Reading(device, prop, value, (NOW + dt.timedelta(seconds=seconds)).isoformat(), quality)
 
 
@@ -189,7 +194,9 @@ def test_a_removed_device_becomes_unknown(db: Database, intake: ObservationIntak
     assert codes(db) == ["unknown_device"]
 
 
-def test_concurrent_writers_of_the_same_values_store_each_once(db: Database, settings: Settings, clock: FixedClock) -> None:
+def test_concurrent_writers_of_the_same_values_store_each_once(
+    db: Database, settings: Settings, clock: FixedClock
+) -> None:
     for n in range(40):
         limit(db, add_device(db, f"d{n}"), "water_level", 5.0)
     batch = [reading(v, -s, device=f"d{n}") for n in range(40) for s, v in ((0, 6.0), (60, 1.0))]
