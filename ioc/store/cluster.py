@@ -93,6 +93,11 @@ class PrivateCluster:
         return self._home
 
     @property
+    def _pointer(self) -> Path:
+        """Remembers a home outside `root`, so that a later change of rights does not lose the data."""
+        return self.root / "pg.json"
+
+    @property
     def data(self) -> Path:
         return self.home / "data"
 
@@ -109,20 +114,17 @@ class PrivateCluster:
         return Path(tempfile.gettempdir()) / f"ioc-{os.getuid()}-{mark}"
 
     def _find_home(self) -> Path:
-        pointer = self.root / "pg.json"
-        if pointer.exists():
-            return Path(json.loads(pointer.read_text())["home"])
+        if self._pointer.exists():
+            return Path(json.loads(self._pointer.read_text())["home"])
         inside = self.root / "pg"
         if os.getuid() != 0 or inside.exists():
             return inside
-        self.root.mkdir(parents=True, exist_ok=True)
-        if self._reaches(self.root):
+        nearest = next(p for p in (self.root, *self.root.parents) if p.exists())
+        if self._reaches(nearest):
             return inside
         # a checkout under /root: the user `postgres` may not walk through it, so the data lies with the system's own
         mark = hashlib.blake2b(os.fsencode(self.root), digest_size=6).hexdigest()
-        home = Path("/var/lib/ioc") / mark
-        pointer.write_text(json.dumps({"home": str(home)}))
-        return home
+        return Path("/var/lib/ioc") / mark
 
     def _reaches(self, folder: Path) -> bool:
         done = subprocess.run([*self._as_user(), "test", "-x", str(folder)], cwd="/", capture_output=True, check=False)
@@ -157,12 +159,18 @@ class PrivateCluster:
             if not (self.data / "PG_VERSION").exists():
                 self._initdb()
             self._write_conf()
-            while not self.ready():
-                if not self.ours and not self._shutting_down():
-                    self._spawn()
+            while not self.nudge():
                 self._wait_a_moment(end)
             self._create_database()
         return self
+
+    def nudge(self) -> bool:
+        """One step towards a running server, without waiting. True when it answers."""
+        if self.ready():
+            return True
+        if not self.ours and not self._shutting_down():
+            self._spawn()
+        return False
 
     def stop(self) -> None:
         """Ends our own server in an orderly way (fast shutdown). Somebody else's is left alone."""
@@ -180,6 +188,8 @@ class PrivateCluster:
     def _prepare(self) -> None:
         for folder in (self.root, self.home):
             folder.mkdir(parents=True, exist_ok=True)
+        if not self.home.is_relative_to(self.root):
+            self._pointer.write_text(json.dumps({"home": str(self.home)}))
         self.socket_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.getuid() == 0:
             shutil.chown(self.home, self.user)

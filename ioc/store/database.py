@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import quote, urlencode
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -43,6 +44,15 @@ def _as_role(dsn: str, role: str) -> str:
     parts = conninfo_to_dict(dsn)
     parts["options"] = f"{parts.get('options') or ''} -c role={role}".strip()
     return make_conninfo("", **parts)
+
+
+def as_uri(dsn: str) -> str:
+    """The same as one word without spaces, for `psql $(ioc db url)`."""
+    parts = {k: str(v) for k, v in conninfo_to_dict(dsn).items() if v is not None}
+    user, database = parts.pop("user", ""), parts.pop("dbname", "")
+    secret = f":{quote(parts.pop('password'), safe='')}" if "password" in parts else ""
+    who = f"{quote(user, safe='')}{secret}@" if user else ""
+    return f"postgresql://{who}/{quote(database, safe='')}?{urlencode(parts, quote_via=quote)}"
 
 
 @contextmanager

@@ -10,6 +10,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from ioc.settings import Settings
+
 # Partitioned table -> column it is partitioned by (always by UTC day).
 PARTITIONED: Mapping[str, str] = {
     "observation": "observed_at",
@@ -17,7 +19,24 @@ PARTITIONED: Mapping[str, str] = {
     "reject": "recorded_at",
     "feed": "numbered_at",
 }
-_LOCK = 4_930_002
+# Everything else that grows: what goes when it is older than the retention named beside it.
+_OLD: tuple[tuple[str, sql.SQL, str], ...] = (
+    ("outbox", sql.SQL("recorded_at < %(before)s"), "retention_feed_days"),
+    ("session", sql.SQL("expires_at < %(before)s"), "retention_feed_days"),
+    ("wall_enrolment", sql.SQL("expires_at < %(before)s"), "retention_feed_days"),
+    ("indicator_history", sql.SQL("computed_at < %(before)s"), "retention_observation_days"),
+    ("import_batch", sql.SQL("started_at < %(before)s"), "retention_reject_days"),
+    ("source_log", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("audit", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("entity_history", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("event_history", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("case_history", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("event", sql.SQL("occurred_at < %(before)s AND status <> 'open'"), "retention_history_days"),
+    ("cases", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
+)
+_BATCH = 5000
+_LOCK = 4_930_102
+Partition = tuple[str, dt.date]
 
 
 def ensure_partitions(
@@ -40,19 +59,21 @@ def ensure_partitions(
 
 
 def _make(conn: psycopg.Connection[Any], table: str, name: str, day: dt.date) -> None:
+    """Made apart, then attached: that does not wait for writers of the parent, nor stop them."""
     start = dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC)
+    part, parent = sql.Identifier(name), sql.Identifier(table)
     conn.execute(
-        sql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-            sql.Identifier(name),
-            sql.Identifier(table),
-            sql.Literal(start.isoformat()),
-            sql.Literal((start + dt.timedelta(days=1)).isoformat()),
+        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(part, parent)
+    )
+    conn.execute(sql.SQL("REVOKE ALL ON TABLE {} FROM ioc_app, ioc_readonly").format(part))
+    conn.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            parent, part, sql.Literal(start.isoformat()), sql.Literal((start + dt.timedelta(days=1)).isoformat())
         )
     )
-    conn.execute(sql.SQL("REVOKE ALL ON TABLE {} FROM ioc_app, ioc_readonly").format(sql.Identifier(name)))
 
 
-def partitions(conn: psycopg.Connection[Any]) -> dict[str, tuple[str, dt.date]]:
+def partitions(conn: psycopg.Connection[Any]) -> dict[str, Partition]:
     """Existing day partitions: name -> (table, UTC day)."""
     with conn.cursor(row_factory=tuple_row) as cur:
         rows = cur.execute(
@@ -61,3 +82,47 @@ def partitions(conn: psycopg.Connection[Any]) -> dict[str, tuple[str, dt.date]]:
             (list(PARTITIONED),),
         ).fetchall()
     return {name: (table, dt.datetime.strptime(name[-8:], "%Y%m%d").date()) for name, table in rows}
+
+
+def retention_days(settings: Settings) -> dict[str, int]:
+    """Days each partitioned table is kept."""
+    return {
+        "observation": settings.retention_observation_days,
+        "device_state_log": settings.retention_history_days,
+        "reject": settings.retention_reject_days,
+        "feed": settings.retention_feed_days,
+    }
+
+
+def drop_expired(owner_conn: psycopg.Connection[Any], now: dt.datetime, settings: Settings) -> list[str]:
+    """Drops partitions that lie wholly before their retention. Gives way to readers: what is in use goes next time."""
+    keep = retention_days(settings)
+    today = now.astimezone(dt.UTC).date()
+    dropped: list[str] = []
+    for name, (table, day) in sorted(partitions(owner_conn).items()):
+        if day >= today - dt.timedelta(days=keep[table]):
+            continue
+        try:
+            with owner_conn.transaction():
+                owner_conn.execute("SET LOCAL lock_timeout = '2s'")
+                owner_conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+        except psycopg.errors.LockNotAvailable:
+            continue
+        dropped.append(name)
+    return dropped
+
+
+def prune(owner_conn: psycopg.Connection[Any], now: dt.datetime, settings: Settings, most: int = 20) -> int:
+    """Deletes what is past its retention in the other tables, in batches of 5000, at most `most` a table and turn."""
+    gone = 0
+    for table, condition, setting in _OLD:
+        before = now - dt.timedelta(days=int(getattr(settings, setting)))
+        statement = sql.SQL("DELETE FROM {0} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {0} WHERE {1} LIMIT {2}))").format(
+            sql.Identifier(table), condition, sql.Literal(_BATCH)
+        )
+        for _ in range(most):
+            count = owner_conn.execute(statement, {"before": before}).rowcount
+            gone += count
+            if count < _BATCH:
+                break
+    return gone

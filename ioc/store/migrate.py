@@ -17,7 +17,7 @@ from ioc.store import dictionaries
 
 FOLDER = Path(__file__).parent / "migrations"
 GRANTS = Path(__file__).parent / "grants.sql"
-_LOCK = 4_930_001
+_LOCK = 4_930_101
 _NAME = re.compile(r"^(\d{3})_([a-z0-9_]+)\.sql$")
 
 _LEDGER = """

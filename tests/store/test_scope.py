@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +25,7 @@ POLICY_TABLES = (
 
 
 @pytest.fixture
-def filled(db: Database) -> Iterator[Database]:
+def filled(db: Database) -> Database:
     """Two towns, and in every table with a policy one row for each (and one that is restricted, where that exists)."""
     with db.owner() as conn, conn.transaction():
         conn.execute(
@@ -38,13 +37,13 @@ def filled(db: Database) -> Iterator[Database]:
             values: dict[str, Any] = {"i": i, "r": region, "p": private, "s": level, "t": NOW, "k": f"k{i}"}
             for statement in ROWS:
                 conn.execute(statement, values)
-    yield db
+    return db
 
 
 ROWS = (
-    "INSERT INTO device (device_id, source, external_id, kind, class, name, geom, h3_10, region_id, private_to, sensitivity)"
-    " VALUES (%(i)s, 's', %(k)s, 'camera', 'camera', 'n', ST_SetSRID(ST_MakePoint(112 + 0.01 * %(i)s, 21.8), 4326), 1,"
-    " %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO device (device_id, source, external_id, kind, class, name, geom, h3_10, region_id, private_to,"
+    " sensitivity) VALUES (%(i)s, 's', %(k)s, 'camera', 'camera', 'n', ST_SetSRID(ST_MakePoint(112 + 0.01 * %(i)s,"
+    " 21.8), 4326), 1, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO datastream (datastream_id, device_id, property, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, %(i)s, 'x', %(r)s, %(p)s, %(s)s)",
     "INSERT INTO observation (datastream_id, observed_at, value) VALUES (%(i)s, %(t)s, 1)",
@@ -52,17 +51,19 @@ ROWS = (
     "INSERT INTO device_state_log (device_id, recorded_at, observed_at, status, exceeded)"
     " VALUES (%(i)s, %(t)s, %(t)s, 'online', false)",
     "INSERT INTO device_cell (res, cell, class, kind, region_id, private_to, sensitivity, total, center)"
-    " VALUES (7, %(i)s, 'camera', 'camera', %(r)s, coalesce(%(p)s, ''), %(s)s, 1, ST_SetSRID(ST_MakePoint(112, 21.8), 4326))",
-    "INSERT INTO event (event_id, source, source_id, title, occurred_at, received_at, region_id, private_to, sensitivity)"
-    " VALUES (%(i)s, 's', %(k)s, 't', %(t)s, %(t)s, %(r)s, %(p)s, %(s)s)",
+    " VALUES (7, %(i)s, 'camera', 'camera', %(r)s, coalesce(%(p)s, ''), %(s)s, 1,"
+    " ST_SetSRID(ST_MakePoint(112, 21.8), 4326))",
+    "INSERT INTO event (event_id, source, source_id, title, occurred_at, received_at, region_id, private_to,"
+    " sensitivity) VALUES (%(i)s, 's', %(k)s, 't', %(t)s, %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO event_history (event_id, version, op, actor, region_id, private_to, sensitivity, record)"
     " VALUES (%(i)s, 1, 'new', 'a', %(r)s, %(p)s, %(s)s, '{}')",
-    "INSERT INTO cases (case_id, number, source, source_id, flow, stage, title, opened_at, region_id, private_to, sensitivity)"
-    " VALUES (%(i)s, %(k)s, 's', %(k)s, 'grid', 'x', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO cases (case_id, number, source, source_id, flow, stage, title, opened_at, region_id,"
+    " private_to, sensitivity) VALUES (%(i)s, %(k)s, 's', %(k)s, 'grid', 'x', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO case_history (case_id, version, op, actor, region_id, private_to, sensitivity, record)"
     " VALUES (%(i)s, 1, 'new', 'a', %(r)s, %(p)s, %(s)s, '{}')",
     "INSERT INTO grid_cell (grid_cell_id, source, code, kind, name, geom, region_id, private_to, sensitivity)"
-    " VALUES (%(i)s, 's', %(k)s, 'general', 'n', ST_Multi(ST_MakeEnvelope(112, 21, 112.1, 21.1, 4326)), %(r)s, %(p)s, %(s)s)",
+    " VALUES (%(i)s, 's', %(k)s, 'general', 'n', ST_Multi(ST_MakeEnvelope(112, 21, 112.1, 21.1, 4326)),"
+    " %(r)s, %(p)s, %(s)s)",
     "INSERT INTO resource (resource_id, source, external_id, kind, name, geom, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, 's', %(k)s, 'team', 'n', ST_SetSRID(ST_MakePoint(112, 21.8), 4326), %(r)s, %(p)s, %(s)s)",
     "INSERT INTO thematic_layer (layer_id, key, title, theme, geometry, private_to, sensitivity)"
@@ -231,7 +232,8 @@ def test_a_busy_pool_waits_then_says_so(filled: Database) -> None:
 def test_a_bounding_box_uses_the_spatial_index_under_every_scope(db: Database, scope: Scope) -> None:
     with db.owner() as conn:
         conn.execute(
-            "INSERT INTO region (region_id, code, name, kind) SELECT g, g::text, 'R', 'town' FROM generate_series(1, 50) g"
+            "INSERT INTO region (region_id, code, name, kind)"
+            " SELECT g, g::text, 'R', 'town' FROM generate_series(1, 50) g"
         )
         conn.execute(
             "INSERT INTO device (source, external_id, kind, class, name, geom, h3_10, region_id)"

@@ -1,0 +1,90 @@
+"""Every check says what is wrong and what to do, in both languages; status tells what runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+
+from ioc.clock import FixedClock, SystemClock
+from ioc.ops import doctor, status
+from ioc.settings import Settings
+from tests.conftest import NOW, Database
+
+pytestmark = pytest.mark.store
+
+
+def _by_key(settings: Settings, clock: FixedClock | SystemClock) -> dict[str, doctor.Finding]:
+    return {f.key: f for f in doctor.examine(settings, clock)}
+
+
+def test_a_sound_installation(settings: Settings) -> None:
+    found = _by_key(settings, SystemClock())
+    assert len(found) == len(doctor.CHECKS)
+    for key in ("python", "postgres", "postgis", "leakproof", "migrations", "clock", "broker", "basemap"):
+        assert found[key].state == "ok", found[key]
+    assert found["admin"].state == "warn"
+
+
+def test_every_fault_has_advice_in_both_languages(settings: Settings, clock: FixedClock, db: Database) -> None:
+    with db.owner() as conn:
+        conn.execute("UPDATE schema_migration SET checksum = 'x' WHERE number = 2")
+        conn.execute("ALTER FUNCTION geometry_overlaps(geometry, geometry) NOT LEAKPROOF")
+    faulty = settings.model_copy(
+        update={
+            "disk_free_min_mb": 10**9,
+            "basemap_url": "http://tiles.example/{z}",
+            "mqtt_url": "mqtt://broker.example",
+        }
+    )
+    found = _by_key(faulty, FixedClock(NOW + dt.timedelta(days=400)))
+    bad = {k: f for k, f in found.items() if f.state != "ok"}
+    assert {"disk", "migrations", "leakproof", "clock", "basemap", "broker", "admin"} <= set(bad)
+    assert "002_region" in bad["migrations"].zh
+    for finding in bad.values():
+        assert finding.advice_zh, finding.key
+        assert finding.advice_en, finding.key
+    assert json.dumps([f.as_dict() for f in bad.values()])
+
+
+def test_without_a_database_nothing_is_started(tmp_path: Path) -> None:
+    found = _by_key(Settings(data_dir=tmp_path / "none"), SystemClock())
+    assert found["postgres"].state == "warn"
+    assert found["migrations"].state == "warn"
+    assert not (tmp_path / "none" / "pg" / "data").exists()
+    away = _by_key(Settings(data_dir=tmp_path, database_url="host=/nonexistent dbname=x"), SystemClock())
+    assert away["postgres"].state == "fail"
+
+
+def test_broker_limits_that_lose_messages_are_named() -> None:
+    assert doctor.broker_faults("max_queued_messages 1000\npersistence true\n") == ["max_queued_messages 1000"]
+    assert doctor.broker_faults("persistence true\nmax_queued_messages 0\n") == []
+    assert doctor.broker_faults("# persistence true\nmax_queued_messages 1000000") == ["persistence false"]
+
+
+def test_status_counts_sources_and_lag(settings: Settings, clock: FixedClock, db: Database) -> None:
+    with db.owner() as conn:
+        conn.execute(
+            "INSERT INTO source (source_key, title, interval_s, state, last_data_at)"
+            " VALUES ('mqtt', 'M', 60, 'live', %s)",
+            (NOW - dt.timedelta(seconds=12),),
+        )
+        conn.execute("UPDATE feed_state SET last_no = 7, beat_at = %s", (NOW,))
+        conn.execute(
+            "INSERT INTO outbox (recorded_at, topic, op, entity_id, payload) VALUES (%s, 'event', 'new', '1', '{}')",
+            (NOW - dt.timedelta(seconds=3),),
+        )
+    found = status.status(settings, clock)
+    assert found["running"] is False
+    assert found["sources"][0] | {"key": "mqtt", "state": "live", "age_s": 12.0} == found["sources"][0]
+    assert found["counts"]["devices"] == 0
+    assert found["feed"]["lag_ms"] == 3000
+    assert found["feed"]["last_no"] == 7
+
+
+def test_status_without_a_database(tmp_path: Path, clock: FixedClock) -> None:
+    found = status.status(Settings(data_dir=tmp_path), clock)
+    assert found["database"]["state"] == "down"
+    assert found["processes"] == {}
