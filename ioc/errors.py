@@ -66,6 +66,18 @@ class NotSignedIn(IocError):
     code, status, severity, zh, en = "not_signed_in", 401, "info", "请先登录", "Sign in first"
 
 
+class BadPassword(NotSignedIn):
+    """Wrong login or password. `context["remaining"]`: tries left before the account is locked."""
+
+    code, status, severity, zh, en = "bad_password", 401, "info", "账号或口令不对", "Wrong login or password"
+
+
+class Locked(IocError):
+    """Too many wrong passwords. `context["until"]`: ISO time at which it unlocks by itself."""
+
+    code, status, severity, zh, en = "locked", 423, "warning", "账号已锁定", "Account locked"
+
+
 class Forbidden(IocError):
     code, status, severity, zh, en = "forbidden", 403, "warning", "没有权限", "Not permitted"
 

@@ -18,7 +18,7 @@ from ioc.i18n import Text
 VERSION = 1
 Row = Mapping[str, Any]
 
-ICONS = frozenset("flame gas users car drop warn broom camera lamp boat pin".split())
+ICONS = frozenset(("flame", "gas", "users", "car", "drop", "warn", "broom", "camera", "lamp", "boat", "pin"))
 URGENCY_RANK = {"critical": 0, "urgent": 1, "routine": 2}
 
 # Report clocks of an incident (首报, 续报); a label that is not listed here is shown as it was delivered.
@@ -152,7 +152,7 @@ def event_to_record(row: Row) -> dict[str, Any]:
 
 
 def order_key(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Order of the work list: incidents by level, then critical, urgent, routine; the earliest deadline first; newest."""
+    """Order of the work list: incidents by level, then by urgency; the earliest deadline first; then the newest."""
     level = record["level"]
     newest = record["opened_at"] or ""
     return (

@@ -17,7 +17,7 @@ def flows() -> Mapping[str, Flow]:
 
 
 def stage_index(flow: Flow, stage: str) -> int:
-    """Position (from 0) of a stage given by its key or, as departments deliver it, by its Chinese word; 0 when unknown."""
+    """Position (from 0) of a stage given by its key or, as departments deliver it, its Chinese word; 0: unknown."""
     for index, (key, word) in enumerate(flow.stages):
         if stage in (key, word.zh):
             return index

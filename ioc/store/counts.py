@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
 
-from psycopg import Connection, sql
+from psycopg import sql
 
 from ioc.clock import local_day
 from ioc.scope import Scope
 from ioc.services import Counts
 from ioc.store.cells import device_counts
+from ioc.store.pool import Conn
 from ioc.store.where import visible
 from ioc.store.worklist import region_predicate
-
-Conn = Connection[dict[str, Any]]
 
 _OPEN = """
 SELECT count(*) FILTER (WHERE x.level IS NULL) AS open,
@@ -38,7 +37,8 @@ GROUP BY 1
 """
 _HOURS = """
 SELECT extract(hour FROM e.occurred_at AT TIME ZONE %(tz)s)::int AS hour, count(*)::int AS n
-FROM event e WHERE e.occurred_at >= %(start)s AND e.occurred_at < %(stop)s AND e.status <> 'void' AND {seen} AND {inside}
+FROM event e
+WHERE e.occurred_at >= %(start)s AND e.occurred_at < %(stop)s AND e.status <> 'void' AND {seen} AND {inside}
 GROUP BY 1
 """
 _CLOSED = """
@@ -84,9 +84,7 @@ class _Asker:
         return totals, initial
 
 
-def counts(
-    conn: Conn, scope: Scope, region_ids: Sequence[int] | None, now: dt.datetime, tz: ZoneInfo
-) -> Counts:
+def counts(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, now: dt.datetime, tz: ZoneInfo) -> Counts:
     """Counts of what `scope` sees inside `region_ids` (None: no drill-down). Days are those of the centre's zone.
 
     `open` and the urgencies count cases beside the incidents, which are counted by level. What the asker lacks the

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psycopg import Connection, sql
+from psycopg import sql
 
 from ioc.records import case_to_record, event_to_record, order_key
 from ioc.scope import Scope
+from ioc.store.pool import Conn
 from ioc.store.where import visible
 
-Conn = Connection[dict[str, Any]]
 _LIMIT_MAX = 2000
 
 
@@ -71,7 +71,7 @@ SELECT w.* FROM worklist_event w JOIN (
 
 
 def worklist(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, limit: int = 200) -> list[Mapping[str, Any]]:
-    """At most `limit` open records under `scope`, inside `region_ids` (a region with all below it; None: no drill-down).
+    """At most `limit` open records under `scope`, inside `region_ids` (a region with all below it; None: no limit).
 
     Cases need the right case.view, reports event.view; without either the list is empty, not an error.
     """
@@ -91,6 +91,4 @@ def _rows(
 ) -> list[dict[str, Any]]:
     seen, params = visible(scope, alias)
     inside, drill = region_predicate(region_ids, alias)
-    return conn.execute(
-        query.format(seen=seen, inside=inside), {**params, **drill, "limit": limit}
-    ).fetchall()
+    return conn.execute(query.format(seen=seen, inside=inside), {**params, **drill, "limit": limit}).fetchall()

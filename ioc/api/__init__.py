@@ -1,0 +1,48 @@
+"""The HTTP API: thin Flask blueprints over use-cases. Each module with `register(server, deps)` is found by itself."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import Any
+
+import flask
+
+from ioc.accounts.base import Accounts
+from ioc.accounts.credentials import Credentials
+from ioc.clock import Clock
+from ioc.feed.versions import FeedVersions
+from ioc.registry import Registry
+from ioc.services import Services
+from ioc.settings import Settings
+from ioc.store import Store
+
+__all__ = ["Deps", "register_all"]
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What every blueprint may use. `versions` changes with the data, for ETags and cache keys."""
+
+    settings: Settings
+    store: Store
+    registry: Registry
+    clock: Clock
+    services: Services
+    cache: Any
+    accounts: Accounts
+    credentials: Credentials
+    versions: FeedVersions
+
+
+def register_all(server: flask.Flask, deps: Deps) -> list[str]:
+    """Register every module of this package that can be. Returns their names; nobody edits a list."""
+    done: list[str] = []
+    for info in sorted(pkgutil.iter_modules(__path__), key=lambda i: i.name):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        register = getattr(module, "register", None)
+        if register is not None:
+            register(server, deps)
+            done.append(info.name)
+    return done

@@ -1,0 +1,184 @@
+"""Who is asking, for every request of the WSGI side. Closed by default: a route nobody marked public needs an asker.
+
+Three gates stand before each view, in this order: the asker (401), the origin of a write made with a cookie (403), and
+the rate of writes (429). What the asker may see is the scope's business, in the views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import flask
+from werkzeug.wrappers import Response
+
+from ioc.accounts.credentials import ENROL_COOKIE, SESSION_COOKIE, WALL_COOKIE, Credentials, Presented
+from ioc.accounts.identity import NOBODY_ID, Identity
+from ioc.api.limits import Buckets
+from ioc.clock import Clock
+from ioc.errors import Forbidden, NotSignedIn, TooMany
+from ioc.scope import Scope
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# What a browser needs before anybody has signed in: code and pictures, no data.
+PUBLIC_PREFIXES = ("/assets/", "/_dash-component-suites/", "/_favicon.ico", "/favicon.ico")
+# Pages that render without an asker (the sign-in form, the enrolment code) and Dash's own calls for them.
+OPEN_PAGES = ("/signin", "/wall")
+# F6's middleware puts the URL of the page that a Dash call belongs to here.
+PAGE_KEY = "ioc.page_url"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+WRITES_PER_S, WRITES_BURST = 100.0, 1000.0
+WALL_COOKIE_AGE_S = 400 * 86_400
+
+
+def public(view: View) -> View:
+    """Mark a view that needs no asker. It gets the scope of nobody, which sees nothing."""
+    cast(Any, view).ioc_public = True
+    return view
+
+
+def current_identity() -> Identity:
+    """Raises NotSignedIn."""
+    identity = flask.g.get("ioc_identity", NOBODY_ID)
+    if identity.kind == "nobody":
+        raise NotSignedIn()
+    return identity
+
+
+def current_scope() -> Scope:
+    """The asker's scope. Raises NotSignedIn."""
+    return current_identity().scope
+
+
+def require(permission: str) -> Scope:
+    """The asker's scope, when it has the right. Raises NotSignedIn, Forbidden."""
+    scope = current_scope()
+    scope.require(permission)
+    return scope
+
+
+def require_session() -> Identity:
+    """A person, not a token or a wall. Raises NotSignedIn, Forbidden."""
+    identity = current_identity()
+    if identity.kind != "session":
+        raise Forbidden("需要账号登录", "needs a signed-in person")
+    return identity
+
+
+def install(server: flask.Flask, credentials: Credentials, clock: Clock) -> None:
+    writes = Buckets(WRITES_PER_S, WRITES_BURST, clock)
+
+    @server.before_request
+    def gate() -> Response | None:
+        flask.g.ioc_scope, flask.g.ioc_identity = NOBODY_ID.scope, NOBODY_ID
+        path = flask.request.path
+        if path.startswith(PUBLIC_PREFIXES):
+            return None
+        open_door = _is_public()
+        identity = _identify(credentials, open_door)
+        flask.g.ioc_scope, flask.g.ioc_identity = identity.scope, identity
+        if identity.kind == "nobody" and not open_door:
+            if _wants_page():
+                return flask.redirect(f"/signin?next={quote(flask.request.full_path.rstrip('?'))}")
+            raise NotSignedIn()
+        if flask.request.method not in SAFE:
+            if identity.cookie or open_door:
+                check_origin()
+            if not writes.take(identity.secret_hash or flask.request.remote_addr or ""):
+                raise TooMany()
+        return None
+
+    @server.after_request
+    def renew(response: Response) -> Response:
+        """A wall that has shown a credential of a day's age is given the next one with this answer."""
+        identity: Identity = flask.g.get("ioc_identity", NOBODY_ID)
+        if identity.kind == "wall" and response.status_code < 400:
+            fresh = credentials.renewal(identity)
+            if fresh:
+                set_cookie(response, WALL_COOKIE, fresh, max_age=WALL_COOKIE_AGE_S)
+        return response
+
+
+def _is_public() -> bool:
+    view = flask.current_app.view_functions.get(flask.request.endpoint or "")
+    if getattr(view, "ioc_public", False):
+        return True
+    page = str(flask.request.environ.get(PAGE_KEY, ""))
+    path = urlsplit(page).path if page else flask.request.path
+    if path.rstrip("/") not in OPEN_PAGES:
+        return False
+    return bool(page) or flask.request.method in SAFE
+
+
+def _identify(credentials: Credentials, open_door: bool) -> Identity:
+    page = str(flask.request.environ.get(PAGE_KEY, ""))
+    parts = urlsplit(page)
+    token = flask.request.args.get("token", "")
+    path = flask.request.path
+    if page and parts.path.startswith("/embed/"):
+        token, path = token or _query(parts.query).get("token", ""), parts.path
+    given = Presented(
+        cookies=flask.request.cookies,
+        authorization=flask.request.headers.get("Authorization", ""),
+        embed_token=token,
+        path=path,
+    )
+    try:
+        return credentials.identify(given)
+    except NotSignedIn:
+        if open_door:
+            return NOBODY_ID
+        raise
+
+
+def _query(text: str) -> dict[str, str]:
+    return dict(parse_qsl(text))
+
+
+def _wants_page() -> bool:
+    path = flask.request.path
+    machine = path.startswith(("/api/", "/tiles/", "/basemap/", "/_dash", "/_reload", "/embed/", "/metrics"))
+    return flask.request.method == "GET" and not machine and "text/html" in flask.request.headers.get("Accept", "")
+
+
+def check_origin() -> None:
+    """A write that came with a cookie must come from a page of ours. Raises Forbidden.
+
+    Browsers say where a request comes from (Sec-Fetch-Site, Origin); together with SameSite=Lax cookies that is enough.
+    """
+    site = flask.request.headers.get("Sec-Fetch-Site", "")
+    origin = flask.request.headers.get("Origin", "")
+    same_host = bool(origin) and urlsplit(origin).netloc == flask.request.host
+    told = site == "same-origin" if site else same_host
+    if not told or (origin and not same_host):
+        raise Forbidden("请求来源不符", "the request does not come from this site", {"csrf": True})
+
+
+# ------------------------------------------------------------ cookies
+
+
+def set_cookie(response: Response, name: str, value: str, *, max_age: int | None) -> None:
+    response.set_cookie(
+        name, value, max_age=max_age, httponly=True, samesite="Lax", secure=flask.request.is_secure, path="/"
+    )
+
+
+def drop_cookie(response: Response, name: str) -> None:
+    response.delete_cookie(name, httponly=True, samesite="Lax", secure=flask.request.is_secure, path="/")
+
+
+__all__ = [
+    "ENROL_COOKIE",
+    "SESSION_COOKIE",
+    "WALL_COOKIE",
+    "check_origin",
+    "current_identity",
+    "current_scope",
+    "install",
+    "public",
+    "require",
+    "require_session",
+    "set_cookie",
+]

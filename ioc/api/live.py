@@ -1,0 +1,116 @@
+"""The snapshot a screen starts from, and counts: what the event stream then keeps up to date."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import flask
+from werkzeug.wrappers import Response
+
+from ioc.api import Deps
+from ioc.api.auth import current_scope
+from ioc.api.openapi import doc
+from ioc.feed.messages import iso
+from ioc.scope import Scope
+from ioc.services import Counts
+
+# Deadlines pass without a change in the data, so an answer is never older than this.
+KEEP_S = 5
+_TOPICS = ("case", "event", "device", "region", "grid", "resource")
+KEPT = 256
+
+
+def counts_json(counts: Counts) -> dict[str, Any]:
+    """Counts as the browser gets them: maps by level get text keys."""
+    out = dataclasses.asdict(counts)
+    for name in ("incidents", "provisional"):
+        out[name] = {str(k): v for k, v in out[name].items()}
+    return out
+
+
+class _Kept:
+    """Answers by (scope class, region, data version); one thread computes, the others wait for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[str, Any] = OrderedDict()
+        self._making: dict[str, threading.Lock] = {}
+
+    def get(self, key: str, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            if key in self._answers:
+                return self._answers[key]
+            own = self._making.setdefault(key, threading.Lock())
+        with own:
+            with self._lock:
+                if key in self._answers:
+                    return self._answers[key]
+            try:
+                value = make()
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+            with self._lock:
+                self._answers[key] = value
+                while len(self._answers) > KEPT:
+                    self._answers.popitem(last=False)
+            return value
+
+
+def register(server: flask.Flask, deps: Deps) -> None:
+    bp = flask.Blueprint("live", __name__)
+    kept = _Kept()
+
+    def version(now: dt.datetime) -> str:
+        return f"{deps.versions.of(*_TOPICS)}/{int(now.timestamp() // KEEP_S)}"
+
+    def answer(kind: str, make: Callable[[Scope, str, dt.datetime], dict[str, Any]]) -> Response:
+        scope, region = current_scope(), flask.request.args.get("region", "")
+        now = deps.clock.now()
+        key = f"{kind}/{scope.class_key}/{region}/{version(now)}"
+        body, tag = kept.get(key, lambda: _tagged(make(scope, region, now)))
+        response = flask.Response(body, mimetype="application/json")
+        response.set_etag(tag)
+        response.headers["Cache-Control"] = "private, no-cache"
+        return response.make_conditional(flask.request)
+
+    @bp.get("/api/v1/live/snapshot")
+    @doc(
+        "Counts and open records of a region, and the place in the feed they stand at",
+        query={"region": "12-digit or zone code; empty: all the asker may see"},
+        returns={"type": "object"},
+    )
+    def snapshot() -> Response:
+        def make(scope: Scope, region: str, now: dt.datetime) -> dict[str, Any]:
+            # Read before the rows: what was numbered meanwhile is then sent once more, never left out.
+            epoch, last = deps.versions.epoch, deps.versions.last_no
+            return {
+                "v": 1,
+                "feed": {"epoch": epoch, "last_no": last},
+                "now": iso(now),
+                "counts": counts_json(deps.services.counts(scope, region)),
+                "rows": list(deps.services.worklist(scope, region)),
+            }
+
+        return answer("snapshot", make)
+
+    @bp.get("/api/v1/live/counts")
+    @doc("Counts of a region", query={"region": "12-digit or zone code"}, returns={"type": "object"})
+    def counts() -> Response:
+        return answer("counts", lambda scope, region, now: counts_json(deps.services.counts(scope, region)))
+
+    server.register_blueprint(bp)
+
+
+def _tagged(body: dict[str, Any]) -> tuple[bytes, str]:
+    """The answer and its ETag, which leaves out the time so that nothing new is a 304."""
+    text = flask.json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    facts = {k: v for k, v in body.items() if k != "now"}
+    tag = hashlib.blake2b(flask.json.dumps(facts, sort_keys=True).encode(), digest_size=12).hexdigest()
+    return text.encode(), tag

@@ -1,0 +1,1 @@
+"""Outbox to feed to screens: the sequencer numbers, the hub fans out."""

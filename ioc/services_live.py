@@ -1,0 +1,137 @@
+"""What screens and callbacks may ask for, from the store. One instance a process; thread-safe."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ioc import __version__
+from ioc.clock import Clock
+from ioc.declare import Indicator
+from ioc.i18n import Text, t
+from ioc.ops.doctor import examine
+from ioc.registry import Registry
+from ioc.scope import SYSTEM, Scope
+from ioc.services import CentreInfo, Counts, DistrictRow, Record, RegionRef, SourceState, TileState, Warning_
+from ioc.settings import Settings
+from ioc.store import Store, centre, health, kpi, kpi_records
+from ioc.store import counts as counting
+from ioc.store import detail as details
+from ioc.store import worklist as work
+from ioc.store.regions import Regions
+
+
+class LiveServices:
+    """`ioc.services.Services` over PostGIS."""
+
+    def __init__(self, settings: Settings, store: Store, registry: Registry, clock: Clock) -> None:
+        self._settings, self._store, self._registry, self._clock = settings, store, registry, clock
+        self._regions = Regions.of(store)
+
+    def now(self) -> dt.datetime:
+        return self._clock.now()
+
+    def timezone(self) -> str:
+        return self._settings.timezone
+
+    # ------------------------------------------------------------ the centre and its regions
+
+    def centre(self, scope: Scope) -> CentreInfo:
+        """`demo` and `empty` are facts of the whole centre: the tag must show even where no demo row is in scope."""
+        tree = self._regions.tree()
+        tops = self._regions.tops(scope)
+        top = tops[0] if len(tops) == 1 else None
+        root = tree.roots[0] if tree.roots else None
+        with self._store.scoped(SYSTEM) as conn:
+            facts = centre.facts(conn)
+        pack = self._registry.packs.get(facts.pack or self._settings.pack)
+        return CentreInfo(
+            title=self._title(pack.title if pack else None, root.name if root else ""),
+            place=(pack.place.zh if pack else "") or (root.name if root else ""),
+            root=top.ref() if top else None,
+            demo=facts.demo,
+            empty=root is None,
+            version=__version__,
+            pack=pack.key if pack else "",
+        )
+
+    @staticmethod
+    def _title(declared: Text | None, place: str) -> Text:
+        if declared is not None:
+            return declared
+        return Text(t("web.title", "zh", place=place).strip(), t("web.title", "en", place=place).strip())
+
+    def breadcrumb(self, scope: Scope, region: str) -> Sequence[RegionRef]:
+        return self._regions.breadcrumb(scope, region)
+
+    def children(self, scope: Scope, region: str) -> Sequence[RegionRef]:
+        return self._regions.children(scope, region)
+
+    # ------------------------------------------------------------ numbers
+
+    def indicators(self, scope: Scope) -> Sequence[Indicator]:
+        """The centre's own and its pack's, in order. Those the asker lacks the right for stay: the tile says so."""
+        with self._store.scoped(SYSTEM) as conn:
+            facts = centre.facts(conn)
+        found = list(self._registry.indicators.values())
+        pack = self._registry.packs.get(facts.pack or self._settings.pack)
+        found += list(pack.indicators) if pack else []
+        return sorted(found, key=lambda i: (i.order, i.code))
+
+    def tiles(self, scope: Scope, region: str) -> Sequence[TileState]:
+        return kpi.tiles(self._store, scope, region, self.indicators(scope), self.now())
+
+    def counts(self, scope: Scope, region: str) -> Counts:
+        ids = self._regions.ids(scope, region)
+        with self._store.scoped(scope) as conn:
+            return counting.counts(conn, scope, ids, self.now(), self._settings.tz)
+
+    def worklist(self, scope: Scope, region: str, limit: int = 200) -> Sequence[Record]:
+        ids = self._regions.ids(scope, region)
+        with self._store.scoped(scope) as conn:
+            return work.worklist(conn, scope, ids, limit)
+
+    def districts(self, scope: Scope, region: str) -> Sequence[DistrictRow]:
+        return kpi.districts(self._store, scope, region)
+
+    def hotline_topics(self, scope: Scope, region: str) -> Sequence[tuple[str, int]]:
+        return kpi.hotline_topics(self._store, scope, region, self.now(), self._settings)
+
+    # ------------------------------------------------------------ warnings and sources
+
+    def warnings(self, scope: Scope, region: str) -> Sequence[Warning_] | None:
+        ids = self._regions.ids(scope, region)
+        with self._store.scoped(scope) as conn:
+            return health.warnings(conn, None if ids is None else self._around(ids), self.now())
+
+    def _around(self, ids: Sequence[int]) -> list[int]:
+        """A warning for the county holds in its towns too: the regions with all that lie above them."""
+        tree = self._regions.tree()
+        return sorted({up for region_id in ids for up in tree.ancestors(region_id)})
+
+    def sources(self, scope: Scope) -> Sequence[SourceState]:
+        if not scope.can("source.view"):
+            return []
+        with self._store.scoped(scope) as conn:
+            return health.sources(conn, self.now())
+
+    # ------------------------------------------------------------ details, records, map
+
+    def detail(self, scope: Scope, key: str) -> Mapping[str, Any]:
+        with self._store.scoped(scope) as conn:
+            return details.detail(conn, self._regions, scope, key, self.now())
+
+    def records(self, scope: Scope, region: str, query: str, offset: int, limit: int) -> Mapping[str, Any]:
+        return kpi_records.records(self._store, scope, region, query, offset, limit, self.now(), self._settings)
+
+    def map_config(self, scope: Scope, surface: str, theme: str, lang: str, region: str) -> Mapping[str, Any]:
+        from ioc.mapspec import map_config
+
+        return cast(
+            Mapping[str, Any],
+            map_config(self._store, self._settings, self._registry, scope, surface, theme, lang, region, self.now()),
+        )
+
+    def doctor(self) -> Sequence[Mapping[str, Any]]:
+        return [finding.as_dict() for finding in examine(self._settings, self._clock)]

@@ -1,0 +1,147 @@
+"""One ASGI application: `/live` natively, everything else (pages, callbacks, API, tiles) in Flask behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, cast
+
+import dash
+import flask
+from a2wsgi import WSGIMiddleware
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from werkzeug.wrappers import Response
+
+from ioc.accounts.base import Accounts
+from ioc.accounts.credentials import Credentials
+from ioc.api import Deps, auth, register_all
+from ioc.api import errors as api_errors
+from ioc.cache import make_cache
+from ioc.clock import Clock
+from ioc.compress import Compressor
+from ioc.feed.endpoint import Live
+from ioc.feed.hub import Hub
+from ioc.feed.versions import FeedVersions
+from ioc.headers import Headers
+from ioc.metrics import Metrics
+from ioc.registry import Registry
+from ioc.services import Services
+from ioc.settings import Settings
+from ioc.store import Store
+
+log = logging.getLogger("ioc.web")
+
+BODY_MAX = 8 * 1024 * 1024
+# Threads for the WSGI side: more than database connections, so that a cached answer never waits behind a query.
+THREADS_BESIDE_POOL = 8
+MACHINE_PATHS = ("/api/", "/tiles/", "/basemap/", "/live", "/metrics", "/healthz", "/readyz")
+
+Pages = Callable[[flask.Flask], dash.Dash]
+
+
+class JsonProvider(flask.json.provider.DefaultJSONProvider):
+    """Times as ISO 8601, Chinese as it is."""
+
+    ensure_ascii = False
+    compact = True
+    sort_keys = False
+
+    @staticmethod
+    def default(o: Any) -> Any:
+        iso = getattr(o, "isoformat", None)
+        return iso() if iso is not None else flask.json.provider.DefaultJSONProvider.default(o)
+
+
+def bare_server(settings: Settings) -> flask.Flask:
+    server = flask.Flask("ioc", static_folder=None)
+    server.json = JsonProvider(server)
+    server.config["MAX_CONTENT_LENGTH"] = BODY_MAX
+    server.secret_key = settings.secret
+    return server
+
+
+def compose(server: flask.Flask, deps: Deps, pages: Pages | None, metrics: Metrics) -> None:
+    """Put gates, API, pages and hooks on the WSGI side. `pages` builds the Dash application on the given server."""
+    server.extensions["ioc_metrics"] = metrics.registry
+    server.before_request(metrics.begin)
+    auth.install(server, deps.credentials, deps.clock)
+    server.before_request(_front_door)
+    api_errors.install(server)
+    register_all(server, deps)
+    app = pages(server) if pages is not None else None
+
+    def hashes() -> Sequence[str]:
+        found = list(app.csp_hashes()) if app is not None else []
+        return [*found, *server.extensions.get("ioc_csp_hashes", ())]
+
+    # Hooks run last to first: headers, then compression, then measuring.
+    server.after_request(metrics.end)
+    server.after_request(Compressor(deps.settings.root / "cache" / "compressed"))
+    server.after_request(Headers(deps.settings, hashes, auth.PAGE_KEY))
+
+
+def _front_door() -> Response | None:
+    path, rule = flask.request.path, flask.request.url_rule
+    if path == "/":
+        return flask.redirect("/desk")
+    # The pages' catch-all must not answer for an address of the API that does not exist.
+    catch_all = rule is not None and rule.rule == "/<path:path>"
+    if catch_all and path.startswith(MACHINE_PATHS):
+        flask.abort(404)
+    return None
+
+
+def create_web(
+    settings: Settings,
+    services: Services,
+    registry: Registry,
+    store: Store,
+    clock: Clock,
+    register_callbacks: Callable[..., None] | None = None,
+) -> Starlette:
+    """The ASGI application. Its parts are on `app.state`: hub, live, deps, server.
+
+    `register_callbacks(app, services)` is handed in by the composition root; without it there are no pages.
+    """
+    server = bare_server(settings)
+    versions = FeedVersions()
+    accounts = Accounts(store, settings, clock)
+    credentials = Credentials(accounts)
+    hub = Hub(store.dsn, clock, versions)
+    live = Live(hub, store, credentials)
+    cache = make_cache(server, settings)
+    deps = Deps(settings, store, registry, clock, services, cache, accounts, credentials, versions)
+    pages = None if register_callbacks is None else _pages(settings, services, register_callbacks)
+    compose(server, deps, pages, Metrics(CollectorRegistry(), hub))
+    wsgi = WSGIMiddleware(cast(Any, server), workers=settings.pool_size + THREADS_BESIDE_POOL)
+    app = Starlette(
+        routes=[Route("/live", live.handle, methods=["GET"]), Mount("/", app=cast(Any, wsgi))],
+        lifespan=_lifespan(hub, live),
+    )
+    app.state.hub, app.state.live, app.state.deps, app.state.server = hub, live, deps, server
+    return app
+
+
+def _pages(settings: Settings, services: Services, register_callbacks: Callable[..., None]) -> Pages:
+    from ioc.screens.dash_app import create_dash
+
+    return lambda server: create_dash(services, settings, register_callbacks, server=server)
+
+
+def _lifespan(hub: Hub, live: Live) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        tasks = [asyncio.create_task(hub.run()), asyncio.create_task(live.watch())]
+        try:
+            yield
+        finally:
+            hub.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    return lifespan
