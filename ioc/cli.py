@@ -112,12 +112,20 @@ def _looking(cli: typer.Typer) -> None:
         raise typer.Exit(1 if any(f.state == "fail" for f in findings) else 0)
 
     @cli.command()
-    def status(data_dir: DataDir = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    def status(
+        data_dir: DataDir = None,
+        as_json: Annotated[bool, typer.Option("--json")] = False,
+        check: Annotated[
+            bool, typer.Option("--check", help="只给退出码 / exit code only: 0 when the feed runs")
+        ] = False,
+    ) -> None:
         """运行状态 / processes, sources, counts and feed lag."""
         from ioc.ops.status import status as read
 
         with _faults():
             found = read(_settings(data_dir), SystemClock())
+        if check:
+            raise typer.Exit(0 if found["feed"].get("state") == "up" else 1)
         if as_json:
             print(json.dumps(found, ensure_ascii=False, indent=1, default=str))
             return
@@ -328,11 +336,16 @@ def _bench(cli: typer.Typer, composition: Composition) -> None:
     def bench(
         what: Annotated[str, typer.Argument(help="live|tiles|kpi|screen|import")],
         as_json: Annotated[bool, typer.Option("--json")] = False,
+        quick: Annotated[bool, typer.Option("--quick", help="小而快，一轮 / small, one round")] = False,
+        rounds: Annotated[int | None, typer.Option(min=1, max=50)] = None,
+        option: Annotated[list[str] | None, typer.Option("--set", help="minutes=10, devices=2000000 ...")] = None,
         data_dir: DataDir = None,
     ) -> None:
-        """测量 / measure beside a floor."""
-        from ioc.ops.bench import run_bench
+        """测量 / measure beside a floor. Exits 1 when a figure misses its limit."""
+        from ioc.ops.bench import run_bench, text
 
+        options = dict(pair.split("=", 1) for pair in option or [] if "=" in pair)
         with _faults():
-            result = run_bench(what, _settings(data_dir), composition)
-        print(json.dumps(result, ensure_ascii=False, indent=1, default=str) if as_json else result)
+            result = run_bench(what, _settings(data_dir), composition, quick=quick, rounds=rounds, options=options)
+        print(json.dumps(result, ensure_ascii=False, indent=1, default=str) if as_json else text(result))
+        raise typer.Exit(0 if result["passed"] else 1)
