@@ -1,5 +1,5 @@
 """Everything the detail panel shows about one thing, by key: `device:1`, `event:1`, `case:1`, `grid:1`, `resource:1`,
-`region:CODE`, `thematic:1`, `warning:1`, and `cell:LAYER:H3` for a cell of the overview.
+`region:CODE`, `feature:1`, `warning:1`, and `cell:LAYER:H3` for a cell of the overview.
 
 What lies outside the scope is not found, exactly like what does not exist.
 """
@@ -332,6 +332,9 @@ def _sketch(row: Row) -> list[Part]:
 
 
 def _region(asked: Asked, name: str) -> Part:
+    # a tile names a region by its row id, everything else by its code
+    by_id = asked.regions.tree().by_id.get(int(name)) if name.isdigit() and len(name) < 10 else None
+    name = by_id.code if by_id and name not in asked.regions.tree().by_code else name
     region = asked.regions.find(asked.scope, name)
     ids = asked.regions.ids(asked.scope, name)
     counts = device_counts(asked.conn, asked.scope, ids) if asked.scope.can("device.view") else {}
@@ -423,7 +426,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
     "grid": ("grid.view", _grid),
     "resource": ("resource.view", _resource),
     "region": ("map.view", _region),
-    "thematic": ("map.view", _thematic),
+    "feature": ("map.view", _thematic),
     "warning": ("map.view", _warning),
     "cell": ("device.view", _cell),
 }

@@ -178,3 +178,22 @@ def _states(asked: Asked, device_id: int) -> list[Part]:
         }
         for r in rows
     ]
+
+
+def device_json(row: Row, latest: Sequence[Row], scope: Scope) -> Part:
+    """The device as the API gives it: codes, not words; coordinates in WGS 84 (CGCS2000)."""
+    names = (
+        "device_id", "source", "external_id", "national_id", "kind", "class", "name", "status", "exceeded",
+        "gateway_id", "lon", "lat", "azimuth_deg", "fov_deg", "address", "owner_department", "interval_s", "origin", "region_id",
+    )  # fmt: skip
+    out: Part = {name: row[name] for name in names}
+    out["status_at"] = iso(row["status_at"])
+    out["attributes"] = {f["label"]["zh"]: f["value"] for f in parts.attributes(row, scope)}
+    if scope.sensitivity >= INTERNAL:
+        out |= {name: row[name] for name in ("x_orig", "y_orig", "crs_orig")}
+    keys = ("property", "unit", "value", "quality", "exceeded", "limit_high", "limit_low", "limit_note", "interval_s")
+    out["datastreams"] = [
+        {**{k: s[k] for k in keys}, "observed_at": iso(s["observed_at"]), "received_at": iso(s["received_at"])}
+        for s in latest
+    ]
+    return out

@@ -124,7 +124,7 @@ _SQL: Mapping[str, _Query] = {
     "thematic": _Query(
         _SHAPES,
         "thematic_feature",
-        "'thematic:' || a.feature_id AS key, a.name AS title, '' AS kind, '' AS dict, 'layers' AS icon",
+        "'feature:' || a.feature_id AS key, a.name AS title, '' AS kind, '' AS dict, 'layers' AS icon",
     ),
 }
 

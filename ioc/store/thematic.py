@@ -84,3 +84,17 @@ def resolve(conn: Conn, scope: Scope, layers: Mapping[str, Layer], key: str) -> 
         raise NotFound(f"图层 {key}", f"layer {key}")
     scope.require(layer.permission)
     return layer
+
+
+def resolve_many(conn: Conn, scope: Scope, layers: Mapping[str, Layer], keys: Sequence[str]) -> list[Layer]:
+    """Those of `keys` that exist and that the scope may see, each once, in the order given."""
+    made = {PREFIX + row["key"]: row for row in rows(conn, scope)} if any(k.startswith(PREFIX) for k in keys) else {}
+    pattern = layers.get("thematic")
+    out: list[Layer] = []
+    for key in dict.fromkeys(keys):
+        layer = layers.get(key)
+        if pattern is not None and key in made:
+            layer = as_layer(made[key], pattern)
+        if layer is not None and (layer.query != "thematic" or layer.where) and scope.can(layer.permission):
+            out.append(layer)
+    return out
