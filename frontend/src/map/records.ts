@@ -1,0 +1,102 @@
+/** Events, cases and incidents on the map: from the live store, completed by the rows of their tiles. */
+import type { Layer } from '@deck.gl/core';
+import { compare, isIncident } from '../core/order';
+import type { Item, Urgency } from '../core/types';
+import * as draw from './draw';
+import type { ParsedTile, PointRow } from './mvt';
+import { derive, iconLayer, type MarkRow, type Scene } from './roles';
+
+export interface Work {
+  key: string;
+  lon: number;
+  lat: number;
+  urgency: Urgency;
+  level: number | null;
+  provisional: boolean;
+  title: string;
+  icon: string;
+  item: Item | null;
+}
+
+const URGENCIES: Urgency[] = ['routine', 'urgent', 'critical'];
+
+export function fromItem(item: Item): Work | null {
+  if (item.closed || item.lon == null || item.lat == null) return null;
+  const incident = isIncident(item);
+  return { key: item.key, lon: item.lon, lat: item.lat, urgency: item.urgency, level: incident ? (item.level ?? 4) : null, provisional: item.provisional, title: item.title, icon: item.icon, item };
+}
+
+function fromTile(layer: string, row: PointRow): Work {
+  const lv = Number(row['lv'] ?? 0);
+  return {
+    key: `${layer}:${String(row['id'])}`,
+    lon: row.lon,
+    lat: row.lat,
+    urgency: URGENCIES[Number(row['u'] ?? 0)] ?? 'routine',
+    level: lv >= 1 && lv <= 4 && (layer === 'event' || row['k'] === 'incident') ? lv : null,
+    provisional: Number(row['pv'] ?? 0) > 0,
+    title: String(row['title'] ?? ''),
+    icon: 'pin',
+    item: null,
+  };
+}
+
+/** What a zoom shows: 一般 only from z 14 (design section 7). The selected one is always there. */
+export function shownAt(work: Work, zoom: number, selected: string): boolean {
+  return zoom >= 14 || work.level !== null || work.urgency !== 'routine' || work.key === selected;
+}
+
+/** Live rows first, then tile rows the store does not know. A row the store knows as closed stays away. */
+export function works(items: readonly Item[], known: (key: string) => Item | undefined, tiles: readonly { layer: string; data: ParsedTile }[], only: ReadonlySet<string>): Work[] {
+  const out: Work[] = [];
+  const seen = new Set<string>();
+  for (const item of [...items].sort(compare)) {
+    if (!only.has(item.type)) continue;
+    const w = fromItem(item);
+    if (w) {
+      out.push(w);
+      seen.add(w.key);
+    }
+  }
+  for (const { layer, data } of tiles)
+    for (const row of data.points) {
+      const w = fromTile(layer, row);
+      if (seen.has(w.key) || known(w.key)) continue;
+      seen.add(w.key);
+      out.push(w);
+    }
+  return out;
+}
+
+const importance = (w: Work): number => (w.level !== null ? 10 - w.level : URGENCIES.indexOf(w.urgency));
+
+export function workLayers(scene: Scene, list: readonly Work[], label: boolean): Layer[] {
+  const theme = `${scene.tokens.dark}${scene.sizes.text}${scene.lang}`;
+  const close = scene.zoom >= 16;
+  const middle = scene.zoom >= 14;
+  const shown = derive(list, `shown:${middle}:${scene.selected}`, () => list.filter((w) => shownAt(w, scene.zoom, scene.selected)).sort((a, b) => importance(a) - importance(b)));
+  const make = (w: Work): MarkRow => ({ lon: w.lon, lat: w.lat, icon: put(scene, w), src: null, key: w.key });
+  const rows = derive(shown, `marks:${theme}`, () => shown.map(make));
+  if (rows.some((r) => !scene.atlas.mapping[r.icon])) shown.forEach((w) => put(scene, w));
+  const out = [iconLayer(scene, 'ioc-work', rows)];
+  if (!label || !middle) return out;
+  const named = (w: Work): MarkRow[] => {
+    // z 14-15: an incident's kind beside its shape; z >= 16: icon and title of everything.
+    if (!close && w.level === null) return [];
+    const offset = (w.level !== null ? scene.sizes.incident : w.urgency === 'critical' ? scene.sizes.chip * 3 : scene.sizes.urgent) / 2 + 4;
+    const text = close ? w.title : '';
+    const key = `title|${w.icon}|${text}|${offset}`;
+    scene.atlas.put(key, () => draw.titled(scene.tokens, scene.sizes, { icon: w.icon, text, offset }));
+    return [{ lon: w.lon, lat: w.lat, icon: key, src: null, key: w.key }];
+  };
+  const names = derive(shown, `names:${theme}:${close}`, () => shown.flatMap(named));
+  if (names.some((r) => !scene.atlas.mapping[r.icon])) shown.forEach(named);
+  if (names.length) out.unshift(iconLayer(scene, 'ioc-work-name', names, { pickable: false }));
+  return out;
+}
+
+function put(scene: Scene, w: Work): string {
+  const { atlas, tokens, sizes, lang } = scene;
+  if (w.level !== null) return atlas.put(`lv|${w.level}|${w.provisional}`, () => draw.level(tokens, sizes, w.level ?? 4, w.provisional));
+  return atlas.put(`ug|${w.urgency}`, () => draw.urgency(tokens, sizes, w.urgency, lang));
+}

@@ -1,0 +1,726 @@
+/** The map: MapLibre below, deck.gl layers between its lines and its labels, live rows from the page's store. */
+import type { Layer, PickingInfo } from '@deck.gl/core';
+import { MapLibreOverlay } from '@deck.gl/maplibre';
+import * as maplibregl from 'maplibre-gl';
+import { visibleLayers } from '../core/layers';
+import { throttle } from '../core/emit';
+import type { Change, LayerEntry } from '../core/types';
+import { pick } from '../core/types';
+import { Atlas } from './atlas';
+import { activeSpecs, tileZoom } from './bands';
+import { resolution, scaleText, ScaleBar, tools } from './controls';
+import { plainLayer } from './converter';
+import { sizes, type Sizes } from './draw';
+import { ClickList, describe, found, Hover, merge, type Found } from './interact';
+import type { PointRow } from './mvt';
+import { Plates } from './plates';
+import { addProtocols } from './protocols';
+import { fromItem, works, workLayers, type Work } from './records';
+import { regionLayers, regionShape, type RegionShape } from './region';
+import * as roles from './roles';
+import { TileSource } from './tiles';
+import { readTokens, type Tokens } from './tokens';
+import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } from './types';
+
+const FLY_MS = 1200;
+const REFRESH_MS = 2000;
+const READY_LIMIT_MS = 25_000;
+const WORK_LAYERS = new Set(['event', 'case']);
+const DEVICE_LAYERS = new Set(['camera', 'sensor']);
+
+interface Shown {
+  spec: LayerSpec;
+  layers: () => Layer[];
+}
+
+export class IocMap implements MapHandle {
+  readonly stats = { renders: 0, contexts: 0 };
+  map!: maplibregl.Map;
+  overlay!: MapLibreOverlay;
+  private config: MapConfig;
+  private state: MapState = {};
+  private holder!: HTMLElement;
+  private styled = false;
+  private atlas!: Atlas;
+  private tokens!: Tokens;
+  private sizes!: Sizes;
+  private readonly sources = new Map<string, TileSource>();
+  private readonly tops = new Map<string, number>();
+  /** Spec drawn for a layer: stays until the next band's tiles are complete. */
+  private current = new Map<string, Shown>();
+  private region: RegionShape | null = null;
+  private regionAsked = '';
+  private selected: { lon: number; lat: number; key: string } | null = null;
+  private workList: Work[] = [];
+  private workKey = '';
+  private plates!: Plates;
+  private hover: Hover | null = null;
+  private list: ClickList | null = null;
+  private scale: ScaleBar | null = null;
+  private toolbox: HTMLElement | null = null;
+  private readonly off: (() => void)[] = [];
+  private readonly refreshers = new Map<string, (() => void) & { cancel: () => void }>();
+  private frame = 0;
+  private readyFrame = 0;
+  private destroyed = false;
+  private observer: ResizeObserver;
+  private rebuild: ReturnType<typeof setTimeout> | null = null;
+  private readonly interactive: boolean;
+  private readonly still: boolean;
+  private lastZoom = -1;
+
+  constructor(
+    private readonly el: HTMLElement,
+    config: MapConfig,
+    private readonly options: MapOptions,
+  ) {
+    this.config = config;
+    this.interactive = options.variant !== 'wall';
+    this.still = options.page.still || config.deterministic === true;
+    addProtocols(maplibregl);
+    maplibregl.setWorkerUrl(options.workerUrl);
+    this.observer = new ResizeObserver(() => this.resized());
+    this.observer.observe(el);
+    this.build(null);
+    this.listen();
+  }
+
+  // ---------------------------------------------------------------- life
+
+  private build(view: { center: maplibregl.LngLatLike; zoom: number } | null): void {
+    this.stats.contexts++;
+    this.holder = this.el.appendChild(document.createElement('div'));
+    this.holder.className = 'ioc-map-holder';
+    this.measure();
+    const wall = this.options.variant === 'wall';
+    try {
+      this.map = new maplibregl.Map({
+        container: this.holder,
+        style: this.config.style,
+        ...(view ?? this.firstView()),
+        interactive: this.interactive,
+        attributionControl: false,
+        fadeDuration: this.still ? 0 : 200,
+        localIdeographFontFamily: this.tokens.font,
+        maxCanvasSize: [16384, 16384],
+        ...(wall || this.still ? { pixelRatio: 1 } : {}),
+        dragRotate: false,
+        pitchWithRotate: false,
+        touchPitch: false,
+        refreshExpiredTiles: true,
+        canvasContextAttributes: { antialias: true, powerPreference: 'high-performance' },
+      });
+    } catch (error) {
+      console.error(error);
+      this.options.fault('mapFailed');
+      this.options.page.ready.done(this.options.name);
+      return;
+    }
+    this.map.touchZoomRotate.disableRotation();
+    this.overlay = new MapLibreOverlay({
+      interleaved: true,
+      layers: [],
+      pickingRadius: 5,
+      useDevicePixels: !(wall || this.still),
+      onHover: (i) => this.hovered(i),
+      onError: (e) => console.error('deck.gl', e),
+      getCursor: ({ isDragging, isHovering }) => (isDragging ? 'grabbing' : isHovering ? 'pointer' : 'grab'),
+    });
+    this.map.addControl(this.overlay as unknown as maplibregl.IControl);
+    this.map.on('error', (e) => console.error('map', e.error?.message ?? e));
+    this.map.on('style.load', () => {
+      this.styled = true;
+      this.invalidate();
+    });
+    this.map.on('move', () => this.moved());
+    this.map.on('moveend', () => this.settled());
+    this.map.on('idle', () => this.checkReady());
+    this.map.on('click', (e) => void this.clicked(e));
+    this.map.getCanvas().addEventListener('webglcontextlost', () => this.lostContext());
+    this.furniture();
+    this.checkReady();
+  }
+
+  private furniture(): void {
+    const { page, variant } = this.options;
+    this.plates = new Plates(this.holder, page);
+    if (!this.interactive) return;
+    this.hover = new Hover(this.holder);
+    this.list = new ClickList(this.holder, page);
+    this.toolbox = tools(this.holder, page.lang, {
+      in: () => this.map.zoomIn(),
+      out: () => this.map.zoomOut(),
+      home: () => this.home(),
+      full: () => void fullscreen(this.el.closest('.mapbox') ?? this.el),
+    });
+    this.scale = new ScaleBar(this.holder, this.config.note ?? '');
+    if (variant === 'embed') this.toolbox.classList.add('small');
+  }
+
+  private tear(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.list?.destroy();
+    this.plates?.destroy();
+    this.map?.remove();
+    this.holder.remove();
+    this.styled = false;
+    this.current.clear();
+  }
+
+  /** A lost context may never come back by itself: everything is built anew, tiles and rows are kept. */
+  private lostContext(): void {
+    if (this.destroyed || this.rebuild) return;
+    this.options.fault('mapLost');
+    const center = this.map.getCenter();
+    const zoom = this.map.getZoom();
+    this.rebuild = setTimeout(() => {
+      this.rebuild = null;
+      if (this.destroyed) return;
+      this.tear();
+      this.build({ center, zoom });
+      this.options.fault(null);
+    }, 300);
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+    if (this.rebuild) clearTimeout(this.rebuild);
+    cancelAnimationFrame(this.readyFrame);
+    for (const fn of this.off) fn();
+    for (const r of this.refreshers.values()) r.cancel();
+    for (const s of this.sources.values()) s.destroy();
+    this.observer.disconnect();
+    this.tear();
+  }
+
+  private listen(): void {
+    const { page } = this.options;
+    this.off.push(
+      page.live.store.onChange(() => this.invalidate()),
+      page.live.onChange((c) => this.heard(c)),
+      page.live.onResync(() => this.refreshAll()),
+      page.theme.on(() => void this.themed()),
+      page.clock.onTick((ms) => {
+        if (Math.floor(ms / 1000) % 10 === 0) this.plates.set(this.workList, this.map.getZoom());
+      }),
+    );
+    let last = page.url.value;
+    this.off.push(
+      page.url.state.on((s) => {
+        if (s.region !== last.region) void this.drill(s.region, true);
+        if (s.sel !== last.sel) void this.select(s.sel);
+        if (s.layers !== last.layers) this.invalidate();
+        if (s.view && s.view !== last.view && this.interactive) this.followUrl(s.view);
+        last = s;
+      }),
+    );
+    const fly = (e: Event): void => {
+      const [lon, lat, zoom] = (e as CustomEvent<[number, number, number | null]>).detail;
+      this.fly(lon, lat, zoom ?? Math.max(this.map.getZoom(), 14));
+    };
+    window.addEventListener('ioc:fly', fly);
+    this.off.push(() => window.removeEventListener('ioc:fly', fly));
+    if (page.url.value.region) void this.drill(page.url.value.region, page.url.value.view === null);
+    if (page.url.value.sel) void this.select(page.url.value.sel);
+  }
+
+  // ---------------------------------------------------------------- props
+
+  setConfig(config: MapConfig): void {
+    if (config === this.config) return;
+    const old = this.config;
+    this.config = config;
+    const templates = new Set(config.spec.layers.map((l) => l.data).filter((d): d is string => typeof d === 'string'));
+    for (const [url, source] of this.sources)
+      if (!templates.has(url)) {
+        source.destroy();
+        this.sources.delete(url);
+      }
+    if (JSON.stringify(old.style) !== JSON.stringify(config.style)) this.map.setStyle(config.style, { diff: true });
+    this.measure();
+    this.invalidate();
+  }
+
+  setState(state: MapState): void {
+    const old = this.state;
+    this.state = state;
+    if (state.sel !== undefined && state.sel !== old.sel) void this.select(state.sel);
+    if (state.region !== undefined && state.region !== old.region) void this.drill(state.region, true);
+    if (state.fly && state.fly !== old.fly) this.fly(...state.fly);
+    this.invalidate();
+  }
+
+  private async themed(): Promise<void> {
+    const { page, variant } = this.options;
+    const q = new URLSearchParams({ surface: variant, theme: page.theme.value, lang: page.lang, region: page.url.value.region });
+    try {
+      const response = await fetch(`/api/v1/map/config?${q.toString()}`, { credentials: 'same-origin' });
+      if (response.ok) {
+        const next = (await response.json()) as MapConfig;
+        this.setConfig({ ...this.config, style: next.style });
+      }
+    } catch (error) {
+      // The marks change at once; the base map follows with the next page.
+      if (!(error instanceof TypeError)) throw error;
+    }
+    this.measure();
+    this.invalidate();
+  }
+
+  // ---------------------------------------------------------------- view
+
+  private padding(): { top: number; bottom: number; left: number; right: number } {
+    const u = this.tokens.u;
+    const foot = (this.el.closest('.mapbox') ?? this.el.parentElement ?? this.el).querySelector<HTMLElement>('.tl,.replay,[data-map-foot]');
+    const room = Math.min(this.el.clientWidth, this.el.clientHeight) * 0.02;
+    return { top: room + 6 * u, bottom: room + (foot?.offsetHeight ?? 0), left: room, right: room };
+  }
+
+  private firstView(): Partial<maplibregl.MapOptions> {
+    const view = this.options.page.url.value.view;
+    if (view && this.interactive) return { center: [view.lon, view.lat], zoom: view.zoom };
+    if (this.config.bounds && this.el.clientWidth > 10) return { bounds: this.config.bounds, fitBoundsOptions: { padding: this.padding() } };
+    return { center: this.config.center ?? [0, 0], zoom: this.config.zoom ?? 8 };
+  }
+
+  private home(): void {
+    const box = this.region?.bbox ?? this.config.bounds;
+    if (box) this.fit(box);
+  }
+
+  private fit(box: [number, number, number, number]): void {
+    this.map.fitBounds(box, { padding: this.padding(), duration: this.duration(), maxZoom: 17 });
+  }
+
+  private fly(lon: number, lat: number, zoom: number): void {
+    this.map.flyTo({ center: [lon, lat], zoom, duration: this.duration(), essential: true });
+  }
+
+  private duration(): number {
+    return this.still || matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : FLY_MS;
+  }
+
+  private followUrl(v: { lon: number; lat: number; zoom: number }): void {
+    const c = this.map.getCenter();
+    const far = Math.abs(c.lng - v.lon) > 1e-4 || Math.abs(c.lat - v.lat) > 1e-4 || Math.abs(this.map.getZoom() - v.zoom) > 0.02;
+    if (far && !this.map.isMoving()) this.map.jumpTo({ center: [v.lon, v.lat], zoom: v.zoom });
+  }
+
+  private resized(): void {
+    if (this.destroyed || !this.map) return;
+    const u = this.tokens.u;
+    this.measure();
+    this.map.resize();
+    // A wall that changed its size shows the same place again.
+    if (!this.interactive || u !== this.tokens.u) this.home();
+    this.invalidate();
+  }
+
+  private measure(): void {
+    this.tokens = readTokens(this.holder, this.config.colors);
+    this.sizes = sizes(this.options.variant === 'wall', this.tokens.u);
+    const ratio = this.options.variant === 'wall' || this.still ? 1 : Math.max(1, Math.min(3, window.devicePixelRatio || 1));
+    const key = `${this.tokens.dark}|${this.tokens.u}|${ratio}`;
+    if (this.atlas && this.atlasKey === key) return;
+    this.atlasKey = key;
+    this.atlas = new Atlas(ratio);
+  }
+
+  private atlasKey = '';
+
+  private moved(): void {
+    this.position();
+    const zoom = this.map.getZoom();
+    this.list?.close();
+    if (Math.floor(zoom * 2) !== Math.floor(this.lastZoom * 2)) this.invalidate();
+  }
+
+  private settled(): void {
+    const c = this.map.getCenter();
+    // On a wall nobody pans: its address stays short.
+    if (this.interactive && this.styled && !this.still) this.options.page.url.replace({ view: { lon: c.lng, lat: c.lat, zoom: this.map.getZoom() } });
+    this.invalidate();
+  }
+
+  // ---------------------------------------------------------------- drawing
+
+  /** Draw in the next frame. */
+  private invalidate = (): void => {
+    if (this.frame || this.destroyed) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.render();
+    });
+  };
+
+  private entry(key: string): LayerEntry | undefined {
+    return this.config.layers.find((l) => l.key === key);
+  }
+
+  private visible(): Set<string> {
+    const on = new Set(visibleLayers(this.config.layers, this.options.page.url.value.layers));
+    for (const [key, show] of Object.entries(this.state.visible ?? {})) if (show) on.add(key);
+      else on.delete(key);
+    return on;
+  }
+
+  private source(url: string): TileSource {
+    let s = this.sources.get(url);
+    if (!s) this.sources.set(url, (s = new TileSource(url, this.invalidate)));
+    return s;
+  }
+
+  private scene(zoom: number): roles.Scene {
+    return {
+      atlas: this.atlas,
+      tokens: this.tokens,
+      sizes: this.sizes,
+      lang: this.options.page.lang,
+      zoom,
+      selected: this.selected?.key ?? this.options.page.url.value.sel,
+      interactive: this.interactive,
+      beforeId: this.firstSymbol(),
+      tops: this.tops,
+    };
+  }
+
+  private firstSymbol(): string | undefined {
+    return this.map.getStyle()?.layers.find((l) => l.type === 'symbol')?.id;
+  }
+
+  private render(): void {
+    if (!this.styled || this.destroyed) return;
+    this.stats.renders++;
+    const zoom = this.map.getZoom();
+    this.lastZoom = zoom;
+    const b = this.map.getBounds();
+    const bounds: [number, number, number, number] = [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()];
+    const visible = this.visible();
+    const scene = this.scene(zoom);
+    const order = (s: LayerSpec): number => (s.ioc ? (this.entry(s.ioc.layer)?.order ?? 50) : 0);
+    const active = activeSpecs(this.config.spec.layers, visible, zoom).sort((a, b2) => order(a) - order(b2));
+    const tiled: { layer: string; data: import('./mvt').ParsedTile }[] = [];
+    const layers: Layer[] = [];
+    if (this.region) layers.push(...regionLayers(scene, this.region));
+    const next = new Map<string, Shown>();
+    for (const spec of active) this.drawSpec(spec, scene, bounds, zoom, next, tiled);
+    this.keepOld(next, active, visible);
+    for (const s of [...next.values()].sort((x, y) => order(x.spec) - order(y.spec))) layers.push(...s.layers());
+    this.current = next;
+    layers.push(...this.drawWork(scene, tiled, visible));
+    this.overlay.setProps({ layers });
+    this.plates.set(this.options.labels ? this.workList : [], zoom);
+    this.position();
+    this.report(zoom);
+    this.checkReady();
+  }
+
+  /** One spec: its tiles are asked for; it enters `next` when they can be drawn. */
+  private drawSpec(spec: LayerSpec, scene: roles.Scene, bounds: [number, number, number, number], zoom: number, next: Map<string, Shown>, tiled: { layer: string; data: import('./mvt').ParsedTile }[]): void {
+    const ioc = spec.ioc;
+    if (!ioc?.role) {
+      next.set(spec.id, { spec, layers: () => [plainLayer(spec, scene.beforeId)] });
+      return;
+    }
+    if (typeof spec.data !== 'string') {
+      if (Array.isArray(spec.data)) next.set(spec.id, { spec, layers: () => [plainLayer(spec, scene.beforeId)] });
+      return;
+    }
+    const source = this.source(spec.data);
+    source.view(bounds, tileZoom(ioc.role, zoom));
+    if (WORK_LAYERS.has(ioc.layer) && ioc.role !== 'heat' && ioc.role !== 'density') {
+      if (source.z >= 0) tiled.push({ layer: ioc.layer, data: source.data });
+      if (!source.data.pins.length || zoom < 12 || zoom >= 14) return;
+      next.set(spec.id, { spec, layers: () => roles.pins(scene, { ...spec, id: `${spec.id}-pins` }, ioc, source.data, '') });
+      return;
+    }
+    if (source.z >= 0 && (source.complete || this.current.has(spec.id) || source.z === tileZoom(ioc.role, zoom))) {
+      next.set(spec.id, { spec, layers: () => this.roleLayers(scene, spec, ioc, source) });
+    }
+  }
+
+  private roleLayers(scene: roles.Scene, spec: LayerSpec, ioc: IocKey, source: TileSource): Layer[] {
+    const icon = ioc.icon ?? this.entry(ioc.layer)?.icon ?? 'pin';
+    const inner = { ...scene, beforeId: spec.beforeId && this.map.getLayer(spec.beforeId) ? spec.beforeId : scene.beforeId };
+    switch (ioc.role) {
+      case 'density':
+      case 'heat':
+        return roles.density(inner, spec, ioc, source.data, source.z);
+      case 'pins':
+        return roles.pins(inner, spec, ioc, source.data, icon);
+      case 'icons':
+        return roles.icons(inner, spec, ioc, source.data, icon);
+      case 'areas':
+      case 'lines':
+        return roles.shapes(inner, spec, ioc, source.data, ioc.role);
+      default:
+        return roles.marks(inner, spec, ioc, source.data, icon);
+    }
+  }
+
+  /** Layers replace each other: the old band of a layer stays only until its new one can be drawn. */
+  private keepOld(next: Map<string, Shown>, active: readonly LayerSpec[], visible: ReadonlySet<string>): void {
+    const drawn = new Set([...next.values()].map((s) => s.spec.ioc?.layer));
+    const waiting = new Set(active.map((s) => s.ioc?.layer));
+    for (const [id, old] of this.current) {
+      const layer = old.spec.ioc?.layer;
+      if (layer && !next.has(id) && visible.has(layer) && waiting.has(layer) && !drawn.has(layer)) next.set(id, old);
+    }
+  }
+
+  private drawWork(scene: roles.Scene, tiled: readonly { layer: string; data: import('./mvt').ParsedTile }[], visible: ReadonlySet<string>): Layer[] {
+    const store = this.options.page.live.store;
+    const only = new Set([...WORK_LAYERS].filter((k) => visible.has(k)));
+    if (!only.size) {
+      this.workList = [];
+      this.workKey = '';
+      return [];
+    }
+    const key = [store.version, [...only].join(), ...tiled.map((t) => `${t.layer}${dataId(t.data)}`)].join('|');
+    if (key !== this.workKey) {
+      this.workKey = key;
+      this.workList = works(store.all(), (k) => store.get(k), tiled, only);
+    }
+    return workLayers(scene, this.workList, true);
+  }
+
+  private position(): void {
+    const view = { w: this.holder.clientWidth, h: this.holder.clientHeight };
+    this.plates.position((lon, lat) => this.map.project([lon, lat]), view, this.sizes, this.selected);
+  }
+
+  private report(zoom: number): void {
+    const c = this.map.getCenter();
+    this.scale?.set(c.lat, zoom, this.tokens.u);
+    const tops = Object.fromEntries([...this.tops].filter(([k]) => !k.includes(':')));
+    window.dispatchEvent(new CustomEvent('ioc:map', { detail: { zoom, scale: scaleText(resolution(c.lat, zoom), this.options.page.lang), tops, lon: c.lng, lat: c.lat } }));
+  }
+
+  // ---------------------------------------------------------------- live
+
+  private heard(change: Change): void {
+    if (change.topic === 'device') {
+      const kind = (change.record as { class?: string; layer?: string } | null)?.class;
+      for (const key of DEVICE_LAYERS) if (!kind || kind === key) this.refresh(key);
+    } else if (change.topic === 'reload') {
+      const named = (change.record as { layers?: string[] } | null)?.layers;
+      for (const l of this.config.layers) if (!named?.length || named.includes(l.key)) this.refresh(l.key);
+    } else if (change.topic === 'warning') this.refresh('warning');
+    else if (change.topic === 'case' || change.topic === 'event') {
+      // Marks come from the store at once; heat and the count pins of 一般 follow at their own pace.
+      this.refresh('heat');
+      if (this.map.getZoom() >= 12) this.refresh(change.topic);
+    }
+  }
+
+  /** Refetches a layer's visible tiles, at most once in two seconds (heat: thirty). */
+  private refresh(layer: string): void {
+    let fn = this.refreshers.get(layer);
+    if (!fn) {
+      const urls = (): string[] => this.config.spec.layers.filter((s) => s.ioc?.layer === layer && typeof s.data === 'string').map((s) => s.data as string);
+      fn = throttle(() => urls().forEach((u) => this.sources.get(u)?.refresh()), layer === 'heat' ? 15 * REFRESH_MS : REFRESH_MS);
+      this.refreshers.set(layer, fn);
+    }
+    fn();
+  }
+
+  private refreshAll(): void {
+    for (const l of this.config.layers) this.refresh(l.key);
+  }
+
+  // ---------------------------------------------------------------- region and selection
+
+  private async drill(code: string, fly: boolean): Promise<void> {
+    this.regionAsked = code;
+    if (!code) {
+      this.region = null;
+      if (fly) this.home();
+      this.invalidate();
+      return;
+    }
+    try {
+      const response = await fetch(`/api/v1/regions/${encodeURIComponent(code)}/geometry`, { credentials: 'same-origin' });
+      if (!response.ok || this.regionAsked !== code) return;
+      this.region = regionShape(code, await response.json());
+      if (this.region && fly) this.fit(this.region.bbox);
+      this.invalidate();
+    } catch (error) {
+      // The numbers are of the region in any case; only its outline is missing until the next try.
+      if (!(error instanceof TypeError) && !(error instanceof SyntaxError)) throw error;
+      console.error('region outline', code, error.message);
+    }
+  }
+
+  private async select(key: string): Promise<void> {
+    if (!key) {
+      this.selected = null;
+      this.invalidate();
+      return;
+    }
+    const item = this.options.page.live.store.get(key);
+    const work = item && fromItem({ ...item, closed: false });
+    if (work) this.show({ lon: work.lon, lat: work.lat, key });
+    else if (this.selected?.key !== key) {
+      this.selected = null;
+      const at = await locate(key);
+      if (this.options.page.url.value.sel === key && at) this.show({ ...at, key });
+    }
+    this.invalidate();
+  }
+
+  /** Brings the selected into view when it is not; never when it is. */
+  private show(s: { lon: number; lat: number; key: string }): void {
+    this.selected = s;
+    const view = { w: this.holder.clientWidth, h: this.holder.clientHeight };
+    const p = this.map.project([s.lon, s.lat]);
+    if (p.x < 0 || p.y < 0 || p.x > view.w || p.y > view.h) this.map.easeTo({ center: [s.lon, s.lat], duration: this.duration() / 2 });
+    this.invalidate();
+  }
+
+  // ---------------------------------------------------------------- pointer
+
+  private picked(info: PickingInfo): { layer: string; row: PointRow | null; key: string } | null {
+    const id = info.layer?.id ?? '';
+    const o = info.object as (roles.MarkRow & { h?: string }) | undefined;
+    if (!o) return null;
+    const spec = this.config.spec.layers.find((s) => id === s.id || id.startsWith(`${s.id}-`));
+    if (id.startsWith('ioc-work')) return { layer: o.key.split(':')[0] ?? '', row: null, key: o.key };
+    if (o.h !== undefined) return { layer: spec?.ioc?.layer ?? '', row: o as unknown as PointRow, key: '' };
+    return { layer: spec?.ioc?.layer ?? '', row: o.src ?? null, key: o.key ?? '' };
+  }
+
+  private hovered(info: PickingInfo): void {
+    if (!this.hover) return;
+    const hit = info.picked ? this.picked(info) : null;
+    const entry = hit && this.entry(hit.layer);
+    const text = hit ? describe(this.options.page, hit.layer, pick(entry?.title, this.options.page.lang), hit.row, hit.key) : null;
+    this.hover.show(this.list?.open ? null : text, info.x, info.y, { w: this.holder.clientWidth, h: this.holder.clientHeight });
+  }
+
+  private async clicked(e: maplibregl.MapMouseEvent): Promise<void> {
+    if (!this.interactive || !this.list) return;
+    this.list.close();
+    this.hover?.show(null, 0, 0, { w: 0, h: 0 });
+    const { page } = this.options;
+    const hits = this.overlay.pickMultipleObjects({ x: e.point.x, y: e.point.y, radius: 5, depth: 8 }) ?? [];
+    const near: Found[] = [];
+    for (const info of hits) {
+      const hit = this.picked(info);
+      if (!hit) continue;
+      if (hit.row?.['n'] !== undefined && !hit.key && hit.row['id'] === undefined) {
+        // A pin or a cell stands for many: go closer.
+        if (!near.length && info.layer?.id.includes('pins')) return this.fly(hit.row.lon, hit.row.lat, Math.floor(this.map.getZoom()) + 1.4);
+        continue;
+      }
+      const entry = this.entry(hit.layer);
+      const f = found(page, hit.layer, pick(entry?.title, page.lang), entry?.icon ?? 'pin', hit.row, hit.key);
+      if (f) near.push(f);
+    }
+    const first = near[0];
+    if (first) page.url.push({ sel: first.key });
+    const server = await this.identify(e.lngLat);
+    const all = merge(near, server);
+    const view = { w: this.holder.clientWidth, h: this.holder.clientHeight };
+    if (all.length > 1) this.list.show(all, e.point.x, e.point.y, view, first?.key ?? '', (f) => this.choose(f));
+    else if (all.length === 1 && !first) this.choose(all[0]!);
+    else if (!all.length && page.url.value.sel) page.url.push({ sel: '' });
+  }
+
+  private choose(f: Found): void {
+    this.options.page.url.push({ sel: f.key });
+  }
+
+  private async identify(at: maplibregl.LngLat): Promise<Found[]> {
+    const q = new URLSearchParams({ lon: at.lng.toFixed(6), lat: at.lat.toFixed(6), z: this.map.getZoom().toFixed(1), layers: [...this.visible()].join(','), region: this.options.page.url.value.region });
+    try {
+      const response = await fetch(`/api/v1/identify?${q.toString().replaceAll('%2C', ',')}`, { credentials: 'same-origin' });
+      return response.ok ? ((await response.json()) as { items: Found[] }).items : [];
+    } catch (error) {
+      // What lies under the cursor on this screen is listed in any case.
+      if (!(error instanceof TypeError) && !(error instanceof SyntaxError)) throw error;
+      return [];
+    }
+  }
+
+  // ---------------------------------------------------------------- ready
+
+  /** Idle: base map and tiles there, nothing moving, every layer loaded, nothing left to draw, for three frames. */
+  private checkReady(): void {
+    if (this.readyFrame || this.readyDone) return;
+    let calm = 0;
+    const started = performance.now();
+    const look = (): void => {
+      if (this.destroyed) return;
+      calm = this.idle() ? calm + 1 : 0;
+      if (calm >= 3 || performance.now() - started > READY_LIMIT_MS) {
+        if (calm < 3) console.error('map was not idle in time', this.waiting());
+        this.readyFrame = 0;
+        this.readyDone = true;
+        this.options.page.ready.done(this.options.name);
+        return;
+      }
+      this.readyFrame = requestAnimationFrame(look);
+    };
+    this.readyFrame = requestAnimationFrame(look);
+  }
+
+  private readyDone = false;
+
+  idle(): boolean {
+    return Object.values(this.waiting()).every((v) => v === false || v === '');
+  }
+
+  /** Why the map is not idle, by name. */
+  waiting(): Record<string, boolean | string> {
+    if (!this.map || !this.styled) return { style: true };
+    const deck = (this.overlay as unknown as { _deck?: DeckInside })._deck;
+    const url = this.options.page.url.value;
+    const visible = this.visible();
+    const zoom = this.map.getZoom();
+    const open = activeSpecs(this.config.spec.layers, visible, zoom).filter((s) => typeof s.data === 'string' && s.ioc?.role && !this.source(s.data).complete);
+    return {
+      map: !this.map.loaded() || !this.map.areTilesLoaded(),
+      moving: this.map.isMoving(),
+      frame: this.frame !== 0,
+      tiles: open.map((s) => s.id).join(),
+      region: url.region !== '' && this.regionAsked !== url.region,
+      deck: !deck?.isInitialized || deck.needsRedraw({ clearRedrawFlags: false }) !== false,
+      layers: (deck?.layerManager?.getLayers() ?? []).filter((l) => !l.isLoaded).map((l) => l.id).join(),
+    };
+  }
+}
+
+interface DeckInside {
+  isInitialized: boolean;
+  needsRedraw(o: { clearRedrawFlags: boolean }): false | string;
+  layerManager: { getLayers(): { id: string; isLoaded: boolean }[] } | null;
+}
+
+let ids = 0;
+const dataIds = new WeakMap<object, number>();
+function dataId(o: object): number {
+  let n = dataIds.get(o);
+  if (n === undefined) dataIds.set(o, (n = ++ids));
+  return n;
+}
+
+/** Where something is that is not on the map: asked of the server. */
+async function locate(key: string): Promise<{ lon: number; lat: number } | null> {
+  try {
+    const response = await fetch(`/api/v1/detail/${encodeURIComponent(key)}`, { credentials: 'same-origin' });
+    if (!response.ok) return null;
+    const d = (await response.json()) as { lon?: number; lat?: number; center?: [number, number] };
+    const lon = d.lon ?? d.center?.[0];
+    const lat = d.lat ?? d.center?.[1];
+    return lon != null && lat != null ? { lon, lat } : null;
+  } catch (error) {
+    if (!(error instanceof TypeError) && !(error instanceof SyntaxError)) throw error;
+    return null;
+  }
+}
+
+async function fullscreen(el: Element): Promise<void> {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await el.requestFullscreen();
+}
