@@ -9,6 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
+import structlog
+
 CAP_BYTES = 50_000_000
 
 
@@ -35,6 +37,16 @@ def configure(as_json: bool, level: int = logging.INFO) -> None:
     plain = PlainLines("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if as_json else plain)
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"], repr_native_str=False),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
     for noisy in ("httpx", "httpcore", "pyogrio", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -34,8 +34,9 @@ Say = Callable[[str], None]
 
 def http_status(url: str, timeout_s: float = 2.0) -> int:
     """Status of a GET that follows redirects; 0 when nobody answers."""
+    page = urllib.request.Request(url, headers={"Accept": "text/html,*/*;q=0.8"})  # noqa: S310 - own loopback address
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as answer:  # noqa: S310 - own loopback address
+        with urllib.request.urlopen(page, timeout=timeout_s) as answer:  # noqa: S310
             return int(answer.status)
     except urllib.error.HTTPError as e:
         return e.code

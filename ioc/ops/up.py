@@ -32,7 +32,7 @@ from ioc.store.cluster import PrivateCluster
 from ioc.store.database import Dsns, dsns, open_store
 from ioc.store.migrate import migrate
 
-FIRST_START = "first_start"
+FIRST_START, USERS_TOLD = "first_start", "users_told"
 
 
 @dataclass
@@ -47,7 +47,6 @@ class Up:
     mqtt_port: int = 0
     host: str = serve.LOOPBACK
     started_at: dt.datetime | None = None
-    users: list[DemoUser] = field(default_factory=list[DemoUser])
 
     @property
     def url(self) -> str:
@@ -93,36 +92,41 @@ class Up:
             migrate(found.owner, progress=step)
             with psycopg.connect(found.owner, autocommit=True) as conn:
                 keeper.ensure_partitions(conn, self.clock.now())
-        if self._first_start(found):
-            self.first_start()
+        if self.demo and not self.marked(FIRST_START):
+            self.load_demo()
+        self.mark(FIRST_START, {"demo": self.demo})
         self.host = serve.bind_host(self.settings, found.owner)
         if not self.settings.mqtt_url:
             self.mqtt_port = broker.free_port(self.settings.mqtt_port)
 
-    def _first_start(self, found: Dsns) -> bool:
-        with psycopg.connect(found.owner, autocommit=True) as conn:
-            row = conn.execute("SELECT 1 FROM setting WHERE key = %s", (FIRST_START,)).fetchone()
-        return row is None
+    def marked(self, key: str) -> bool:
+        """Whether something that is done once in the life of a centre was done."""
+        with psycopg.connect(dsns(self.settings).owner, autocommit=True) as conn:
+            return conn.execute("SELECT 1 FROM setting WHERE key = %s", (key,)).fetchone() is not None
 
-    def first_start(self) -> None:
-        """The demo city with its users, or one administrator for an empty centre. Not repeated once it is through."""
-        store = open_store(self.settings)
-        try:
-            accounts = Accounts(store, self.settings, self.clock)
-            if self.demo:
-                self.load_demo()
-            else:
-                self.users = [first_administrator(accounts)]
-        finally:
-            store.close()
+    def mark(self, key: str, value: dict[str, Any]) -> None:
         with psycopg.connect(dsns(self.settings).owner, autocommit=True) as conn:
             conn.execute(
                 "INSERT INTO setting (key, value) VALUES (%s, %s) ON CONFLICT (key) DO NOTHING",
-                (FIRST_START, Jsonb({"at": self.clock.now().isoformat(), "demo": self.demo})),
+                (key, Jsonb({"at": self.clock.now().isoformat(), **value})),
             )
 
     def load_demo(self) -> None:
-        self.users = load_demo(self.settings, self.composition, self.clock, self.console)
+        self.say("首次启动：载入演示城市 / first start: loading the demo city")
+        load_demo(self.settings, self.composition, self.clock, self.console)
+
+    def who_can_sign_in(self) -> list[DemoUser]:
+        """Told once, when the screens work: the demo users, or the administrator of an empty centre."""
+        if self.marked(USERS_TOLD):
+            return []
+        store = open_store(self.settings)
+        try:
+            accounts = Accounts(store, self.settings, self.clock)
+            users = demo_users(accounts) or first_administrator(accounts)
+        finally:
+            store.close()
+        self.mark(USERS_TOLD, {"logins": [u.login for u in users]})
+        return users
 
     def children(self, found: Dsns) -> list[Child]:
         root = self.settings.root
@@ -169,8 +173,9 @@ class Up:
 
     def announce(self) -> None:
         print(f"ready {self.url}", flush=True)
-        if self.users:
-            self.console.print(user_table(self.users))
+        users = self.who_can_sign_in()
+        if users:
+            self.console.print(user_table(users), markup=False)
         seconds = (self.clock.now() - self.started_at).total_seconds() if self.started_at else 0.0
         self.say(f"用时 {seconds:.0f} 秒；Ctrl-C 停止 / {seconds:.0f} s; Ctrl-C stops everything")
 
@@ -195,7 +200,7 @@ class Up:
         """A spinner with the present step; one line afterwards when it took more than a second."""
         begun = time.monotonic()
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as progress:
             bar = progress.add_task(title, total=None)
             yield lambda step: progress.update(bar, description=f"{title}: {step}")
         taken = time.monotonic() - begun
@@ -203,15 +208,15 @@ class Up:
             self.say(f"{title}（{taken:.1f} s）")
 
 
-def first_administrator(accounts: Accounts) -> DemoUser:
+def first_administrator(accounts: Accounts) -> list[DemoUser]:
     """An empty centre needs somebody who can sign in. The password must be changed at the first sign-in."""
-    password = make_password()
     with psycopg.connect(dsns(accounts.settings).owner) as conn:
         row = conn.execute("SELECT count(*) FROM account WHERE 'admin' = ANY(roles)").fetchone()
     if row and row[0]:
-        return DemoUser("", "", "admin", "", ())
+        return []
+    password = make_password()
     add_user(accounts, "admin", password, ["admin"], Grant(whole=True, sensitivity=2), name="系统管理员", by="up")
-    return DemoUser("admin", "系统管理员", "admin", "管理员", (), password)
+    return [DemoUser("admin", "系统管理员", "admin", "管理员", (), password)]
 
 
 def load_demo(
@@ -220,7 +225,7 @@ def load_demo(
     """The demo city through its own loader, with a bar for each part, and the demo users."""
     found = dsns(settings)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bars: dict[str, Any] = {}
 
         def report(title: str, done: float, total: float) -> None:

@@ -101,3 +101,14 @@ def test_nginx_accepts_its_configuration_and_does_not_buffer_the_stream(tmp_path
         ["nginx", "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, env=env, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_broker_of_the_containers_is_reached_by_the_others() -> None:
+    """The shipped listener is loopback; the command opens it to the containers, and no port is published."""
+    service = compose()["services"]["mqtt"]
+    pattern = re.search(r"s/\^(.*?)\$\$/(.*?)/", service["command"])
+    assert pattern is not None
+    lines = (DOCKER / "mosquitto.conf").read_text().splitlines()
+    assert pattern[1] in lines
+    assert pattern[2] == "listener 1883"
+    assert "ports" not in service
