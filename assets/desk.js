@@ -1,0 +1,111 @@
+/* Desk and embed pages: what a press on a tile, a dialog or a menu does. Numbers and words come from the server. */
+(() => {
+  "use strict";
+  const set = (id, data) => window.dash_clientside && window.dash_clientside.set_props(id, { data });
+  let n = 0;
+  let code = "";
+  const dialog = () => document.getElementById("rec");
+
+  const ask = (next, offset) => {
+    code = next;
+    const box = dialog();
+    if (!box) return;
+    if (!box.open) box.showModal();
+    set("st-rec", { code, offset, n: ++n });
+  };
+
+  const press = (el) => {
+    const tile = el.closest("[data-records]");
+    if (el.closest("[data-rec-close]")) dialog()?.close();
+    else if (el.closest("[data-rec-offset]")) ask(code, Number(el.closest("[data-rec-offset]").dataset.recOffset));
+    else if (el.closest("[data-retry-tile]")) set("st-retry", ++n);
+    else if (tile) ask(tile.dataset.records, 0);
+    else return false;
+    return true;
+  };
+
+  document.addEventListener("click", (event) => {
+    const el = event.target instanceof Element ? event.target : null;
+    if (!el) return;
+    press(el);
+    const box = dialog();
+    // a press beside the dialog, or on a row that opens in the detail panel, closes it
+    if (box?.open && (el === box || el.closest("#rec [data-sel]"))) box.close();
+    for (const menu of document.querySelectorAll("details.pick[open]"))
+      if (!menu.contains(el) || el.closest("[data-region],a")) menu.open = false;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const el = event.target instanceof Element ? event.target : null;
+    if (event.key === "Escape") for (const menu of document.querySelectorAll("details.pick[open]")) menu.open = false;
+    if ((event.key !== "Enter" && event.key !== " ") || !el) return;
+    if (el.matches("[data-records]") && press(el)) event.preventDefault();
+    else if (el.matches("article[data-sel],li[data-sel],tr[data-sel],figure[data-sel]")) {
+      event.preventDefault();
+      el.click();
+    }
+  });
+
+  /* ---- settings: walls ---- */
+  const cell = (row, text, cls) => {
+    const td = row.insertCell();
+    td.textContent = text;
+    if (cls) td.className = cls;
+    return td;
+  };
+  const when = (text) => (text ? text.replace("T", " ").slice(0, 16) : "—");
+  const walls = async () => {
+    const body = document.getElementById("walls");
+    if (!body) return;
+    const words = body.closest(".wl").dataset;
+    const answer = await fetch("/api/v1/walls", { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    const { walls: list } = await answer.json();
+    body.replaceChildren();
+    if (!list.length) cell(body.insertRow(), words.wNone, "mut").colSpan = 6;
+    for (const wall of list) {
+      const row = body.insertRow();
+      cell(row, wall.name);
+      cell(row, wall.revoked_at ? words.wRevoked : words.wActive, wall.revoked_at ? "mut" : "");
+      cell(row, (wall.region_codes || []).join(", ") || "*", "num");
+      cell(row, when(wall.created_at), "num");
+      cell(row, when(wall.renewed_at || wall.seen_at || wall.last_seen_at), "num");
+      const last = cell(row, "");
+      if (wall.revoked_at) continue;
+      const button = document.createElement("button");
+      button.className = "btn";
+      button.textContent = words.wRevoke;
+      button.onclick = async () => {
+        await fetch(`/api/v1/walls/${wall.wall_id}/revoke`, { method: "POST" });
+        walls();
+      };
+      last.append(button);
+    }
+  };
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement) || form.dataset.wallConfirm === undefined) return;
+    event.preventDefault();
+    const said = form.querySelector(".said");
+    const words = document.querySelector(".wl").dataset;
+    const data = Object.fromEntries(new FormData(form));
+    const answer = await fetch("/api/v1/wall/confirm", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ code: data.code, name: data.name, region: data.region || "" }),
+    });
+    const body = await answer.json().catch(() => ({}));
+    const lang = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+    said.textContent = answer.ok ? words.wDone : body[lang] || words.wBad;
+    if (answer.ok) form.reset();
+    walls();
+  });
+  const seen = new MutationObserver(() => {
+    const body = document.getElementById("walls");
+    if (body && !body.dataset.read) {
+      body.dataset.read = "1";
+      walls();
+    }
+  });
+  seen.observe(document.documentElement, { childList: true, subtree: true });
+})();

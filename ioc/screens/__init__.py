@@ -1,0 +1,1 @@
+"""Screens: pure functions from state (`ioc.services` shapes, language, time) to Dash components."""

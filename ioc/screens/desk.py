@@ -1,0 +1,367 @@
+"""The desk: frame (nav, top bar, warnings, status) and its pages overview, events, data, settings, password."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dash import dcc, html
+
+from ioc.i18n import t
+from ioc.screens import detail as details
+from ioc.screens import fmt, panels, parts
+from ioc.screens.marks import icon, urgency_mark
+from ioc.screens.model import Model, counts_json
+from ioc.screens.state import View
+from ioc.screens.tiles import summary, tile_list
+from ioc.services import Record
+from ioc.ui import Clock, ConnStrip, CountRow, Keys, LangSwitch, LiveList, SearchBox, ThemeSwitch, Timeline
+
+# Pages that exist, in the order of the nav; 设置 stands at its foot.
+NAV = (
+    ("overview", "/desk", "grid"),
+    ("events", "/desk/events", "list"),
+    ("data", "/desk/data", "db"),
+    ("settings", "/desk/settings", "gear"),
+)
+MAX_CARDS = 3
+
+
+def _nav(model: Model, current: str) -> html.Nav:
+    links: list[Any] = []
+    for key, path, glyph in NAV:
+        on = key == current
+        here: dict[str, Any] = {"aria-current": "page"} if on else {}
+        words = [icon(glyph), html.Span(t(f"screens.nav.{key}", model.lang))]
+        class_name = f"{'on' if on else ''} {'end' if key == 'settings' else ''}".strip()
+        links.append(html.A(words, href=model.page.href(path), className=class_name, **{"data-keep": "1"}, **here))
+    return html.Nav(links, className="nav", **{"aria-label": t("screens.nav.label", model.lang)})
+
+
+def _user(model: Model) -> Any:
+    who, lang = model.who, model.lang
+    if who is None:
+        return html.Span("", className="who")
+    role = who.role(lang)
+    summary_ = html.Summary(
+        [icon("user"), html.Span([role, " ", who.name] if role != who.name else who.name, className="ellip")]
+    )
+    out = html.Form(
+        html.Button([icon("out"), t("screens.who.out", lang)], type="submit"),
+        action="/api/v1/auth/sign-out",
+        method="POST",
+    )
+    items = [
+        html.Li(html.A([icon("key"), t("screens.who.password", lang)], href=model.page.href("/desk/password"))),
+        html.Li(html.A([icon("expand"), t("screens.who.wall", lang)], href=model.page.href("/wall", theme=""))),
+        html.Li(out),
+    ]
+    return html.Details([summary_, html.Ul(items)], className="pick who")
+
+
+def _top(model: Model) -> html.Header:
+    lang = model.lang
+    crumbs = html.Div(parts.breadcrumb(model.crumbs, model.children, lang), id="bc", className="bc")
+    return html.Header(
+        [
+            crumbs,
+            SearchBox(id="search", placeholder=t("screens.search", lang)),
+            html.Span(parts.demo_tag(model.centre, lang), id="demo"),
+            _user(model),
+            LangSwitch(id="lang"),
+            ThemeSwitch(id="theme"),
+            Clock(id="clock", format="time", className="clk"),
+        ],
+        className="topb",
+    )
+
+
+def _status(model: Model) -> html.Footer:
+    return html.Footer(
+        [
+            ConnStrip(id="conn-st", variant="status"),
+            html.Span(panels.status_sources(model.sources, model.view), id="sta-src", className="srcs"),
+            html.Span(f"v{model.centre.version}" if model.centre.version else "", className="ver num"),
+        ],
+        className="sta",
+    )
+
+
+def frame(model: Model, current: str, main: Any) -> html.Main:
+    """The desk around `main`."""
+    strip = html.Div(
+        panels.warning_strip(model.warnings, model.view),
+        id="warn-strip",
+        className="wstrip",
+        role="status",
+        **{"aria-label": t("screens.warn.label", model.lang)},
+    )
+    body = [_nav(model, current), _top(model), strip, main, _status(model)]
+    tail = [ConnStrip(id="conn", variant="strip"), Keys(id="keys", page=f"desk-{current}"), records_dialog()]
+    return html.Main([*parts.boot(model), *body, *tail], className=f"desk at-{current}")
+
+
+def records_dialog() -> html.Dialog:
+    return html.Dialog(id="rec", className="rec", open=False, children=html.Div(id="rec-body", className="rec-body"))
+
+
+# ---------------------------------------------------------------- overview
+
+
+def incident_cards(rows: Sequence[Record], view: View) -> list[Any]:
+    """The worst incidents with their stages."""
+    return [panels.incident_card(record, view) for record in panels.incidents(rows)[:MAX_CARDS]]
+
+
+def detail_children(detail: Mapping[str, Any] | None, sel: str, message: str, view: View, hint: bool) -> list[Any]:
+    """Content of the detail panel: the thing selected, why it cannot be shown, or what to do."""
+    if detail:
+        return details.detail_panel(detail, view)
+    if sel:
+        return details.detail_missing(sel, message or t("screens.rec.none", view.lang), view)
+    return details.detail_hint(view) if hint else []
+
+
+def _detail(model: Model, hint: bool) -> html.Aside:
+    children = detail_children(model.detail, model.page.sel, model.faults.get("detail", ""), model.view, hint)
+    return html.Aside(
+        children,
+        id="detail",
+        className="det" + (" open" if model.page.sel else ""),
+        **{"aria-label": t("screens.detail.label", model.lang)},
+    )
+
+
+def _kpi(model: Model) -> html.Section:
+    head = html.Div(
+        [html.H2(t("screens.kpi.title", model.lang)), html.Span(summary(model.tiles, model.lang), id="kpi-sum")],
+        className="ph2",
+    )
+    body = html.Div([*parts.fault(model, "tiles"), *tile_list(model.tiles, model.view)], id="kpi-list", className="kl")
+    return html.Section([head, body], className="col l")
+
+
+def _map(model: Model) -> html.Section:
+    today = html.Span([html.B(t("screens.scene.live", model.lang)), html.Br(), _today(model)], className="lv2 num")
+    strip = html.Div([today, Timeline(id="timeline", counts=counts_json(model.counts), variant="desk")], className="tl")
+    return parts.map_box(model, [parts.layer_panel(model), strip], "desk")
+
+
+def _today(model: Model) -> html.Span:
+    before, _, after = t("screens.scene.today", model.lang).partition("{n}")
+    return html.Span([before, html.Span(fmt.number(model.counts.today), **{"data-count": "today"}), after])
+
+
+def overview(model: Model) -> html.Main:
+    lang = model.lang
+    counts = counts_json(model.counts)
+    incidents = html.Div(
+        [html.H3(t("screens.ev.incidents", lang)), CountRow(id="n-inc", counts=counts, variant="desk-incidents")],
+        className="cnth",
+    )
+    side = html.Aside(
+        [
+            incidents,
+            html.Div(incident_cards(model.rows, model.view), id="side-inc", className="icards"),
+            CountRow(id="n-case", counts=counts, variant="desk-cases"),
+            *parts.fault(model, "rows"),
+            LiveList(id="work", variant="desk", show="cases", rows=list(model.rows[:20])),
+            _detail(model, hint=False),
+        ],
+        className="col r",
+    )
+    return frame(model, "overview", html.Div([_kpi(model), _map(model), side], className="main over"))
+
+
+# ---------------------------------------------------------------- events
+
+
+def _tab(show: str, count: str, model: Model, on: bool, n: int) -> html.Button:
+    number = html.I(fmt.number(n), className="num", **({"data-count": count} if count else {}))
+    attrs = {"data-list": "work", "data-show": show}
+    return html.Button(
+        [t(f"screens.tab.{show if show != 'all' else 'all'}", model.lang), " ", number],
+        className="on" if on else "",
+        **attrs,
+    )
+
+
+def _tabs(model: Model) -> html.Div:
+    counts, lang = model.counts, model.lang
+    total_inc = sum(counts.incidents.values())
+    over = html.Button(
+        [t("screens.tab.overdue", lang), " ", CountRow(id="over", counts=counts_json(counts), variant="overdue")],
+        **{"data-list": "work", "data-show": "overdue"},
+    )
+    tabs = [
+        _tab("all", "open", model, True, counts.open),
+        _tab("incidents", "", model, False, total_inc),
+        over,
+        _tab("closed", "closed_today", model, False, counts.closed_today),
+    ]
+    return html.Div(tabs, className="tabs", role="toolbar")
+
+
+def _filters(lang: str) -> html.Div:
+    chips: list[Any] = [
+        html.Button(t("screens.flt.any", lang), className="chip on", **{"data-list": "work", "data-urgency": ""})
+    ]
+    for urgency in ("critical", "urgent", "routine"):
+        mark = urgency_mark(urgency, lang)
+        words = [mark] if urgency == "critical" else [mark, t(f"screens.urgency.{urgency}", lang)]
+        chips.append(html.Button(words, className="chip", **{"data-list": "work", "data-urgency": urgency}))
+    sorts = [
+        html.Button(t("screens.flt.sort", lang), className="chip on", **{"data-list": "work", "data-sort": "due"}),
+        html.Button(t("screens.flt.sort_new", lang), className="chip", **{"data-list": "work", "data-sort": "new"}),
+    ]
+    return html.Div([html.Span(chips, className="g"), html.Span(sorts, className="g end")], className="flt")
+
+
+def _key_help(lang: str) -> html.Div:
+    pairs = ((("J", "K"), "move"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"), (("?",), "all"))
+    return html.Div(
+        [
+            html.Span([*[html.Span(k, className="kbd") for k in keys], t(f"screens.key.{word}", lang)])
+            for keys, word in pairs
+        ],
+        className="qf",
+    )
+
+
+def events(model: Model) -> html.Main:
+    lang = model.lang
+    work = LiveList(id="work", variant="desk", rows=list(model.rows[:20]))
+    queue = html.Section(
+        [_tabs(model), _filters(lang), *parts.fault(model, "rows"), work, _key_help(lang)],
+        className="col que",
+        **{"aria-label": t("screens.ev.list", lang)},
+    )
+    return frame(model, "events", html.Div([queue, _map(model), _detail(model, hint=True)], className="main evs"))
+
+
+# ---------------------------------------------------------------- data
+
+
+def _totals(model: Model) -> html.Dl:
+    keys = ("camera", "sensor", "grid_cell", "resource")
+    cells = [
+        html.Div(
+            [
+                html.Dt(t(f"screens.device.{k}", model.lang)),
+                html.Dd(fmt.number(model.counts.devices.get(k)), className="num"),
+            ]
+        )
+        for k in keys
+        if k in model.counts.devices
+    ]
+    return html.Dl(cells, className="tots")
+
+
+def check_list(checks: Sequence[Mapping[str, Any]], lang: str) -> html.Ul:
+    """Lines of `ioc doctor`. What is wrong is bright and says what to do."""
+    rows: list[Any] = []
+    for check in checks:
+        good = check.get("state") == "ok"
+        head = str(check.get(lang) or check.get("zh") or "")
+        tail = t("screens.data.ok", lang) if good else str(check.get(f"advice_{lang}") or check.get("advice_zh") or "")
+        words = [
+            html.B(head, className="" if good else "bad", title=head),
+            html.Em(tail, className="ellip", title=tail),
+        ]
+        rows.append(html.Li([icon("check" if good else "warn"), *words]))
+    return html.Ul(rows, className="chk")
+
+
+def data(model: Model) -> html.Main:
+    lang = model.lang
+    head = html.Div([html.H2(t("screens.data.title", lang)), html.Span(t("screens.data.side", lang))], className="ph2")
+    table = html.Div(
+        [*parts.fault(model, "sources"), panels.source_table(model.sources, model.view)],
+        id="src-table",
+        className="scroll",
+    )
+    side = html.Aside(
+        [
+            html.Div(html.H2(t("screens.data.totals", lang)), className="ph2"),
+            _totals(model),
+            html.Section([html.H3(t("screens.data.doctor", lang)), check_list(model.doctor, lang)], className="sec2"),
+        ],
+        className="col r",
+    )
+    return frame(model, "data", html.Div([html.Section([head, table], className="col"), side], className="main two"))
+
+
+# ---------------------------------------------------------------- settings and password
+
+
+def _field(name: str, label: str, **attrs: Any) -> html.Div:
+    box = html.Div(dcc.Input(id=f"f-{name}", name=name, type="text", **attrs), className="in")
+    return html.Div([html.Label(label, htmlFor=f"f-{name}"), box], className="fd")
+
+
+def _wall_form(model: Model) -> html.Form:
+    lang = model.lang
+    root = [html.Option(t("screens.set.whole", lang), value="")]
+    options = [*root, *[html.Option(ref.name, value=ref.code) for ref in model.children]]
+    region = html.Div(
+        [
+            html.Label(t("screens.set.region", lang), htmlFor="f-region"),
+            html.Div(html.Select(options, id="f-region", name="region"), className="in"),
+        ],
+        className="fd",
+    )
+    return html.Form(
+        [
+            _field(
+                "code",
+                t("screens.set.code", lang),
+                autoComplete="off",
+                required=True,
+                maxLength=9,
+                className="num up",
+                placeholder="7K4-Q2M",
+            ),
+            _field("name", t("screens.set.name", lang), autoComplete="off", required=True, maxLength=60),
+            region,
+            html.Button(t("screens.set.enrol", lang), type="submit", className="btn p l"),
+            html.P("", className="said", role="status"),
+        ],
+        className="wf",
+        **{"data-wall-confirm": "1"},
+    )
+
+
+def settings(model: Model) -> html.Main:
+    lang, who = model.lang, model.who
+    may = who is not None and who.can("wall.confirm")
+    if may:
+        words = {k: t(f"screens.set.{k}", lang) for k in ("none", "revoke", "revoked", "active", "done", "bad")}
+        heads = [t(f"screens.set.{k}", lang) for k in ("name", "state", "region", "made", "renewed")] + [""]
+        table = html.Table(
+            [html.Thead(html.Tr([html.Th(h) for h in heads])), html.Tbody([], id="walls")], className="tbl"
+        )
+        attrs = {f"data-w-{k}": v for k, v in words.items()}
+        walls: list[Any] = [
+            html.P(t("screens.set.walls_why", lang), className="sec"),
+            _wall_form(model),
+            html.Div(table, className="wl", **attrs),
+        ]
+    else:
+        walls = [html.P(t("screens.set.no_right", lang), className="sec")]
+    account: list[Any] = []
+    if who is not None:
+        account = [
+            html.P([html.B(who.name), " ", html.Span(who.role(lang), className="mut")]),
+            html.A(
+                [icon("key"), t("screens.who.password", lang)], href=model.page.href("/desk/password"), className="btn"
+            ),
+        ]
+    left = html.Section(
+        [html.Div(html.H2(t("screens.set.walls", lang)), className="ph2"), html.Div(walls, className="pad")],
+        className="col",
+    )
+    right = html.Aside(
+        [html.Div(html.H2(t("screens.set.account", lang)), className="ph2"), html.Div(account, className="pad")],
+        className="col r",
+    )
+    return frame(model, "settings", html.Div([left, right], className="main two"))

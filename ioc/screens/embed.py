@@ -1,0 +1,93 @@
+"""Embeds for an office portal: one fact a frame. They poll; they open nothing and never ask anybody to sign in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+
+from ioc.i18n import t
+from ioc.screens import fmt, parts
+from ioc.screens.marks import icon
+from ioc.screens.model import Model, counts_json
+from ioc.screens.tiles import tile_list
+from ioc.services import TileState
+from ioc.ui import CountRow, LiveList
+
+EMBED_ROWS = 4
+
+
+def _head(model: Model, title: str, side: Any, path: str) -> html.Header:
+    link = html.A(
+        [icon("expand"), t("screens.embed.open", model.lang)],
+        href=model.page.href(path, theme=""),
+        target="_blank",
+        rel="noopener",
+    )
+    return html.Header([html.Span(title, className="h"), side, link], className="eh")
+
+
+def chosen(model: Model, codes: str) -> list[TileState]:
+    """The tiles an address names, `on_time_rate,aqi`, in that order; at most four."""
+    by_code = {tile.indicator.code: tile for tile in model.tiles}
+    return [by_code[code] for code in codes.split(",")[:4] if code in by_code]
+
+
+def tile_children(tiles: list[TileState], model: Model) -> list[Any]:
+    return tile_list(tiles, model.view, act=False)
+
+
+def as_of_text(tiles: list[TileState], model: Model) -> str:
+    newest = max((tile.as_of for tile in tiles if tile.as_of), default=None)
+    if newest is None:
+        return parts.centre_title(model.centre, model.lang)
+    at = fmt.clock(newest, model.view, seconds=True)
+    return f"{parts.centre_title(model.centre, model.lang)} · {t('screens.embed.asof', model.lang, at=at)}"
+
+
+def tile_page(model: Model, codes: str) -> html.Main:
+    """`/embed/tile/{code}`: one tile, or up to four."""
+    lang = model.lang
+    tiles = chosen(model, codes)
+    if not tiles:
+        return gone(model, t("screens.embed.unknown", lang), codes)
+    foot = html.Footer(
+        [html.Span(as_of_text(tiles, model), id="em-asof", className="ellip num"), *parts.demo_tag(model.centre, lang)],
+        className="ef",
+    )
+    body = html.Div(tile_children(tiles, model), id="em-tiles", className=f"g n{len(tiles)}")
+    head = _head(model, t("screens.kpi.title", lang), html.Span(model.area, className="ellip"), "/desk")
+    return html.Main([*parts.boot(model, "poll"), head, body, foot], className="em")
+
+
+def map_page(model: Model) -> html.Main:
+    """`/embed/map`: map, counts and the four rows that matter most."""
+    lang, counts = model.lang, counts_json(model.counts)
+    side_text = html.Span(
+        t("screens.embed.counts", lang, n=sum(model.counts.incidents.values()), m=fmt.number(model.counts.open)),
+        className="num ellip",
+    )
+    side = html.Aside(
+        [
+            CountRow(id="counts", counts=counts, variant="desk-incidents"),
+            LiveList(id="work", variant="embed", limit=EMBED_ROWS, rows=list(model.rows[:EMBED_ROWS])),
+        ],
+        className="sd",
+    )
+    body = html.Div([parts.map_box(model, (), "embed"), side], className="b")
+    note = fmt.word(model.map_config.get("note"), lang)
+    stamp = html.Span(
+        t("screens.embed.asof", lang, at=fmt.clock(model.view.now, model.view, seconds=True)), className="num"
+    )
+    foot = html.Footer(
+        [stamp, html.Span([note, " ", *parts.demo_tag(model.centre, lang)], className="ellip")], className="ef"
+    )
+    return html.Main(
+        [*parts.boot(model, "poll"), _head(model, t("screens.ev.title", lang), side_text, "/desk/events"), body, foot],
+        className="em map",
+    )
+
+
+def gone(model: Model, title: str, why: str) -> html.Main:
+    body = html.Div([icon("warn"), html.B(title), html.P(why, className="mut")], className="none2")
+    return html.Main([*parts.boot(model, "off"), body], className="em gone")

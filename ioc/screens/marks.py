@@ -1,0 +1,112 @@
+"""Marks of `design.md` section 2: incident level, urgency, alarm priority, warning flag, icons. In one place.
+
+TypeScript draws the same marks on the map and in the live list; `tests/golden/marks.json` holds both to one drawing.
+Brightness is importance, hue is incident level and official warning only, and shape repeats what hue says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+
+from ioc.i18n import t
+from ioc.screens.icons import ICONS
+from ioc.ui import Svg
+
+# Outlines of the four levels: triangle, diamond, square, circle; and the strokes of their numerals.
+SHAPES = {
+    1: "M12 1.6L23 21.6H1z",
+    2: "M12 .6L23.4 12 12 23.4.6 12z",
+    3: "M2 2h20v20H2z",
+    4: "M12 1a11 11 0 1 1 0 22 11 11 0 0 1 0-22z",
+}
+NUMERALS = {
+    1: "M12 11v7.5",
+    2: "M9.6 8v8M14.4 8v8",
+    3: "M7.8 8v8M12 8v8M16.2 8v8",
+    4: "M7.4 8v8M10.6 8l3.1 8 3.1-8",
+}
+ROMAN = {1: "Ⅰ", 2: "Ⅱ", 3: "Ⅲ", 4: "Ⅳ"}
+URGENCIES = ("routine", "urgent", "critical")
+FLAGS = {"red": "r", "orange": "o", "yellow": "y", "blue": "b", "white": "w"}
+FLAG_PATH = "M3 1.2h18v21.6l-9-4.4-9 4.4z"
+
+
+def icon(name: str, class_name: str = "") -> Svg:
+    """A line icon; unknown names draw the pin, so that a new kind from a dictionary is never an empty box."""
+    path = ICONS.get(name) or ICONS["pin"]
+    return Svg(className=f"ic {class_name}".strip(), viewBox="0 0 24 24", inner=f'<path d="{path}"/>')
+
+
+def level_inner(level: int) -> str:
+    return f'<path class="sh" d="{SHAPES[level]}"/><g class="rn"><path d="{NUMERALS[level]}"/></g>'
+
+
+def level_text(level: int, lang: str, provisional: bool = False) -> str:
+    """`Ⅲ 级 较大`, or `初判 Ⅲ 级` while nobody has confirmed it."""
+    if provisional:
+        return t("screens.level.initial", lang, n=ROMAN[level])
+    return t(f"screens.level.{level}", lang)
+
+
+def level_mark(level: int, lang: str, provisional: bool = False) -> Svg:
+    return Svg(
+        className=f"lv lv{level}" + (" prov" if provisional else ""),
+        viewBox="-1 -1 26 26" if provisional else "0 0 24 24",
+        inner=level_inner(level),
+        label=level_text(level, lang, provisional),
+    )
+
+
+def urgency_inner(urgency: str) -> str:
+    if urgency == "urgent":
+        return '<circle cx="12" cy="12" r="9.6" class="r"/><circle cx="12" cy="12" r="4.8" class="d"/>'
+    return '<circle cx="12" cy="12" r="4.2" class="d"/>'
+
+
+def urgency_mark(urgency: str, lang: str) -> Any:
+    """Grey dot, bright dot in a ring, or the inverted chip with the word."""
+    word = t(f"screens.urgency.{urgency}", lang)
+    if urgency == "critical":
+        return html.Span(word, className="ug ug2", role="img", **{"aria-label": word})
+    rank = 1 if urgency == "urgent" else 0
+    return Svg(className=f"ug ug{rank}", viewBox="0 0 24 24", inner=urgency_inner(urgency), label=word)
+
+
+def centred(mark: Any) -> html.Span:
+    return html.Span(mark, className="mkc")
+
+
+def record_mark(record: Any, lang: str) -> html.Span:
+    """Level shape of an incident, urgency mark of everything else."""
+    level = record.get("level")
+    if record.get("flow") == "incident" and level in SHAPES:
+        return centred(level_mark(int(level), lang, bool(record.get("provisional"))))
+    return centred(urgency_mark(str(record.get("urgency") or "routine"), lang))
+
+
+def alarm_mark(priority: str, lang: str) -> html.Span:
+    """Bell and word; `priority`: urgent, high, medium, low or merged."""
+    order = ("merged", "urgent", "high", "medium", "low")
+    rank = order.index(priority)
+    glyph = icon("bell" if rank else "layers")
+    return html.Span([glyph, t(f"screens.alarm.{priority}", lang)], className=f"al al{rank}")
+
+
+def warning_flag(colour: str, lang: str) -> Svg:
+    """Swallow-tailed flag with the colour's character (always the Chinese one: it is the official mark)."""
+    character = t(f"screens.flag.{colour}", "zh")
+    inner = f'<path d="{FLAG_PATH}"/><text x="12" y="14" text-anchor="middle">{character}</text>'
+    label = t(f"screens.warning.{colour}", lang)
+    return Svg(className=f"wn wn-{FLAGS[colour]}", viewBox="0 0 24 24", inner=inner, label=label)
+
+
+def golden() -> dict[str, Any]:
+    """What both renderers must draw, for tests/golden/marks.json."""
+    return {
+        "icons": {name: f'<path d="{path}"/>' for name, path in sorted(ICONS.items())},
+        "levels": {str(n): level_inner(n) for n in SHAPES},
+        "urgency": {u: urgency_inner(u) for u in URGENCIES if u != "critical"},
+        "flag": FLAG_PATH,
+    }

@@ -1,0 +1,177 @@
+"""What one page shows, read once from the services. A part that fails leaves its own panel in fault, never the page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from ioc.errors import IocError, NotFound
+from ioc.scope import Scope
+from ioc.screens.state import PageState, View, Who
+from ioc.services import CentreInfo, Counts, DistrictRow, Record, RegionRef, Services, SourceState, TileState, Warning_
+
+T = TypeVar("T")
+WALL_TILES = 7
+WALL_ROWS = 8
+
+NO_COUNTS = Counts(
+    open=0,
+    critical=0,
+    urgent=0,
+    routine=0,
+    overdue=0,
+    incidents={1: 0, 2: 0, 3: 0, 4: 0},
+    provisional={1: 0, 2: 0, 3: 0, 4: 0},
+    today=0,
+    closed_today=0,
+    hours=(None,) * 24,
+    hours_last_week=(),
+    devices={},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """State of one page. `faults` holds the operator's message of each part that could not be read."""
+
+    page: PageState
+    view: View
+    who: Who | None
+    centre: CentreInfo
+    crumbs: Sequence[RegionRef] = ()
+    children: Sequence[RegionRef] = ()
+    tiles: Sequence[TileState] = ()
+    counts: Counts = NO_COUNTS
+    rows: Sequence[Record] = ()
+    warnings: Sequence[Warning_] | None = None
+    sources: Sequence[SourceState] = ()
+    districts: Sequence[DistrictRow] = ()
+    topics: Sequence[tuple[str, int]] = ()
+    map_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    detail: Mapping[str, Any] | None = None
+    doctor: Sequence[Mapping[str, Any]] = ()
+    faults: Mapping[str, str] = field(default_factory=dict[str, str])
+    fixed_now: dt.datetime | None = None
+
+    @property
+    def lang(self) -> str:
+        return self.view.lang
+
+    @property
+    def region(self) -> str:
+        return self.page.region
+
+    @property
+    def area(self) -> str:
+        """Name of the region every number on the page speaks of."""
+        if self.crumbs:
+            return self.crumbs[-1].name
+        return self.centre.root.name if self.centre.root else self.centre.place
+
+
+def make_view(services: Services, lang: str) -> View:
+    return View("en" if lang == "en" else "zh", services.now(), ZoneInfo(services.timezone()))
+
+
+def counts_json(counts: Counts) -> dict[str, Any]:
+    """`Counts` for the browser; JSON keys are texts."""
+    body = asdict(counts)
+    for key in ("incidents", "provisional"):
+        body[key] = {str(level): n for level, n in body[key].items()}
+    return body
+
+
+def wall_tiles(tiles: Sequence[TileState]) -> list[TileState]:
+    """A wall column has room for seven: those judged by a target first, then by their order; shown in their order."""
+    ranked = sorted(tiles, key=lambda tile: (tile.indicator.target is None, tile.indicator.order))[:WALL_TILES]
+    return sorted(ranked, key=lambda tile: tile.indicator.order)
+
+
+class _Reader:
+    """Calls a service; a known error becomes the fault of that part."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, str] = {}
+
+    def get(self, part: str, lang: str, call: Callable[[], T], instead: T) -> T:
+        try:
+            return call()
+        except IocError as error:
+            self.faults[part] = error.message(lang)
+            return instead
+
+
+_NEEDS: Mapping[str, frozenset[str]] = {
+    "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
+    "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
+    "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
+    "data": frozenset({"counts", "warnings", "sources", "doctor"}),
+    "settings": frozenset({"warnings", "sources"}),
+    "embed-tile": frozenset({"tiles"}),
+    "embed-map": frozenset({"counts", "rows", "map"}),
+}
+
+
+def read_model(
+    services: Services,
+    scope: Scope,
+    page: PageState,
+    kind: str,
+    who: Who | None,
+    fixed_now: dt.datetime | None = None,
+) -> Model:
+    """Everything page `kind` needs. An unknown region falls back to the root: a shared link never ends in an error."""
+    lang = page.lang
+    view = make_view(services, lang)
+    reader = _Reader()
+    centre = services.centre(scope)
+    region, crumbs = _region(services, scope, page.region, reader, lang)
+    if region != page.region:
+        page = PageState(page.path, page.surface, page.lang, page.theme, region, page.sel, page.args)
+    needs = _NEEDS.get(kind, frozenset())
+
+    def part(name: str, call: Callable[[], T], instead: T) -> T:
+        return reader.get(name, lang, call, instead) if name in needs and not centre.empty else instead
+
+    return Model(
+        page=page,
+        view=view,
+        who=who,
+        centre=centre,
+        crumbs=crumbs,
+        children=reader.get("children", lang, lambda: services.children(scope, region), ()) if not centre.empty else (),
+        tiles=reader.get("tiles", lang, lambda: services.tiles(scope, region), ()) if "tiles" in needs else (),
+        counts=part("counts", lambda: services.counts(scope, region), NO_COUNTS),
+        rows=part("rows", lambda: services.worklist(scope, region), ()),
+        warnings=part("warnings", lambda: services.warnings(scope, region), None),
+        sources=reader.get("sources", lang, lambda: services.sources(scope), ()) if "sources" in needs else (),
+        districts=part("districts", lambda: services.districts(scope, region), ()),
+        topics=part("topics", lambda: services.hotline_topics(scope, region), ()),
+        map_config=part("map", lambda: services.map_config(scope, page.surface, page.theme, lang, region), {}),
+        detail=read_detail(services, scope, page.sel, reader, lang)
+        if page.sel and kind in ("overview", "events")
+        else None,
+        doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
+        faults=reader.faults,
+        fixed_now=fixed_now,
+    )
+
+
+def _region(
+    services: Services, scope: Scope, wanted: str, reader: _Reader, lang: str
+) -> tuple[str, Sequence[RegionRef]]:
+    try:
+        return wanted, services.breadcrumb(scope, wanted)
+    except NotFound:
+        return "", reader.get("crumbs", lang, lambda: services.breadcrumb(scope, ""), ())
+    except IocError as error:
+        reader.faults["crumbs"] = error.message(lang)
+        return wanted, ()
+
+
+def read_detail(services: Services, scope: Scope, key: str, reader: _Reader, lang: str) -> Mapping[str, Any]:
+    nothing: Mapping[str, Any] = {}
+    return reader.get("detail", lang, lambda: services.detail(scope, key), nothing)

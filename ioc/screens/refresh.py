@@ -1,0 +1,135 @@
+"""Panels again, for callbacks: the asker's scope, the page, the region now chosen, to the children of one panel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ioc.errors import IocError
+from ioc.i18n import t
+from ioc.scope import Scope
+from ioc.screens import desk, embed, panels, parts, records, site, tiles, wall
+from ioc.screens.model import Model, make_view, wall_tiles
+from ioc.screens.state import PageState
+from ioc.services import Services
+
+
+def _said(error: IocError, lang: str) -> list[Any]:
+    return [parts.fault_line(error.message(lang))]
+
+
+def kpi(services: Services, scope: Scope, page: PageState, region: str) -> tuple[list[Any], str]:
+    """(tiles, summary) of the page's surface."""
+    view = make_view(services, page.lang)
+    try:
+        found = list(services.tiles(scope, region))
+    except IocError as error:
+        return _said(error, page.lang), ""
+    if page.surface == "wall":
+        found = wall_tiles(found)
+    elif page.surface == "embed":
+        model = Model(page, view, None, services.centre(scope), tiles=found)
+        found = embed.chosen(model, page.path.removeprefix(site.TILE_PATH))
+    return tiles.tile_list(found, view, act=page.surface == "desk"), tiles.summary(found, page.lang)
+
+
+def warnings(services: Services, scope: Scope, page: PageState, region: str) -> list[Any]:
+    view = make_view(services, page.lang)
+    try:
+        return panels.warning_strip(services.warnings(scope, region), view)
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def sources(services: Services, scope: Scope, page: PageState) -> tuple[list[Any], list[Any]]:
+    """(counter, what is late or lost by name)."""
+    view = make_view(services, page.lang)
+    try:
+        found = services.sources(scope)
+    except IocError as error:
+        return [error.message(page.lang)], _said(error, page.lang)
+    return panels.source_counter(found, page.lang), panels.status_sources(found, view)
+
+
+def source_table(services: Services, scope: Scope, page: PageState) -> Any:
+    try:
+        return panels.source_table(services.sources(scope), make_view(services, page.lang))
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def cards(services: Services, scope: Scope, page: PageState, region: str) -> list[Any]:
+    """Incident cards of the desk."""
+    try:
+        return desk.incident_cards(services.worklist(scope, region), make_view(services, page.lang))
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def crumbs(services: Services, scope: Scope, page: PageState, region: str) -> list[Any]:
+    try:
+        return parts.breadcrumb(services.breadcrumb(scope, region), services.children(scope, region), page.lang)
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def detail(services: Services, scope: Scope, page: PageState, key: str) -> tuple[list[Any], str]:
+    """(content, class) of the detail panel."""
+    view = make_view(services, page.lang)
+    hint = site.kind_of(page) == "events"
+    if not key:
+        return desk.detail_children(None, "", "", view, hint), "det"
+    try:
+        return desk.detail_children(services.detail(scope, key), key, "", view, hint), "det open"
+    except IocError as error:
+        return desk.detail_children(None, key, error.message(page.lang), view, hint), "det open"
+
+
+def wall_leads(services: Services, scope: Scope, page: PageState, region: str) -> tuple[list[Any], list[Any], str]:
+    """(the worst incident, the worst three, class of the work panel)."""
+    view = make_view(services, page.lang)
+    try:
+        rows = services.worklist(scope, region)
+        all_leads = wall.leads(rows, services.counts(scope, region), view)
+    except IocError as error:
+        return _said(error, page.lang), [], "pane p-ev calm"
+    first = wall.leads(rows, services.counts(scope, region), view)[:1]
+    return first, all_leads, "pane p-ev" if panels.incidents(rows) else "pane p-ev calm"
+
+
+def wall_side(services: Services, scope: Scope, page: PageState, region: str) -> tuple[Any, Any, Any]:
+    """(district table, day trend, hotline topics) of the wider walls."""
+    view = make_view(services, page.lang)
+    try:
+        by_code = tiles.by_code(services.tiles(scope, region))
+        table = wall.district_panel(services.districts(scope, region), by_code, view)
+        trend = panels.day_trend(services.counts(scope, region), view)
+        topics = panels.hotline(services.hotline_topics(scope, region), page.lang)
+    except IocError as error:
+        said = _said(error, page.lang)
+        return said, said, said
+    return table, trend, topics
+
+
+def wall_sources(services: Services, scope: Scope, page: PageState) -> list[Any]:
+    view = make_view(services, page.lang)
+    try:
+        return wall.source_rows(services.sources(scope), view)
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def tile_records(services: Services, scope: Scope, page: PageState, region: str, ask: Mapping[str, Any]) -> list[Any]:
+    """Content of the records dialog for `ask` = {code, offset}."""
+    lang, code = page.lang, str(ask.get("code") or "")
+    offset = max(0, int(ask.get("offset") or 0))
+    view = make_view(services, lang)
+    found = tiles.by_code(services.tiles(scope, region)).get(code)
+    if found is None or not found.indicator.records:
+        return records.records_missing(code, t("screens.rec.no_list", lang), lang)
+    try:
+        data = services.records(scope, region, found.indicator.records, offset, records.PAGE)
+        place = [ref.name for ref in services.breadcrumb(scope, region)][-1:]
+    except IocError as error:
+        return records.records_missing(found.indicator.title(lang), error.message(lang), lang)
+    return records.records_panel(found, data, offset, view, "".join(place))

@@ -1,0 +1,72 @@
+"""Which page an address is, and the page itself: one component tree, used for the first HTML and for Dash's layout."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dash import html
+
+from ioc.i18n import t
+from ioc.scope import Scope
+from ioc.screens import desk, embed, empty, wall
+from ioc.screens.model import Model, read_model
+from ioc.screens.parts import centre_title
+from ioc.screens.state import PageState, Who
+from ioc.services import Services
+
+TILE_PATH = "/embed/tile/"
+
+
+def kind_of(page: PageState) -> str:
+    """Key of the page at this address, "" when there is none."""
+    if page.path.startswith(TILE_PATH) and len(page.path) > len(TILE_PATH):
+        return "embed-tile"
+    return {
+        "/wall": "wall",
+        "/desk": "overview",
+        "/desk/overview": "overview",
+        "/desk/events": "events",
+        "/desk/data": "data",
+        "/desk/settings": "settings",
+        "/embed/map": "embed-map",
+    }.get(page.path, "")
+
+
+_BUILD: Mapping[str, Callable[[Model], Any]] = {
+    "wall": wall.wall,
+    "overview": desk.overview,
+    "events": desk.events,
+    "data": desk.data,
+    "settings": desk.settings,
+    "embed-map": embed.map_page,
+    "embed-tile": lambda model: embed.tile_page(model, model.page.path.removeprefix(TILE_PATH)),
+}
+
+
+def build(
+    services: Services, scope: Scope, page: PageState, who: Who | None, fixed_now: dt.datetime | None
+) -> tuple[html.Main, Model]:
+    """The component tree of a page and what it was made from. `kind_of(page)` must not be empty."""
+    kind = kind_of(page)
+    model = read_model(services, scope, page, kind, who, fixed_now)
+    if model.centre.empty and kind == "overview":
+        return empty.empty(model), model
+    return _BUILD[kind](model), model
+
+
+def title(model: Model) -> str:
+    """Document title: page first, so that a narrow tab tells pages apart."""
+    kind = kind_of(model.page)
+    name = centre_title(model.centre, model.lang)
+    words = {
+        "overview": "nav.overview",
+        "events": "nav.events",
+        "data": "nav.data",
+        "settings": "nav.settings",
+        "wall": "title.wall",
+    }
+    if kind in words:
+        return f"{t('screens.' + words[kind], model.lang)} · {name}"
+    return name
