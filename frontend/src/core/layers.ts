@@ -12,10 +12,10 @@ export function toggled(entries: readonly LayerEntry[], fromUrl: readonly string
   return now.includes(key) ? now.filter((k) => k !== key) : [...now, key];
 }
 
-/** Themes in the order of their first layer. */
-export function byTheme<T extends { theme: unknown; order: number }>(entries: readonly T[], name: (e: T) => string): [string, T[]][] {
+/** Themes in the order of their first layer; the server sends layers in the order people look for them. */
+export function byTheme<T>(entries: readonly T[], name: (e: T) => string): [string, T[]][] {
   const groups = new Map<string, T[]>();
-  for (const e of [...entries].sort((a, b) => a.order - b.order)) {
+  for (const e of entries) {
     const key = name(e);
     groups.set(key, [...(groups.get(key) ?? []), e]);
   }

@@ -24,7 +24,8 @@ import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } fr
 
 const FLY_MS = 1200;
 const REFRESH_MS = 2000;
-const READY_LIMIT_MS = 25_000;
+const READY_LIMIT_MS = 60_000;
+const PLACE_MS = 60;
 const WORK_LAYERS = new Set(['event', 'case']);
 const DEVICE_LAYERS = new Set(['camera', 'sensor']);
 
@@ -410,10 +411,19 @@ export class IocMap implements MapHandle {
     this.current = next;
     layers.push(...this.drawWork(scene, tiled, visible));
     this.overlay.setProps({ layers });
+    this.drawn = layers.length;
+    // While a source of the style is loading the overlay does not find its place under the labels; then once more.
+    if (this.misplaced()) setTimeout(this.invalidate, PLACE_MS);
     this.plates.set(this.options.labels ? this.workList : [], zoom);
     this.position();
     this.report(zoom);
     this.checkReady();
+  }
+
+  private drawn = 0;
+
+  private misplaced(): boolean {
+    return this.drawn > 0 && !this.map.getLayersOrder().some((id) => id.startsWith('deck-maplibre-layer-group'));
   }
 
   /** One spec: its tiles are asked for; it enters `next` when they can be drawn. */
@@ -430,9 +440,8 @@ export class IocMap implements MapHandle {
     const source = this.source(spec.data);
     source.view(bounds, tileZoom(ioc.role, zoom));
     if (WORK_LAYERS.has(ioc.layer) && ioc.role !== 'heat' && ioc.role !== 'density') {
-      if (source.z >= 0) tiled.push({ layer: ioc.layer, data: source.data });
-      if (!source.data.pins.length || zoom < 12 || zoom >= 14) return;
-      next.set(spec.id, { spec, layers: () => roles.pins(scene, { ...spec, id: `${spec.id}-pins` }, ioc, source.data, '') });
+      if (source.z >= 0 && !tiled.some((t) => t.data === source.data)) tiled.push({ layer: ioc.layer, data: source.data });
+      if (ioc.role === 'pins' && source.data.pins.length) next.set(spec.id, { spec, layers: () => roles.pins(scene, spec, ioc, source.data, '') });
       return;
     }
     if (source.z >= 0 && (source.complete || this.current.has(spec.id) || source.z === tileZoom(ioc.role, zoom))) {
@@ -683,6 +692,7 @@ export class IocMap implements MapHandle {
       map: !this.map.loaded() || !this.map.areTilesLoaded(),
       moving: this.map.isMoving(),
       frame: this.frame !== 0,
+      order: this.misplaced(),
       tiles: open.map((s) => s.id).join(),
       region: url.region !== '' && this.regionAsked !== url.region,
       deck: !deck?.isInitialized || deck.needsRedraw({ clearRedrawFlags: false }) !== false,
