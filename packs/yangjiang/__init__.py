@@ -10,9 +10,11 @@ from ioc.i18n import Text
 from ioc.place import PlaceData, PlaceNote
 from packs._shared.build import PlaceSpec, Zone, build
 
+_FOLDER = Path(__file__).parent
+
 SPEC = PlaceSpec(
     key="yangjiang",
-    folder=Path(__file__).parent,
+    folder=_FOLDER,
     root="441700000000",
     root_name="阳江市",
     root_name_en="Yangjiang",
@@ -48,6 +50,14 @@ def build_place(cache_dir: Path) -> PlaceData:
     return build(SPEC, cache_dir)
 
 
+# Warnings the demo shows as active: kind, colour, regions, area as issued, hours since issue, hours to its end, note.
+WARNINGS = (
+    {"kind": "森林火险", "kind_en": "Forest fire danger", "colour": "yellow", "regions": ("441781000000", "441704000000"),
+     "area": "阳春市、阳东区", "sender": "市气象台", "since_h": 22.5, "until_h": 26.0, "note": "林区火险气象等级高"},
+    {"kind": "台风", "kind_en": "Typhoon", "colour": "white", "regions": ("441700000000",),
+     "area": "全市", "sender": "市气象台", "since_h": 3.5, "until_h": 44.0, "note": "48 小时内可能受影响"},
+)  # fmt: skip
+
 ISLAND = Indicator(
     code="hailing_people",
     title=Text("海陵岛在岛人数", "People on Hailing Island"),
@@ -61,7 +71,7 @@ ISLAND = Indicator(
     better="low",
     scale=(0.0, 8.0),
     decimals=2,
-    records="devices?kind=crowd&property=crowd",
+    records="latest?property=crowd&kind=crowd&within=4417H1&tag=%7B%22gate%22%3A%224417H1%22%7D",
     owner=Text("海陵岛经济开发试验区管委会", "Hailing Island Zone administration"),
     order=90,
 )
@@ -74,6 +84,6 @@ PACK = Pack(
     build=build_place,
     indicators=(ISLAND,),
     center=(111.83, 22.0),
-    demo={"cameras": 50_000, "sensors": 20_000, "cells": 1846, "resources": 412, "events_per_day": 300, "sources": 38,
+    demo={"cameras": 50_000, "sensors": 20_000, "cells": 1846, "resources": 412, "events_per_day": 300, "sources": 38, "highlights": _FOLDER / "highlights.json", "warnings": WARNINGS,
           "gates": {"zone": "4417H1", "name": "海陵大堤", "count": 6, "peak": 41_000}},
 )  # fmt: skip

@@ -9,9 +9,11 @@ from ioc.i18n import Text
 from ioc.place import PlaceData, PlaceNote
 from packs._shared.build import PlaceSpec, build
 
+_FOLDER = Path(__file__).parent
+
 SPEC = PlaceSpec(
     key="yuntan",
-    folder=Path(__file__).parent,
+    folder=_FOLDER,
     root="440981102000",
     root_name="云潭镇",
     root_name_en="Yuntan",
@@ -31,6 +33,11 @@ def build_place(cache_dir: Path) -> PlaceData:
     return build(SPEC, cache_dir)
 
 
+WARNINGS = (
+    {"kind": "森林火险", "kind_en": "Forest fire danger", "colour": "yellow", "regions": ("440981102000",),
+     "area": "全镇", "sender": "市气象台", "since_h": 22.5, "until_h": 26.0, "note": "林区火险气象等级高"},
+)  # fmt: skip
+
 PACK = Pack(
     key="yuntan",
     title=Text("云潭镇综合治理中心", "Yuntan Town Centre"),
@@ -38,5 +45,5 @@ PACK = Pack(
     root_region=SPEC.root,
     build=build_place,
     center=(111.164, 21.884),
-    demo={"cameras": 324, "sensors": 180, "cells": 42, "resources": 24, "events_per_day": 12, "sources": 9},
+    demo={"cameras": 324, "sensors": 180, "cells": 42, "resources": 24, "events_per_day": 12, "sources": 9, "highlights": _FOLDER / "highlights.json", "warnings": WARNINGS},
 )

@@ -1,0 +1,250 @@
+"""`ioc demo load`: from a pack and a seed to a living city in the store."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from data_sources._demo import bulk, casework, drop
+from data_sources._demo.fleet import Gates, build_fleet
+from data_sources._demo.places import Ground, ground_of
+from data_sources._demo.rows import Frame
+from data_sources._demo.scale import Scale, scale_of, small
+from data_sources._demo.series import Series
+from data_sources._demo.sources import Systems
+from data_sources._demo.work import City, Crew, connect, last_times
+from ioc.clock import Clock
+from ioc.declare import Pack
+from ioc.errors import ConfigError
+from ioc.geo import metre_srid
+from ioc.place import PlaceData
+from ioc.registry import Registry
+from ioc.settings import Settings
+from ioc.store.cells import rebuild_device_cells
+from ioc.store.database import Dsns
+from ioc.store.keeper import ensure_partitions
+
+Progress = Callable[[str, float, float], None]
+# Above this, the secondary indexes of an empty device table are dropped and built again after the load.
+_REINDEX_FROM = 200_000
+# Below this, processes of their own cost more than they save.
+_CREW_FROM = 20_000
+SETTING = "demo"
+
+
+@dataclass
+class LoadReport:
+    """Rows by table, seconds by step."""
+
+    pack: str
+    seed: int
+    scale: Scale
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def total_s(self) -> float:
+        return sum(self.seconds.values())
+
+
+def choose_pack(registry: Registry, settings: Settings, wanted: str) -> Pack:
+    """The pack asked for, that of the settings, or the one with the largest demo. Raises ConfigError."""
+    key = wanted or settings.pack
+    packs = registry.packs
+    if key and key not in packs:
+        known = ", ".join(sorted(packs))
+        raise ConfigError(f"没有地方包 {key}，可用：{known}", f"no place pack {key}; known: {known}")
+    if not packs:
+        raise ConfigError("没有地方包", "no place pack")
+    return packs[key] if key else max(packs.values(), key=lambda p: int(p.demo.get("cameras", 0)))
+
+
+def load(
+    settings: Settings,
+    dsns: Dsns,
+    registry: Registry,
+    clock: Clock,
+    *,
+    pack: str = "",
+    seed: int = 1,
+    cameras: int | None = None,
+    sensors: int | None = None,
+    devices: int | None = None,
+    days: int | None = None,
+    hours: int | None = None,
+    size: str = "",
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Load the demo city of `pack`, in place of an earlier one. One seed gives the same rows at the same clock.
+
+    `size="small"` is the scale for tests; `processes` 0 writes in this process, None chooses. Does not make accounts.
+    """
+    place_pack = choose_pack(registry, settings, pack)
+    scale = scale_of(place_pack.demo, cameras=cameras, sensors=sensors, devices=devices, days=days, hours=hours)
+    scale = small(scale) if size == "small" else scale
+    job = _Job(settings, dsns, clock, place_pack, scale, seed, progress or (lambda title, done, total: None))
+    if processes is None:
+        processes = min(2, os.cpu_count() or 1) if scale.devices >= _CREW_FROM else 0
+    return job.run(processes)
+
+
+class _Job:
+    """One load. The clock is read once: everything is anchored at that moment."""
+
+    def __init__(
+        self, settings: Settings, dsns: Dsns, clock: Clock, pack: Pack, scale: Scale, seed: int, progress: Progress
+    ) -> None:
+        self.settings, self.dsns, self.pack, self.scale, self.seed = settings, dsns, pack, scale, seed
+        self.clock, self.at, self.progress = clock, clock.now(), progress
+        self.report = LoadReport(pack.key, seed, scale)
+
+    @contextmanager
+    def step(self, name: str, title: str) -> Generator[None]:
+        begun = time.monotonic()
+        self.progress(title, 0, 1)
+        yield
+        self.progress(title, 1, 1)
+        self.report.seconds[name] = round(time.monotonic() - begun, 2)
+
+    def run(self, processes: int) -> LoadReport:
+        with connect(self.dsns.owner) as conn:
+            with self.step("drop", "清理 / clearing"):
+                drop.drop_rows(conn)
+                ensure_partitions(conn, self.at, days_back=max(3, self.scale.hours // 24 + 1))
+            with self.step("place", "区划与底图 / places"):
+                place = self.pack.build(self.settings.root / "packs")
+                ground, systems, ids, cell_ids = self._place(conn, place)
+            with self.step("plan", "生成设备 / devices"):
+                city = self._city(conn, place, ground, systems, ids)
+            indexes = _drop_indexes(conn) if self.scale.devices >= _REINDEX_FROM else []
+            crew = Crew(self.dsns.owner, city, processes, self.settings.root / "tmp", self._written(city))
+            try:
+                with self.step("work", "事件与办件 / events and cases"):
+                    self._work(conn, place, city, cell_ids)
+                with self.step("bulk", "设备与观测 / devices and observations"):
+                    counts = crew.finish()
+                    self.report.counts |= {"device": counts["device"], "observation": counts["observation"]}
+            finally:
+                crew.close()
+            with self.step("index", "索引与汇总 / indexes and sums"):
+                self._finish(conn, indexes)
+        return self.report
+
+    def _place(self, conn: bulk.Conn, place: PlaceData) -> tuple[Ground, Systems, Mapping[str, int], Mapping[str, int]]:
+        ground = ground_of(place)
+        systems = Systems(ground, self.scale.sources)
+        counts = self.report.counts
+        with conn.transaction():
+            ids = bulk.regions(conn, place, self.at)
+            cell_ids = bulk.grid_cells(conn, place, ids, systems, self.seed, self.at)
+            counts |= {"region": len(place.regions), "grid_cell": len(cell_ids)}
+            counts["thematic_feature"] = bulk.base_map(conn, place, self.at)
+            counts["source"] = bulk.sources(conn, systems, self.at)
+            counts["warning"] = bulk.warnings(conn, self.pack.demo.get("warnings", ()), ids, self.at)
+        return ground, systems, ids, cell_ids
+
+    def _city(self, conn: bulk.Conn, place: PlaceData, g: Ground, systems: Systems, ids: Mapping[str, int]) -> City:
+        return make_city(self.pack, place, g, systems, ids, self.scale, self.seed, self.settings, self.at.timestamp(), bulk.next_ids(conn))
+
+    def _written(self, city: City) -> Callable[[str, int], None]:
+        per_stream = self.scale.hours * 3600 // self.scale.step_s
+        totals = {"device": city.fleet.size, "observation": city.series.streams * per_stream}
+        titles = {"device": "设备 / devices", "observation": "观测 / observations"}
+        return lambda what, n: self.progress(titles[what], n, totals[what])
+
+    def _work(self, conn: bulk.Conn, place: PlaceData, city: City, cell_ids: Mapping[str, int]) -> None:
+        frame, counts = city.frame, self.report.counts
+        stream = np.arange(city.series.streams)
+        value, quality = city.series.values(stream, last_times(city, stream))
+        beyond = city.series.exceeded(stream, value, quality)
+        s = casework.Setting(frame.ground, frame.systems, self.settings.tz, frame.now, self.seed)
+        highlights: Path | None = self.pack.demo.get("highlights")
+        done = casework.build_work(s, self.scale.days, self.scale.events_per_day, highlights)
+        with conn.transaction():
+            counts["datastream"] = bulk.streams(conn, city)
+            counts["latest"] = bulk.latest(conn, city, value, quality, beyond)
+            counts["device_state_log"] = bulk.state_log(conn, city.fleet, frame, city.exceeded)
+            counts["resource"] = bulk.resources(conn, frame, self.scale.resources, self.at)
+            counts["event"], counts["cases"] = bulk.work(conn, s, done, frame, place, cell_ids)
+
+    def _finish(self, conn: bulk.Conn, indexes: list[str]) -> None:
+        _make_indexes(conn, indexes)
+        conn.execute("ANALYZE device, datastream, latest, event, cases, region, region_closure, grid_cell, resource, thematic_feature")
+        with conn.transaction():
+            self.report.counts["device_cell"] = rebuild_device_cells(conn)
+            bulk.settle_sequences(conn)
+            record = {"key": self.pack.key, "seed": self.seed, "at": self.at.isoformat()}
+            plan = {"cameras": self.scale.cameras, "sensors": self.scale.sensors, "gateways": self.scale.gateways,
+                    "hours": self.scale.hours, "days": self.scale.days, "step_s": self.scale.step_s,
+                    "events_per_day": self.scale.events_per_day, "sources": self.scale.sources}  # fmt: skip
+            for key, value in (("pack", record), (SETTING, record | plan)):
+                conn.execute(
+                    "INSERT INTO setting (key, value, actor, updated_at) VALUES (%s, %s, 'demo', %s)"
+                    " ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
+                    (key, Jsonb(value), self.at),
+                )
+            announce(conn, "loaded")
+        conn.execute("ANALYZE device_cell, observation")
+
+
+def make_city(
+    pack: Pack, place: PlaceData, g: Ground, systems: Systems, ids: Mapping[str, int], scale: Scale, seed: int,
+    settings: Settings, now: float, first: tuple[int, int],
+) -> City:  # fmt: skip
+    """The whole fleet and its series as arrays: what the loader writes and what the simulator goes on with."""
+    spec: dict[str, Any] | None = pack.demo.get("gates")
+    fleet = build_fleet(g, scale, seed, now, Gates(**spec) if spec else None, systems.lost(now))
+    series = Series(fleet, seed, settings.tz, now)
+    frame = Frame(
+        g, systems, np.array([ids[v.code] for v in g.villages]), metre_srid(pack.center[0]), *first, now, seed,
+        now - (scale.days + 60) * 86400, max(300, scale.step_s),
+    )  # fmt: skip
+    city = City(fleet, frame, series, np.zeros(fleet.size, dtype=np.bool_), scale.hours, scale.step_s)
+    stream = np.arange(series.streams)
+    value, quality = series.values(stream, last_times(city, stream))
+    city.exceeded[fleet.stream_device[series.exceeded(stream, value, quality)]] = True
+    return city
+
+
+def announce(conn: bulk.Conn, reason: str) -> None:
+    """Tells open screens to fetch everything again. Marked real: it must outlive the demo rows it speaks of."""
+    conn.execute(
+        """
+        INSERT INTO outbox (topic, op, entity_id, permission, origin, payload)
+        VALUES ('reload', 'change', 'demo', 'map.view', 'real', %s)
+        """,
+        (Jsonb({"layers": ["camera", "sensor", "grid_cell", "event", "case", "resource", "region"], "reason": reason}),),
+    )
+    conn.execute("NOTIFY ioc_outbox")
+
+
+def _drop_indexes(conn: psycopg.Connection[Any]) -> list[str]:
+    """Secondary indexes of an empty device table, as statements that make them again."""
+    if conn.execute("SELECT EXISTS (SELECT FROM device)").fetchone() == (True,):
+        return []
+    found = conn.execute(
+        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"
+        " WHERE i.indrelid = 'device'::regclass AND NOT i.indisunique"
+    ).fetchall()
+    for name, _ in found:
+        conn.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
+    return [definition for _, definition in found]
+
+
+def _make_indexes(conn: psycopg.Connection[Any], definitions: list[str]) -> None:
+    if definitions:
+        conn.execute("SET maintenance_work_mem = '512MB'")
+    for definition in definitions:
+        # the server's own words for an index it had a moment ago
+        conn.execute(sql.SQL(definition))  # pyright: ignore[reportArgumentType]
