@@ -146,7 +146,8 @@ def run(job: Job) -> list[Figure]:
             return percentile(found, 0.95)
 
         p95, floor = interleaved(job.rounds, live, bare)
-        kills = [("web", asyncio.run(bench.across("web"))), ("postgres", asyncio.run(bench.across("postgres")))]
+        victims = () if job.quick and not job.options.get("kills") else ("web", "postgres")
+        kills = [(v, asyncio.run(bench.across(v))) for v in victims]
     name = "bare LISTEN p95"
     figures = [
         Figure("insert to client p95", median(p95), "ms", median(floor), name, P95_MS, samples=tuple(p95)),

@@ -31,6 +31,7 @@ from ioc.settings import Settings
 from ioc.store.database import dsns, open_store
 
 START_S, STOP_S = 240.0, 30.0
+DEATHS = 4  # a web process that died this often while starting will not come up
 
 
 def free_port() -> int:
@@ -60,7 +61,9 @@ class Rig:
         return Settings(data_dir=self.root, port=self.port)
 
     def __enter__(self) -> Rig:
-        command = [sys.executable, "-m", self.composition.python_module, "up", "--data-dir", str(self.root)]
+        # an aborted measurement takes its centre along
+        command = ["setpriv", "--pdeathsig", "INT", sys.executable, "-m", self.composition.python_module]
+        command += ["up", "--data-dir", str(self.root)]
         command += ["--port", str(self.port), "--demo" if self.demo else "--no-demo"]
         log = (self.root / "up.log").open("wb")
         with log:
@@ -85,11 +88,17 @@ class Rig:
         while time.monotonic() - begun < timeout_s:
             if http_status(f"{self.url}/readyz") == 200:
                 return time.monotonic() - begun
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None or self._process.poll() is not None or self._hopeless():
                 break
             time.sleep(0.1)
-        tail = (self.root / "up.log").read_text(errors="replace")[-2000:]
+        logs = [self.root / "up.log", self.root / "logs" / "web.log"]
+        tail = "\n".join(p.read_text(errors="replace")[-1000:] for p in logs if p.exists())
         raise ConfigError(f"测量用的实例没有启动：{tail}", f"the instance to measure did not start: {tail}")
+
+    def _hopeless(self) -> bool:
+        """Whether `web` has died again and again."""
+        web = runfile.read(self.root).get("processes", {}).get("web", {})
+        return int(web.get("restarts", 0)) >= DEATHS
 
     def _stop(self) -> None:
         process = self._process
