@@ -22,7 +22,7 @@ from ioc.intake.reasons import reason
 from ioc.intake.vocabulary import Vocabulary
 from ioc.scope import SYSTEM, Scope
 from ioc.settings import Settings
-from ioc.store import Store, dictionaries, events, observations, sources
+from ioc.store import Store, dictionaries, disk, events, observations, sources
 from ioc.store.locate import Located, ancestors, locate, metre_srid, region_of_code
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
@@ -90,6 +90,7 @@ def _attempt(
 ) -> EventResult:
     now = clock.now()
     with store.scoped(SYSTEM) as conn:
+        disk.read(conn).require("event")
         words = Vocabulary(dictionaries.current(conn, now.astimezone(settings.tz).date()))
         past = timedelta(days=settings.retention_history_days)
         rules = TimeRules(now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)

@@ -20,7 +20,7 @@ from ioc.intake.reasons import reason
 from ioc.intake.vocabulary import Vocabulary
 from ioc.scope import SYSTEM
 from ioc.settings import Settings
-from ioc.store import Store, device_state, dictionaries, observations, sources
+from ioc.store import Store, device_state, dictionaries, disk, observations, sources
 from ioc.store.observations import NewStream, Point
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
@@ -91,6 +91,7 @@ class ObservationIntake:
         self, readings: Sequence[Reading], refused: Sequence[Rejected], prefer: str | None, now: dt.datetime
     ) -> Result:
         with self._store.scoped(SYSTEM) as conn:
+            disk.read(conn).require("observation")
             checked = check(readings, self._vocabulary(conn, now), self._rules(now))
             rejected = list(refused)
             points: dict[tuple[int, dt.datetime], tuple[Point, Reading]] = {}

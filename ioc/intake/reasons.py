@@ -55,6 +55,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "conflicting_value": ("同一时刻已有不同的值 {stored}", "a different value {stored} is stored for this time"),
     "short_row": ("列数与表头不符", "the number of columns differs from the header"),
     "bad_encoding": ("文字编码有误", "the text encoding is broken"),
+    "not_storable": ("数据库拒收该记录", "the database refuses this record"),
     "disk_budget": ("磁盘空间不足，暂停接收观测值", "disk budget spent, observations are not accepted"),
 }
 

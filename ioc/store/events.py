@@ -57,7 +57,8 @@ RETURNING event_id, version, region_id, private_to, sensitivity, origin, (xmax =
 """
 
 _HISTORY = """
-INSERT INTO event_history (event_id, version, recorded_at, op, actor, region_id, private_to, sensitivity, origin, record)
+INSERT INTO event_history (event_id, version, recorded_at, op, actor, region_id, private_to, sensitivity, origin,
+                           record)
 SELECT event_id, version, %(now)s, %(op)s, %(actor)s, region_id, private_to, sensitivity, origin,
        ioc_history_record(to_jsonb(e), e.geom)
 FROM event e WHERE event_id = %(id)s

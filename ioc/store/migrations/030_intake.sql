@@ -7,7 +7,7 @@ DECLARE
   part text := 'observation_' || to_char(day, 'YYYYMMDD');
 BEGIN
   IF to_regclass(part) IS NOT NULL THEN RETURN; END IF;
-  PERFORM pg_advisory_xact_lock(4930002);          -- the partition keeper's
+  PERFORM pg_advisory_xact_lock(4930102);          -- the partition keeper's
   IF to_regclass(part) IS NOT NULL THEN RETURN; END IF;
   EXECUTE format('CREATE TABLE %I PARTITION OF observation FOR VALUES FROM (%L) TO (%L)', part,
                  day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00');
