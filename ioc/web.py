@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from ioc.accounts.base import Accounts
 from ioc.accounts.credentials import Credentials
+from ioc.accounts.users import sign_in_hints
 from ioc.api import Deps, auth, register_all
 from ioc.api import errors as api_errors
 from ioc.cache import make_cache
@@ -115,7 +116,7 @@ def create_web(
     live = Live(hub, store, credentials)
     cache = make_cache(server, settings)
     deps = Deps(settings, store, registry, clock, services, cache, accounts, credentials, versions)
-    pages = None if register_callbacks is None else _pages(settings, services, register_callbacks)
+    pages = None if register_callbacks is None else _pages(deps, register_callbacks)
     compose(server, deps, pages, Metrics(CollectorRegistry(), hub))
     wsgi = WSGIMiddleware(cast(Any, server), workers=settings.pool_size + THREADS_BESIDE_POOL)
     app = Starlette(
@@ -126,10 +127,17 @@ def create_web(
     return app
 
 
-def _pages(settings: Settings, services: Services, register_callbacks: Callable[..., None]) -> Pages:
+def _pages(deps: Deps, register_callbacks: Callable[..., None]) -> Pages:
     from ioc.screens.dash_app import create_dash
 
-    return lambda server: create_dash(services, settings, register_callbacks, server=server)
+    return lambda server: create_dash(
+        deps.services,
+        deps.settings,
+        register_callbacks,
+        server=server,
+        demo_users=lambda: sign_in_hints(deps.accounts),
+        clock=deps.clock,
+    )
 
 
 def _lifespan(hub: Hub, live: Live) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:

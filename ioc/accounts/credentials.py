@@ -14,6 +14,7 @@ from ioc.accounts.identity import NOBODY_ID, Identity, viewer_scope
 from ioc.accounts.rules import (
     SEEN_EVERY,
     TOKEN_PREFIX,
+    VIEWS,
     WALL_RENEW_AFTER,
     WALL_RENEW_RETRY,
     hash_secret,
@@ -101,7 +102,9 @@ class Credentials:
         if found is None:
             with self.accounts.store.scoped(SYSTEM) as conn:
                 ids = rows.expand_regions(conn, verified.grant.region_codes)
-            scope = viewer_scope(f"embed:{verified.panel}", verified.grant.whole, ids, verified.grant.sensitivity)
+            rights = VIEWS if verified.panel == "map" else frozenset({"indicator.view"})
+            grant = verified.grant
+            scope = viewer_scope(f"embed:{verified.panel}", grant.whole, ids, grant.sensitivity, rights)
             found = Identity(
                 "embed", scope, verified.panel, secret_hash=token, panel=verified.panel, region=verified.region
             )

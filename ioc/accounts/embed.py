@@ -14,7 +14,16 @@ from ioc.errors import Invalid, NotSignedIn, Reason
 from ioc.settings import Settings
 
 MAX_DAYS = 366
-PANELS = ("map", "tile/")
+# What the map's own page fetches: its layers, what lies under the cursor, and the list beside it.
+_MAP_READS = (
+    "/tiles/",
+    "/basemap/",
+    "/api/v1/live/",
+    "/api/v1/map/",
+    "/api/v1/regions",
+    "/api/v1/identify",
+    "/api/v1/detail/",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +73,9 @@ def verify(settings: Settings, token: str, now: dt.datetime) -> Embed:
 
 def opens(panel: str, path: str) -> bool:
     """May a token of `panel` be shown at `path`? Its own page and what that page fetches, nothing else."""
-    if path == f"/embed/{panel}" or path.startswith((f"/embed/{panel}/", f"/_p/embed/{panel}/")):
+    if path == f"/embed/{panel}" or path.startswith(f"/embed/{panel}/"):
         return True
     if panel == "map":
-        return path.startswith(("/tiles/", "/basemap/", "/api/v1/live/", "/api/v1/map/")) or path == "/api/v1/regions"
+        return path.startswith(_MAP_READS)
     code = panel.removeprefix("tile/")
     return path == f"/api/v1/indicators/{code}/values"

@@ -37,11 +37,13 @@ class Identity:
 NOBODY_ID = Identity("nobody", Scope("nobody"))
 
 
-def viewer_scope(actor: str, whole: bool, region_ids: Iterable[int], sensitivity: int) -> Scope:
+def viewer_scope(
+    actor: str, whole: bool, region_ids: Iterable[int], sensitivity: int, permissions: frozenset[str] = VIEWS
+) -> Scope:
     """What a wall or an embed may see: views only, and nothing that is private to a department."""
     return Scope(
         actor=actor,
-        permissions=VIEWS,
+        permissions=permissions & VIEWS,
         whole=whole,
         region_ids=frozenset(region_ids),
         departments=frozenset(),

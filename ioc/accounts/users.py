@@ -183,13 +183,15 @@ def forget_demo_users(accounts: Accounts) -> int:
 
 
 def sign_in_hints(accounts: Accounts) -> list[dict[str, Any]]:
-    """Demo users for the sign-in page. Passwords are shown only while the server answers on loopback alone."""
-    open_to_others = taken_into_use(accounts)
+    """Demo users for the sign-in page: login, role and scope. The passwords are printed at the first start only."""
+    with accounts.store.scoped(SYSTEM) as conn:
+        names = {r["code"]: r["name"] for r in conn.execute("SELECT code, name FROM region WHERE kind <> 'village'")}
+        top = conn.execute("SELECT name FROM region WHERE parent_id IS NULL AND kind <> 'zone' LIMIT 1").fetchone()
     out: list[dict[str, Any]] = []
     for user in demo_users(accounts):
         item = user.as_dict()
-        if open_to_others:
-            item["password"] = ""
+        item["scope"] = "、".join(names.get(c, c) for c in user.regions) or (top["name"] if top else "")
+        del item["password"]
         out.append(item)
     return out
 

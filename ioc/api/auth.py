@@ -24,9 +24,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 # What a browser needs before anybody has signed in: code and pictures, no data.
 PUBLIC_PREFIXES = ("/assets/", "/_dash-component-suites/", "/_favicon.ico", "/favicon.ico")
-# Pages that render without an asker (the sign-in form, the enrolment code) and Dash's own calls for them.
-OPEN_PAGES = ("/signin", "/wall")
-# F6's middleware puts the URL of the page that a Dash call belongs to here.
+# Pages that say something without an asker: the sign-in form, the enrolment code, "this embed has expired". They are
+# plain; what they show otherwise asks for the scope again.
+OPEN_PAGES, OPEN_PAGE_PREFIX = ("/signin", "/wall"), "/embed/"
+# In the WSGI environ: the URL of the page that a Dash call belongs to.
 PAGE_KEY = "ioc.page_url"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 WRITES_PER_S, WRITES_BURST = 100.0, 1000.0
@@ -105,20 +106,13 @@ def _is_public() -> bool:
     view = flask.current_app.view_functions.get(flask.request.endpoint or "")
     if getattr(view, "ioc_public", False):
         return True
-    page = str(flask.request.environ.get(PAGE_KEY, ""))
-    path = urlsplit(page).path if page else flask.request.path
-    if path.rstrip("/") not in OPEN_PAGES:
-        return False
-    return bool(page) or flask.request.method in SAFE
+    path = flask.request.path
+    page = path.rstrip("/") in OPEN_PAGES or path.startswith(OPEN_PAGE_PREFIX)
+    return page and flask.request.method in SAFE and PAGE_KEY not in flask.request.environ
 
 
 def _identify(credentials: Credentials, open_door: bool) -> Identity:
-    page = str(flask.request.environ.get(PAGE_KEY, ""))
-    parts = urlsplit(page)
-    token = flask.request.args.get("token", "")
-    path = flask.request.path
-    if page and parts.path.startswith("/embed/"):
-        token, path = token or _query(parts.query).get("token", ""), parts.path
+    token, path = _embed_token()
     given = Presented(
         cookies=flask.request.cookies,
         authorization=flask.request.headers.get("Authorization", ""),
@@ -133,13 +127,26 @@ def _identify(credentials: Credentials, open_door: bool) -> Identity:
         raise
 
 
-def _query(text: str) -> dict[str, str]:
-    return dict(parse_qsl(text))
+def _embed_token() -> tuple[str, str]:
+    """An embed's token and the path it is shown at. Browsers keep cookies out of frames of another site, so it comes
+    from the URL: of this request, of the page a Dash call belongs to, or of the embed page that fetches (its referrer).
+    """
+    path = flask.request.path
+    token = flask.request.args.get("token", "")
+    if token:
+        return token, path
+    page = urlsplit(str(flask.request.environ.get(PAGE_KEY, "")))
+    if page.path.startswith(OPEN_PAGE_PREFIX):
+        return dict(parse_qsl(page.query)).get("token", ""), page.path
+    referrer = urlsplit(flask.request.headers.get("Referer", ""))
+    if referrer.path.startswith(OPEN_PAGE_PREFIX) and referrer.netloc == flask.request.host:
+        return dict(parse_qsl(referrer.query)).get("token", ""), path
+    return "", path
 
 
 def _wants_page() -> bool:
     path = flask.request.path
-    machine = path.startswith(("/api/", "/tiles/", "/basemap/", "/_dash", "/_reload", "/embed/", "/metrics"))
+    machine = path.startswith(("/api/", "/tiles/", "/basemap/", "/_dash", "/_reload", "/metrics"))
     return flask.request.method == "GET" and not machine and "text/html" in flask.request.headers.get("Accept", "")
 
 

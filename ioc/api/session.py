@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 
 from ioc.accounts.rules import hash_secret
 from ioc.accounts.signing import change_password, sign_in, sign_out
-from ioc.accounts.users import sign_in_hints
 from ioc.api import Deps
 from ioc.api._body import read
 from ioc.api.auth import (
@@ -144,12 +143,6 @@ def register(server: flask.Flask, deps: Deps) -> None:
         if flask.request.is_json:
             return flask.jsonify({"changed": True})
         return flask.redirect(safe_next(body.next), 303)
-
-    @bp.get("/api/v1/auth/demo-users")
-    @public
-    @doc("Demo accounts while the demo city is loaded, for the sign-in page", tag="auth")
-    def demo() -> Response:
-        return flask.jsonify({"users": sign_in_hints(deps.accounts)})
 
     server.register_blueprint(bp)
 

@@ -15,12 +15,12 @@ import pytest
 import uvicorn
 from flask.testing import FlaskClient
 
-from app import create_registry
 from ioc.accounts.base import Accounts, Grant
 from ioc.accounts.tokens import create_token
 from ioc.accounts.users import add_user
 from ioc.clock import FixedClock
 from ioc.feed import sequencer
+from ioc.registry import Registry, discover
 from ioc.services_live import LiveServices
 from ioc.settings import Settings
 from ioc.web import create_web
@@ -53,7 +53,10 @@ def accounts(db: Database, settings: Settings, clock: FixedClock, world: World) 
 
 @pytest.fixture
 def application(accounts: Accounts, settings: Settings, db: Database, clock: FixedClock) -> Any:
-    registry = create_registry()
+    found: Any = {
+        k: discover(p, n) for k, p, n in (("layers", "layers", "LAYER"), ("indicators", "ioc.indicators", "INDICATOR"))
+    }
+    registry = Registry(**found)
     services = LiveServices(settings, db.store, registry, clock)
     return create_web(settings, services, registry, db.store, clock)
 

@@ -34,7 +34,7 @@ def _square(x: float, y: float, size: float) -> str:
 
 
 def build(conn: psycopg.Connection[Any], now: dt.datetime) -> World:
-    """Fill an owner's connection. The near county lies at 111.0-111.5 E, the far one at 111.5-112.0 E, both 21.5-22.0 N."""
+    """Fill an owner's connection. The near county lies at 111.0-111.5 E, the far one at 111.5-112.0 E."""
     world = World(now)
     rows = [
         (CITY, "试验市", "city", None, _square(111.0, 21.5, 1.0), []),
@@ -85,39 +85,39 @@ def _side(
     return out
 
 
+_AT = "ST_Point(%(lon)s, %(lat)s, 4326), %(cell)s, %(region)s"
 _ROWS = {
-    "camera": """
-        INSERT INTO device (source, external_id, kind, class, name, status, geom, h3_10, region_id, search)
-        VALUES ('video', %(word)s || '-c1', 'camera', 'camera', %(word)s || '摄像机', 'online', ST_Point(%(lon)s, %(lat)s, 4326),
-                %(cell)s, %(region)s, %(word)s || '摄像机') RETURNING device_id""",
-    "sensor": """
-        INSERT INTO device (source, external_id, kind, class, name, status, exceeded, geom, h3_10, region_id, search)
+    "camera": f"""
+        INSERT INTO device (source, external_id, kind, class, name, status, search, geom, h3_10, region_id)
+        VALUES ('video', %(word)s || '-c1', 'camera', 'camera', %(word)s || '摄像机', 'online',
+                %(word)s || '摄像机', {_AT}) RETURNING device_id""",
+    "sensor": f"""
+        INSERT INTO device (source, external_id, kind, class, name, status, exceeded, search, geom, h3_10, region_id)
         VALUES ('sensors', %(word)s || '-s1', 'water_level', 'sensor', %(word)s || '水位', 'offline', true,
-                ST_Point(%(lon)s, %(lat)s, 4326), %(cell)s, %(region)s, %(word)s || '水位') RETURNING device_id""",
+                %(word)s || '水位', {_AT}) RETURNING device_id""",
     "grid": """
         INSERT INTO grid_cell (source, code, kind, name, geom, region_id, search)
         VALUES ('files', %(word)s || '1', 'general', %(word)s || '网格',
                 ST_Multi(ST_Expand(ST_Point(%(lon)s, %(lat)s, 4326), 0.01)), %(region)s, %(word)s || '网格')
         RETURNING grid_cell_id""",
-    "resource": """
-        INSERT INTO resource (source, external_id, kind, name, geom, h3_10, region_id, search)
-        VALUES ('files', %(word)s || 'r', 'hospital', %(word)s || '医院', ST_Point(%(lon)s, %(lat)s, 4326), %(cell)s,
-                %(region)s, %(word)s || '医院') RETURNING resource_id""",
-    "event": """
-        INSERT INTO event (source, source_id, title, urgency, geom, h3_10, region_id, occurred_at, received_at, search)
-        VALUES ('hotline', %(word)s || 'e1', %(word)s || '积水', 'urgent', ST_Point(%(lon)s, %(lat)s, 4326), %(cell)s,
-                %(region)s, %(now)s::timestamptz - interval '10 min', %(now)s, %(word)s || '积水') RETURNING event_id""",
-    "case": """
-        INSERT INTO cases (number, source, source_id, flow, stage, title, urgency, geom, h3_10, region_id, opened_at, due_at,
-                           search)
-        VALUES (%(word)s || '-001', 'sensors', %(word)s || 'c1', 'grid', 'accepted', %(word)s || '燃气浓度超限', 'critical',
-                ST_Point(%(lon)s, %(lat)s, 4326), %(cell)s, %(region)s, %(now)s::timestamptz - interval '30 min',
-                %(now)s::timestamptz - interval '5 min', %(word)s || '燃气浓度超限') RETURNING case_id""",
-    "incident": """
-        INSERT INTO cases (number, source, source_id, flow, stage, title, urgency, incident_level, level_state, geom, h3_10,
-                           region_id, opened_at, due_at, due_label, search)
-        VALUES (%(word)s || '-TF', 'sensors', %(word)s || 'tf', 'incident', 'handling', %(word)s || '仓库火情', 'urgent', 3,
-                'initial', ST_Point(%(lon)s, %(lat)s, 4326), %(cell)s, %(region)s,
-                %(now)s::timestamptz - interval '30 min', %(now)s::timestamptz + interval '34 min', '续报',
-                %(word)s || '仓库火情') RETURNING case_id""",
+    "resource": f"""
+        INSERT INTO resource (source, external_id, kind, name, search, geom, h3_10, region_id)
+        VALUES ('files', %(word)s || 'r', 'hospital', %(word)s || '医院', %(word)s || '医院', {_AT})
+        RETURNING resource_id""",
+    "event": f"""
+        INSERT INTO event (source, source_id, title, urgency, occurred_at, received_at, search, geom, h3_10, region_id)
+        VALUES ('hotline', %(word)s || 'e1', %(word)s || '积水', 'urgent', %(now)s::timestamptz - interval '10 min',
+                %(now)s, %(word)s || '积水', {_AT}) RETURNING event_id""",
+    "case": f"""
+        INSERT INTO cases (number, source, source_id, flow, stage, title, urgency, opened_at, due_at, search,
+                           geom, h3_10, region_id)
+        VALUES (%(word)s || '-001', 'sensors', %(word)s || 'c1', 'grid', 'accepted', %(word)s || '燃气浓度超限',
+                'critical', %(now)s::timestamptz - interval '30 min', %(now)s::timestamptz - interval '5 min',
+                %(word)s || '燃气浓度超限', {_AT}) RETURNING case_id""",
+    "incident": f"""
+        INSERT INTO cases (number, source, source_id, flow, stage, title, urgency, incident_level, level_state,
+                           opened_at, due_at, due_label, search, geom, h3_10, region_id)
+        VALUES (%(word)s || '-TF', 'sensors', %(word)s || 'tf', 'incident', 'handling', %(word)s || '仓库火情',
+                'urgent', 3, 'initial', %(now)s::timestamptz - interval '30 min',
+                %(now)s::timestamptz + interval '34 min', '续报', %(word)s || '仓库火情', {_AT}) RETURNING case_id""",
 }

@@ -1,0 +1,257 @@
+"""Every route, by every asker: none without one, nothing from outside the scope, no write from another site.
+
+The routes are those of the url map, so that a new route is under test before anybody thinks of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import flask
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from tests.http.conftest import ORIGIN, SignIn
+from tests.http.world import CITY, FAR, FAR_TOWN, FAR_VILLAGE, NEAR_TOWN, SECRET, World
+
+pytestmark = pytest.mark.http
+
+# Open to everybody, and why: they show no row of the store.
+PUBLIC = {
+    "/healthz",
+    "/readyz",
+    "/api/v1/auth/sign-in",
+    "/api/v1/wall/enrol",
+}
+BROWSER = ("/assets", "/_dash-component-suites", "/_favicon.ico")
+# Far and near values for every kind of argument a rule may have.
+FAR_ARGUMENTS: dict[str, Callable[[World], list[str]]] = {
+    "layer": lambda w: ["camera", "sensor", "grid_cell", "event", "case", "resource", "region", "heat"],
+    "device_id": lambda w: [str(w.far["camera"]), str(w.far["sensor"])],
+    "event_id": lambda w: [str(w.far["event"])],
+    "case_id": lambda w: [str(w.far["case"])],
+    "key": lambda w: [f"{k}:{w.far[v]}" for k, v in KEYS.items()] + [f"region:{FAR_TOWN}"],
+    "code": lambda w: [FAR_TOWN, FAR, FAR_VILLAGE, "camera_online", "ABC-DEF"],
+    "region": lambda w: [FAR_TOWN],
+    "z": lambda w: ["15"],
+    "x": lambda w: ["26550", "26551"],
+    "y": lambda w: ["14355", "14356"],
+    "name": lambda w: ["county", "town", "boundaries", "place", "base"],
+    "role": lambda w: ["county", "town", "boundaries", "place"],
+    "path": lambda w: ["desk", "desk/events"],
+    "login": lambda w: ["admin"],
+    "action": lambda w: ["disable"],
+}
+KEYS = {"case": "case", "event": "event", "device": "camera", "grid": "grid", "resource": "resource"}
+QUERIES = (
+    "",
+    f"?region={FAR_TOWN}",
+    f"?region={CITY}",
+    f"?q={SECRET}",
+    "?lon=111.65&lat=21.65&z=16&layers=camera,sensor,grid_cell,event,case,resource,region",
+    "?bbox=111,21,112,22&limit=100",
+    "?from=2026-10-01&to=2026-10-04&hours=24",
+)
+
+
+def rules(server: flask.Flask) -> list[Rule]:
+    return [r for r in server.url_map.iter_rules() if not r.rule.startswith(BROWSER)]
+
+
+def addresses(rule: Rule, world: World) -> Iterator[str]:
+    """The rule with far-side values in every argument."""
+    names = sorted(rule.arguments)
+    choices = [FAR_ARGUMENTS.get(n, lambda w: ["1"])(world) for n in names]
+    for values in itertools.product(*choices):
+        text = rule.rule
+        for name, value in zip(names, values, strict=True):
+            start = next(i for i in range(len(text)) if text.startswith(("<" + name, "<int:" + name, "<path:" + name,
+                         "<string:" + name, "<float:" + name), i))  # fmt: skip
+            text = text[:start] + value + text[text.index(">", start) + 1 :]
+        yield text
+
+
+def test_nothing_answers_without_an_asker(server: flask.Flask, world: World) -> None:
+    visitor = server.test_client()
+    asked = 0
+    for rule in rules(server):
+        if rule.rule in PUBLIC:
+            continue
+        for address in addresses(rule, world):
+            for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
+                answer = visitor.open(address, method=method, headers=ORIGIN, json={} if method != "GET" else None)
+                asked += 1
+                if address == "/" or answer.status_code in (301, 302, 308):
+                    assert answer.location.startswith(("/signin", "/desk", "http://localhost/")), address
+                    continue
+                assert answer.status_code in (401, 404, 405), f"{method} {address}: {answer.status_code}"
+                assert SECRET not in answer.get_data(as_text=True)
+    assert asked > 30
+
+
+def test_public_routes_show_no_row(server: flask.Flask, world: World) -> None:
+    visitor = server.test_client()
+    known = {r.rule for r in server.url_map.iter_rules()}
+    assert known >= PUBLIC
+    for address in PUBLIC:
+        for answer in (visitor.get(address), visitor.post(address, json={}, headers=ORIGIN)):
+            assert SECRET.encode() not in answer.data
+
+
+@pytest.mark.parametrize("login", ["town", "wall", "token", "embed"])
+def test_a_town_sees_nothing_of_the_other_county(
+    server: flask.Flask, world: World, sign_in: SignIn, token: Callable[..., dict[str, str]], login: str
+) -> None:
+    """Answers are searched for the word every far row carries, packed tiles and JSON escapes included."""
+    client, headers = _asker(server, sign_in, token, login)
+    marks = {SECRET.encode(), SECRET.encode("unicode_escape").lower()}
+    asked = refused = 0
+    for rule in rules(server):
+        if "GET" not in (rule.methods or set()):
+            continue
+        for address in addresses(rule, world):
+            for query in QUERIES:
+                extra = f"{'&' if query else '?'}{headers['query']}" if "query" in headers else ""
+                given = {k: v for k, v in headers.items() if k != "query"}
+                answer = client.get(address + query + extra, headers=given)
+                asked += 1
+                refused += answer.status_code >= 400
+                assert answer.status_code < 500, f"{address}{query}: {answer.status_code} {answer.text[:300]}"
+                data = answer.data.replace(SECRET.encode() + b'"', b"") if "search" in address else answer.data
+                body = data.lower()
+                assert not any(m in body for m in marks), f"{login} sees the far county at {address}{query}"
+    assert asked > refused > 0
+
+
+def _asker(
+    server: flask.Flask, sign_in: SignIn, token: Callable[..., dict[str, str]], login: str
+) -> tuple[FlaskClient, dict[str, str]]:
+    from ioc.accounts.base import Grant
+
+    if login == "town":
+        return sign_in("town"), {}
+    if login == "token":
+        return server.test_client(), token("admin", grant=Grant(region_codes=(NEAR_TOWN,), sensitivity=2))
+    if login == "embed":
+        body = {"panel": "map", "region": NEAR_TOWN}
+        made = sign_in("chief").post("/api/v1/embed/sign", json=body, headers=ORIGIN).json["token"]
+        return server.test_client(), {"query": f"token={made}"}
+    wall = server.test_client()
+    code = wall.post("/api/v1/wall/enrol", json={}, headers=ORIGIN).json["code"]
+    body = {"code": code, "name": "w", "region": NEAR_TOWN}
+    assert sign_in("chief").post("/api/v1/wall/confirm", json=body, headers=ORIGIN).status_code == 200
+    assert wall.post("/api/v1/wall/enrol", json={}, headers=ORIGIN).json["state"] == "confirmed"
+    return wall, {}
+
+
+def test_the_city_does_see_it(server: flask.Flask, world: World, sign_in: SignIn) -> None:
+    """The other direction: were the word nowhere, the test above would prove nothing."""
+    chief = sign_in("chief")
+    snapshot = chief.get("/api/v1/live/snapshot").text
+    assert SECRET in snapshot
+    counts = chief.get("/api/v1/live/counts").json
+    assert (counts["open"], counts["critical"], counts["overdue"], counts["incidents"]["3"]) == (2, 2, 2, 2)
+    assert counts["provisional"]["3"] == 2
+    assert (counts["devices"]["camera"], counts["devices"]["sensor_exceeded"], counts["devices"]["grid_cell"]) == (
+        2,
+        2,
+        2,
+    )
+    assert counts["today"] == 2
+    assert counts["hours"][14] == 2
+    assert counts["hours"][15:] == [None] * 9
+    town = sign_in("town").get("/api/v1/live/counts").json
+    assert (town["open"], town["devices"]["camera"], town["devices"]["resource"], town["today"]) == (1, 1, 1, 1)
+
+
+def test_writes_from_another_site_are_refused(server: flask.Flask, world: World, sign_in: SignIn) -> None:
+    admin = sign_in("admin")
+    asked = 0
+    for rule in rules(server):
+        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD", "GET"}):
+            for address in itertools.islice(addresses(rule, world), 1):
+                for headers in (
+                    {},
+                    {"Origin": "http://evil.example"},
+                    {"Origin": "null"},
+                    {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+                    {"Sec-Fetch-Site": "same-site"},
+                ):
+                    answer = admin.open(address, method=method, headers=headers, json={})
+                    asked += 1
+                    assert answer.status_code == 403, f"{method} {address} {headers}: {answer.status_code}"
+                    assert answer.json["csrf"] is True
+    assert asked >= 5 * 8
+    good = admin.post(
+        "/api/v1/tokens", json={"name": "t", "allow": ["read"]}, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert good.status_code == 200
+
+
+def test_a_token_needs_no_origin(server: flask.Flask, token: Callable[..., dict[str, str]]) -> None:
+    made = server.test_client().post("/api/v1/tokens", json={"name": "t", "allow": ["read"]}, headers=token("admin"))
+    assert made.status_code == 200
+
+
+def test_pages_lead_to_the_sign_in_and_calls_do_not(server: flask.Flask) -> None:
+    visitor = server.test_client()
+    page = {"Accept": "text/html"}
+    assert visitor.get("/", headers=page).location in ("/desk", "/signin?next=/")
+    assert visitor.get("/api/v1/live/counts", headers=page).status_code == 401
+    assert visitor.get("/api/v1/nothing").status_code == 401
+    assert visitor.get("/api/v1/live/counts").headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_health(server: flask.Flask, sign_in: SignIn, sequencing: object) -> None:
+    visitor = server.test_client()
+    assert visitor.get("/healthz").json == {"ok": True}
+    for _ in range(100):
+        ready = visitor.get("/readyz")
+        if ready.status_code == 200:
+            break
+    assert ready.json["checks"]["database"]["ok"]
+    assert ready.json["checks"]["migrations"]["ok"]
+    metrics = sign_in("chief").get("/metrics").text
+    assert "ioc_feed_clients 0.0" in metrics
+    assert 'ioc_http_seconds_count{method="GET",route="/healthz",status="200"} 1.0' in metrics
+
+
+def test_security_headers_are_on_every_answer(server: flask.Flask, sign_in: SignIn) -> None:
+    chief = sign_in("chief")
+    for address in ("/healthz", "/api/v1/live/counts", "/api/v1/nothing", "/api/v1/accounts"):
+        h = chief.get(address).headers
+        assert h["X-Content-Type-Options"] == "nosniff"
+        assert h["Referrer-Policy"] == "same-origin"
+        policy = dict(p.strip().split(" ", 1) for p in h["Content-Security-Policy"].split(";"))
+        assert policy["default-src"] == "'self'"
+        assert "unsafe" not in policy["script-src"]
+        assert policy["object-src"] == "'none'"
+        assert policy["connect-src"] == "'self'"
+
+
+def test_answers_are_compressed(server: flask.Flask, sign_in: SignIn) -> None:
+    chief = sign_in("chief")
+    plain = chief.get("/api/v1/live/snapshot")
+    assert "Content-Encoding" not in plain.headers
+    for encoding in ("br", "gzip"):
+        packed = chief.get("/api/v1/live/snapshot", headers={"Accept-Encoding": encoding})
+        assert packed.headers["Content-Encoding"] == encoding
+        assert len(packed.data) < len(plain.data) / 2
+        tag = packed.headers["ETag"]
+        again = chief.get("/api/v1/live/snapshot", headers={"Accept-Encoding": encoding, "If-None-Match": tag})
+        assert again.status_code == 304
+
+
+def test_an_unexpected_fault_tells_nothing(
+    server: flask.Flask, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("password=hunter2 at /srv/secret.py")
+
+    monkeypatch.setattr("ioc.services_live.LiveServices.counts", broken)
+    answer = sign_in("chief").get("/api/v1/live/counts")
+    assert answer.status_code == 500
+    assert answer.json["error"] == "error"
+    assert "hunter2" not in answer.text
