@@ -183,14 +183,19 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
         pack: Annotated[str | None, typer.Option(help="地方包 / place pack")] = None,
         cameras: Annotated[int | None, typer.Option(min=0)] = None,
         sensors: Annotated[int | None, typer.Option(min=0)] = None,
+        devices: Annotated[int | None, typer.Option(min=0, help="总数，按比例 / total, in proportion")] = None,
+        days: Annotated[int | None, typer.Option(min=0, help="事件天数 / days of events")] = None,
+        hours: Annotated[int | None, typer.Option(min=0, help="观测小时数 / hours of observations")] = None,
         seed: Annotated[int | None, typer.Option()] = None,
+        size: Annotated[str | None, typer.Option(help="small: 测试规模 / for tests")] = None,
     ) -> None:
         """载入演示城市 / load the demo city (replaces an earlier one). One seed gives the same rows."""
         from ioc.ops import up as steps
         from ioc.store.database import running
         from ioc.store.migrate import migrate as apply
 
-        options = {"cameras": cameras, "sensors": sensors, "seed": seed, "pack": pack}
+        options = {"cameras": cameras, "sensors": sensors, "devices": devices, "days": days, "hours": hours}
+        options |= {"seed": seed, "pack": pack, "size": size}
         given = {k: v for k, v in options.items() if v is not None}
         settings = _settings(data_dir)
         with _faults(), running(settings) as found:
@@ -203,20 +208,12 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
     @demo.command()
     def drop(data_dir: DataDir = None) -> None:
         """删除全部演示数据 / remove every demo row, number and tag."""
-        from ioc.accounts.base import Accounts
-        from ioc.accounts.users import forget_demo_users
-        from ioc.store.database import open_store, running
+        from ioc.store.database import running
 
         settings = _settings(data_dir)
         with _faults(), running(settings) as found:
-            clock = SystemClock()
-            removed = composition.demo().drop(settings, found, clock)
-            store = open_store(settings)
-            try:
-                forget_demo_users(Accounts(store, settings, clock))
-            finally:
-                store.close()
-            print(f"演示数据已删除 / demo data removed: {removed}")
+            removed = composition.demo().drop(settings, found, SystemClock())
+            print(f"演示数据已删除，共 {removed} 行 / demo data removed, {removed} rows")
 
 
 def _bringing_in(cli: typer.Typer, composition: Composition) -> None:

@@ -54,12 +54,13 @@ def spawn(
 
 @dataclass
 class Child:
-    """A process by name. `probe` says whether it serves; None: serving means running."""
+    """A process by name. `probe` says whether it serves; None: it has run for `settle_s`."""
 
     name: str
     make: Callable[[], subprocess.Popen[bytes]]
     probe: Callable[[], bool] | None = None
     grace_s: float = 8.0
+    settle_s: float = 1.5
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     started_at: float = 0.0
@@ -88,7 +89,7 @@ class Child:
             self.process, self.serving, self.due_at = None, False, now + delay
             self.restarts += 1
             return "died"
-        if not self.serving and (self.probe is None or self.probe()):
+        if not self.serving and (self.probe() if self.probe else now - self.started_at >= self.settle_s):
             self.serving = True
             return "serving"
         return None

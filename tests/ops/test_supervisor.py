@@ -36,7 +36,9 @@ def root() -> Iterator[Path]:
 
 
 def _sleeper(root: Path, name: str = "sleeper", code: str = "import time; time.sleep(60)") -> Child:
-    return Child(name, lambda: spawn([sys.executable, "-c", code], root / "logs" / f"{name}.log", os.environ))
+    return Child(
+        name, lambda: spawn([sys.executable, "-c", code], root / "logs" / f"{name}.log", os.environ), settle_s=0.1
+    )
 
 
 def _until(supervisor: Supervisor, condition: Callable[[], bool], seconds: float = 10) -> None:

@@ -6,8 +6,14 @@ import psycopg
 import pytest
 
 from ioc.errors import ConfigError
+from ioc.scope import NOBODY, SYSTEM
+from ioc.settings import Settings
+from ioc.store import Store
+from ioc.store.cluster import PrivateCluster
+from ioc.store.database import as_uri, dsns
+from ioc.store.keeper import ensure_partitions
 from ioc.store.migrate import migrate, migrations, pending
-from tests.conftest import Database
+from tests.conftest import NOW, Database
 
 pytestmark = pytest.mark.store
 
@@ -55,3 +61,40 @@ def test_history_is_append_only_for_the_app_and_secrets_are_hidden(db: Database)
         app.execute("DELETE FROM event_history")
     with psycopg.connect(db.dsn_readonly, autocommit=True) as ro, pytest.raises(psycopg.errors.InsufficientPrivilege):
         ro.execute("SELECT * FROM account")
+
+
+def test_an_outside_database_whose_owner_is_no_superuser(cluster: PrivateCluster) -> None:
+    """PostGIS was installed by its administrator; the rest the owner does itself, and row-level security holds."""
+    with psycopg.connect(cluster.dsn(database="postgres"), autocommit=True) as conn:
+        conn.execute("DROP DATABASE IF EXISTS outside")
+        # the roles of the other databases of this cluster are there already and are lent to the new owner
+        conn.execute("CREATE ROLE plain LOGIN CREATEROLE")
+        conn.execute("GRANT ioc_app, ioc_readonly TO plain WITH ADMIN OPTION")
+        conn.execute("CREATE DATABASE outside OWNER plain")
+    with psycopg.connect(cluster.dsn(database="outside"), autocommit=True) as conn:
+        conn.execute("CREATE EXTENSION postgis")
+        conn.execute("GRANT ALL ON SCHEMA public TO plain")
+    dsn = cluster.dsn("plain", "outside")
+    try:
+        assert len(migrate(dsn)) == len(migrations())
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            ensure_partitions(conn, NOW)
+            conn.execute("INSERT INTO region (region_id, code, name, kind) VALUES (1, '1', 'A', 'town')")
+            conn.execute(
+                "INSERT INTO event (source, source_id, title, occurred_at, received_at, region_id)"
+                " VALUES ('s', '1', 't', %s, %s, 1)",
+                (NOW, NOW),
+            )
+            assert conn.execute("SELECT count(*) FROM event").fetchone() == (1,)
+        store = Store(dsn, size=1)
+        for scope, seen in ((SYSTEM, 1), (NOBODY, 0)):
+            with store.scoped(scope) as unit:
+                assert unit.execute("SELECT count(*) AS n FROM event").fetchone() == {"n": seen}
+        store.close()
+        found = dsns(Settings(database_url=dsn))
+        with psycopg.connect(as_uri(found.readonly)) as conn:
+            assert conn.execute("SELECT current_user::text, count(*) FROM event").fetchone() == ("ioc_readonly", 1)
+    finally:
+        with psycopg.connect(cluster.dsn(database="postgres"), autocommit=True) as conn:
+            conn.execute("DROP DATABASE outside WITH (FORCE)")
+            conn.execute("DROP ROLE plain")
