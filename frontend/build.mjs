@@ -31,6 +31,8 @@ const common = {
   // Packages ask import.meta for their own address only to find workers, which are named explicitly here.
   define: { 'import.meta.url': '""', 'process.env.NODE_ENV': '"production"' },
   plugins: [reactOfDash],
+  loader: { '.woff2': 'file' },
+  assetNames: 'inter',
   absWorkingDir: here,
 };
 

@@ -42,6 +42,7 @@ _js_dist: list[dict[str, Any]] = [
     {"relative_package_path": "dist/ioc_ui.js", "namespace": _NAMESPACE},
     # Served, but not put into the page: the map starts it as a module worker.
     {"relative_package_path": "dist/maplibre-gl-worker.mjs", "namespace": _NAMESPACE, "dynamic": True},
+    {"relative_package_path": "dist/inter.woff2", "namespace": _NAMESPACE, "dynamic": True},
     # Loaded by ioc_ui.js itself when the first map is on the page: lists and numbers do not wait for it.
     {"relative_package_path": "dist/ioc_map.js", "namespace": _NAMESPACE, "dynamic": True},
 ]

@@ -70,7 +70,7 @@ export class PageContext {
     this.ready = window.iocReady ??= new Ready();
     const region = props.region || this.url.value.region;
     this.live = new LiveClient({ region, mode: props.mode ?? 'sse', onServerTime: (now) => this.clock.sync(now) });
-    if (props.rows) this.live.store.replace(props.rows);
+    if (props.rows) this.live.store.seed(props.rows);
     this.liveState.day = this.clock.today();
     if (this.still) html.dataset['still'] = '';
   }

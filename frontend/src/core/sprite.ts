@@ -1,5 +1,5 @@
-/** One sprite for lists and map: 24-grid line icons, level shapes, urgency marks. Paths are shared with ioc/ui/shell.py. */
-import sprite from './sprite.json';
+/** One sprite for lists and map: 24-grid line icons, level shapes, urgency marks. The drawings lie in ioc/ui/sprite.json, which Python reads too. */
+import sprite from '../../../ioc/ui/sprite.json';
 
 export const ICONS: Record<string, string> = sprite.icons;
 export const SHAPES: Record<number, string> = { 1: sprite.shapes[0]!, 2: sprite.shapes[1]!, 3: sprite.shapes[2]!, 4: sprite.shapes[3]! };

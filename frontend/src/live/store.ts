@@ -11,7 +11,7 @@ export class RecordStore {
   private scheduled = false;
   /** Counts up with every change that listeners are told of. */
   version = 0;
-  /** False until the first snapshot or first-paint rows arrived. */
+  /** False until the first snapshot. */
   loaded = false;
 
   constructor(private readonly schedule: (fn: () => void) => void = defer) {}
@@ -26,6 +26,15 @@ export class RecordStore {
 
   get size(): number {
     return this.rows.size;
+  }
+
+  /** Rows of the page's first HTML: shown until the snapshot arrives. */
+  seed(rows: readonly Item[]): void {
+    if (this.loaded) return;
+    const merged = new Map(this.rows);
+    for (const row of rows) merged.set(row.key, row);
+    this.rows = merged;
+    this.changed();
   }
 
   /** A snapshot is the whole truth of its scope; rows of the same version keep their object. */

@@ -77,7 +77,7 @@ export function LayerPanel(props: Props): React.ReactElement {
                     <span className="ellip">{pick(l.title, p.lang)}</span>
                     <span className="n num">{total(l) == null ? '' : count(total(l))}</span>
                   </label>
-                  {active && l.legend?.length ? <Legend items={l.legend} top={report?.tops[l.key]} unit={pick(l.unit, p.lang)} /> : null}
+                  {active && l.legend?.length ? <Legend items={l.legend} top={report && report.zoom < 12 ? report.tops[l.key] : undefined} unit={pick(l.unit, p.lang)} /> : null}
                 </li>
               );
             })}

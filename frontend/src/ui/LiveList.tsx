@@ -42,13 +42,13 @@ export function LiveList(props: Props): React.ReactElement {
   const name = props.name ?? props.id ?? 'list';
   React.useState(() => {
     p.ready.need(name);
-    if (props.rows && !p.live.store.loaded) p.live.store.replace(props.rows);
+    if (props.rows) p.live.store.seed(props.rows);
   });
   React.useEffect(() => {
-    if (p.live.store.loaded) p.ready.done(name);
+    if (p.live.store.loaded || p.live.conn.value === 'off') p.ready.done(name);
   }, [version, name, p]);
   // Signed out or unreachable at the start: the list is as complete as it can be, the strip says why.
-  React.useEffect(() => p.live.conn.on((c) => (c === 'lost' || c === 'signed-out') && p.ready.done(name)), [p, name]);
+  React.useEffect(() => p.live.conn.on((c) => (c === 'lost' || c === 'signed-out' || c === 'off') && p.ready.done(name)), [p, name]);
 
   useEvent<Partial<Filter & { sort: 'due' | 'new' }> & { id?: string }>('ioc:filter', ({ id, ...rest }) => {
     if (id === props.id) setChange((old) => ({ ...old, ...rest }));

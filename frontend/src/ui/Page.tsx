@@ -1,5 +1,6 @@
 import * as React from 'react';
 import { installActions } from '../core/actions';
+import { fillCounts } from '../core/counts';
 import { page, type PageProps } from '../core/page';
 import { installWatchdog } from '../core/watchdog';
 import type { Base } from './hooks';
@@ -13,6 +14,9 @@ export function Page(props: Base & PageProps): React.ReactElement | null {
     if (!installed) {
       installed = true;
       installActions(p);
+      // Once a second too: a panel that Python has just rendered anew carries the numbers of its own moment.
+      p.live.counts.on((c) => fillCounts(document, c));
+      p.clock.onTick(() => fillCounts(document, p.live.counts.value));
       if (p.surface === 'wall') installWatchdog(p);
     }
   });

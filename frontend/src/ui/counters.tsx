@@ -4,7 +4,7 @@ import { page } from '../core/page';
 import type { Counts, Lang } from '../core/types';
 import { word } from '../core/words';
 import { cx, useSignal, type Base } from './hooks';
-import { Icon, LevelMark, UrgencyMark } from './marks';
+import { LevelMark, UrgencyMark } from './marks';
 
 interface Props extends Base {
   counts?: Counts;
@@ -67,7 +67,6 @@ export function CountRow(props: Props): React.ReactElement {
   const lang = p.lang;
   const counts = useCounts(props.counts);
   const variant = props.variant ?? (p.surface === 'wall' ? 'wall' : 'desk-cases');
-  React.useEffect(() => fillCounts(document, counts), [counts]);
   const className = cx(variant === 'wall' ? 'counts num' : `cnt ${variant} num`, props.className);
   const shell = { id: props.id, className, style: props.style };
   if (!counts) return <div {...shell} aria-busy="true" />;
@@ -101,21 +100,6 @@ export function CountRow(props: Props): React.ReactElement {
       {over}
     </div>
   );
-}
-
-/** Any element with `data-count`. */
-export function fillCounts(root: ParentNode, counts: Counts | null): void {
-  if (!counts) return;
-  for (const el of root.querySelectorAll<HTMLElement>('[data-count]')) {
-    const path = el.dataset['count'] ?? '';
-    const inc = /^inc([1-4])$/.exec(path);
-    const device = /^devices\.(\w+)$/.exec(path);
-    const value = inc ? counts.incidents[inc[1]!] : device ? counts.devices[device[1]!] : counts[path as 'open'];
-    if (typeof value !== 'number') continue;
-    const text = count(value);
-    if (el.textContent !== text) el.textContent = text;
-    if (el.dataset['zero'] !== undefined) el.classList.toggle('z', value === 0);
-  }
 }
 
 export function Timeline(props: Base & { counts?: Counts; variant?: 'wall' | 'desk' }): React.ReactElement {
@@ -202,5 +186,3 @@ function DeskBars({ hours, width }: { hours: (number | null)[]; width: number })
     </svg>
   );
 }
-
-export { Icon };
