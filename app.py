@@ -52,4 +52,4 @@ def _demo() -> Any:
 main = build_cli(Composition(create_registry, create_app, _demo, "app", Path(__file__).resolve().parent))
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="ioc")

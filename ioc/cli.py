@@ -48,7 +48,7 @@ def build_cli(composition: Composition) -> typer.Typer:
     _looking(cli)
     _database(cli)
     _demo(cli, composition)
-    _bringing_in(cli, composition)
+    _bringing_in(cli)
     _accounts(cli)
     _bench(cli, composition)
     return cli
@@ -216,7 +216,7 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
             print(f"演示数据已删除，共 {removed} 行 / demo data removed, {removed} rows")
 
 
-def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
+def _bringing_in(cli: typer.Typer) -> None:
     @cli.command(name="import")
     def import_(
         kind: Annotated[str, typer.Argument(help="devices|regions|grids|resources|events|cases|layer")],
@@ -247,10 +247,7 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         given = {k: v for k, v in options.items() if v is not None}
         with _faults():
             settings = _settings(data_dir)
-            rejected = run_import(
-                settings, composition, SystemClock(), kind, file, crs, mapping or [], dry_run, given, as_json
-            )
-        raise typer.Exit(1 if rejected else 0)
+            run_import(settings, SystemClock(), kind, file, crs, mapping or [], dry_run, given, as_json)
 
 
 def _accounts(cli: typer.Typer) -> None:
@@ -333,16 +330,18 @@ def _bench(cli: typer.Typer, composition: Composition) -> None:
     def bench(
         what: Annotated[str, typer.Argument(help="live|tiles|kpi|screen|import")],
         as_json: Annotated[bool, typer.Option("--json")] = False,
-        quick: Annotated[bool, typer.Option("--quick", help="小而快，一轮 / small, one round")] = False,
-        rounds: Annotated[int | None, typer.Option(min=1, max=50)] = None,
-        option: Annotated[list[str] | None, typer.Option("--set", help="minutes=10, devices=2000000 ...")] = None,
+        quick: Annotated[bool, typer.Option(help="小规模一轮 / small, one round")] = False,
+        rounds: Annotated[int | None, typer.Option(min=1)] = None,
+        option: Annotated[list[str] | None, typer.Option("--set", help="键=值 / key=value")] = None,
         data_dir: DataDir = None,
     ) -> None:
-        """测量 / measure beside a floor. Exits 1 when a figure misses its limit."""
+        """测量 / measure, each figure beside its floor."""
         from ioc.ops.bench import run_bench, text
+        from ioc.ops.imports import mapping_of
 
-        options = dict(pair.split("=", 1) for pair in option or [] if "=" in pair)
         with _faults():
-            result = run_bench(what, _settings(data_dir), composition, quick=quick, rounds=rounds, options=options)
+            options = mapping_of(option or [])
+            settings = _settings(data_dir)
+            result = run_bench(what, settings, composition, quick=quick, rounds=rounds, options=options)
         print(json.dumps(result, ensure_ascii=False, indent=1, default=str) if as_json else text(result))
         raise typer.Exit(0 if result["passed"] else 1)

@@ -232,6 +232,8 @@ def load_demo(
             if title not in bars:
                 bars[title] = progress.add_task(title, total=total)
             progress.update(bars[title], completed=done, total=total)
+            if done >= total and not console.is_terminal:
+                console.print(f"  {title}", markup=False)
 
         composition.demo().load(settings, found, composition.registry(), clock, progress=report, **options)
     store = open_store(settings)
