@@ -121,7 +121,7 @@ class KpiWorker:
             state.due = state.latest = float("-inf")
         with self.store.scoped(SYSTEM) as conn:
             keep.forget_missing(conn, self.indicators)
-            keep.prune(conn, now, self.settings.retention_history_days, self.settings.timezone)
+            keep.prune(conn, now, self.settings.retention_observation_days, self.settings.timezone)
 
     def _reset(self, tree: keep.Tree, audiences: tuple[Audience, ...]) -> bool:
         """Other regions or a new audience: everything is computed again at once."""
