@@ -57,8 +57,9 @@ def place_words(steps: Sequence[Mapping[str, Any]] | None, address: str) -> tupl
     villages = [s for s in path if s["kind"] == "village"][-1:]
     named = [str(s["name"]) for s in (*head, *towns, *villages)]
     brief = [short_name(str(s["name"])) for s in ((*head, *towns) if (head and towns) else (*head, *towns, *villages))]
-    if address and any(n in address for n in named):
-        return address, "·".join(brief)
+    said = next((i for i, name in enumerate(named) if name in address), None)
+    if said is not None:  # the address begins on one of these levels itself
+        named = named[:said]
     return " ".join([*named, address] if address else named), "·".join(brief)
 
 

@@ -14,7 +14,6 @@ from a2wsgi import WSGIMiddleware
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
-from werkzeug.wrappers import Response
 
 from ioc.accounts.base import Accounts
 from ioc.accounts.credentials import Credentials
@@ -85,15 +84,12 @@ def compose(server: flask.Flask, deps: Deps, pages: Pages | None, metrics: Metri
     server.after_request(Headers(deps.settings, hashes, auth.PAGE_KEY))
 
 
-def _front_door() -> Response | None:
+def _front_door() -> None:
     path, rule = flask.request.path, flask.request.url_rule
-    if path == "/":
-        return flask.redirect("/desk")
     # The pages' catch-all must not answer for an address of the API that does not exist.
     catch_all = rule is not None and rule.rule == "/<path:path>"
     if catch_all and path.startswith(MACHINE_PATHS):
         flask.abort(404)
-    return None
 
 
 def create_web(

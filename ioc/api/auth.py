@@ -75,6 +75,8 @@ def install(server: flask.Flask, credentials: Credentials, clock: Clock) -> None
     def gate() -> Response | None:
         flask.g.ioc_scope, flask.g.ioc_identity = NOBODY_ID.scope, NOBODY_ID
         path = flask.request.path
+        if path == "/" and flask.request.method in SAFE:
+            return flask.redirect("/desk")
         if path.startswith(PUBLIC_PREFIXES):
             return None
         open_door = _is_public()
@@ -146,8 +148,8 @@ def _embed_token() -> tuple[str, str]:
 
 def _wants_page() -> bool:
     path = flask.request.path
-    machine = path.startswith(("/api/", "/tiles/", "/basemap/", "/_dash", "/_reload", "/metrics"))
-    return flask.request.method == "GET" and not machine and "text/html" in flask.request.headers.get("Accept", "")
+    machine = path.startswith(("/api/", "/tiles/", "/basemap/", "/_dash", "/_reload", "/metrics", "/healthz", "/readyz"))
+    return flask.request.method in SAFE and not machine
 
 
 def check_origin() -> None:

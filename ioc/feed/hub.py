@@ -188,7 +188,7 @@ class Hub:
         if silent is None or silent > SILENT_AFTER_S:
             self.lag_ms = None if silent is None else int(silent * 1000)
             self._silent = True
-        elif self._silent:
+        elif self._silent or self.lag_ms is None:
             self.lag_ms, self._silent = 0, False
         return True
 

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from flask.testing import FlaskClient
 
+from callbacks import register_callbacks
 from ioc.accounts.base import Accounts, Grant
 from ioc.accounts.tokens import create_token
 from ioc.accounts.users import add_user
@@ -58,7 +59,7 @@ def application(accounts: Accounts, settings: Settings, db: Database, clock: Fix
     }
     registry = Registry(**found)
     services = LiveServices(settings, db.store, registry, clock)
-    return create_web(settings, services, registry, db.store, clock)
+    return create_web(settings, services, registry, db.store, clock, register_callbacks)
 
 
 @pytest.fixture

