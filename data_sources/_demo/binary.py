@@ -12,7 +12,14 @@ TRAILER = b"\xff\xff"
 # PostgreSQL counts microseconds from 2000-01-01 UTC.
 PG_EPOCH_S = 946_684_800
 
-_TYPES: Mapping[str, str] = {"int8": ">i8", "int4": ">i4", "int2": ">i2", "float8": ">f8", "timestamptz": ">i8", "bool": "?"}
+_TYPES: Mapping[str, str] = {
+    "int8": ">i8",
+    "int4": ">i4",
+    "int2": ">i2",
+    "float8": ">f8",
+    "timestamptz": ">i8",
+    "bool": "?",
+}
 
 
 def pg_time(epoch_s: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -20,7 +27,9 @@ def pg_time(epoch_s: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.round((np.asarray(epoch_s) - PG_EPOCH_S) * 1e6).astype(np.int64)
 
 
-def rows(types: Sequence[str], columns: Sequence[NDArray[np.generic]], nulls: Mapping[int, NDArray[np.bool_]] | None = None) -> bytes:
+def rows(
+    types: Sequence[str], columns: Sequence[NDArray[np.generic]], nulls: Mapping[int, NDArray[np.bool_]] | None = None
+) -> bytes:
     """Rows without header and trailer. A column in `nulls` is NULL where its mask says so (those rows come last)."""
     if nulls:
         mask = np.zeros(len(columns[0]), dtype=np.bool_)

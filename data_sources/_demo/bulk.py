@@ -1,4 +1,4 @@
-"""The rest of the load: regions, grids, base map, sources, resources, warnings, datastreams, states, events and cases."""
+"""The rest of the load: regions, grids, base map, sources, resources, warnings, streams, states, events and cases."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any
 
 import h3.api.basic_int as h3
 import numpy as np
-import psycopg
 import shapely
 from numpy.typing import NDArray
-from psycopg import sql
 
 from data_sources._demo import binary, places, rows, text
-from data_sources._demo.casework import Setting, Work, case_rows
+from data_sources._demo.copying import Conn, copy_lines, next_id
 from data_sources._demo.fleet import Fleet
 from data_sources._demo.rows import Frame, iso
 from data_sources._demo.sources import Systems
@@ -23,29 +21,17 @@ from ioc.fold import fold_all
 from ioc.geo import to_metres
 from ioc.place import PlaceData
 
-Conn = psycopg.Connection[Any]
 _BASE_TITLES = {
-    "sea": ("海域", "Sea", "polygon"), "land": ("陆域", "Land", "polygon"), "outside": ("周边", "Surroundings", "polygon"),
-    "water": ("水库湖泊", "Lakes", "polygon"), "river": ("河流", "Rivers", "line"), "highway": ("高速公路", "Motorways", "line"),
-    "road": ("道路", "Roads", "line"), "rail": ("铁路", "Railways", "line"), "place": ("地名", "Place names", "point"),
-}  # fmt: skip
-
-
-def copy_lines(conn: Conn, table: str, columns: Sequence[str], lines: Iterable[str]) -> int:
-    """COPY text lines; returns how many."""
-    names = sql.SQL(", ").join(sql.Identifier(c) for c in columns)
-    n = 0
-    with conn.cursor() as cur, cur.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)) as copy:
-        block: list[str] = []
-        for line in lines:
-            block.append(line)
-            n += 1
-            if len(block) >= 2000:
-                copy.write("\n".join(block) + "\n")
-                block.clear()
-        if block:
-            copy.write("\n".join(block) + "\n")
-    return n
+    "sea": ("海域", "Sea", "polygon"),
+    "land": ("陆域", "Land", "polygon"),
+    "outside": ("周边", "Surroundings", "polygon"),
+    "water": ("水库湖泊", "Lakes", "polygon"),
+    "river": ("河流", "Rivers", "line"),
+    "highway": ("高速公路", "Motorways", "line"),
+    "road": ("道路", "Roads", "line"),
+    "rail": ("铁路", "Railways", "line"),
+    "place": ("地名", "Place names", "point"),
+}
 
 
 def regions(conn: Conn, place: PlaceData, now: dt.datetime) -> dict[str, int]:
@@ -61,20 +47,36 @@ def regions(conn: Conn, place: PlaceData, now: dt.datetime) -> dict[str, int]:
             VALUES (%s, %s, %s, %s, %s, %s, ST_SetSRID(%s::geometry, 4326), ST_SetSRID(ST_MakePoint(%s, %s), 4326), %s,
                     %s, %s, 'demo.pack', %s::jsonb, 'demo', %s, %s) RETURNING region_id
             """,
-            (r.code, r.name, r.name_en, r.kind, ids.get(r.parent or ""), list(r.members), r.geom, *r.center, r.sketch,
-             int(r.weight * 1000), fold_all(r.name, r.name_en, r.code), text.Json(dict(r.attributes)), now, now),
-        ).fetchone()  # fmt: skip
+            (
+                r.code,
+                r.name,
+                r.name_en,
+                r.kind,
+                ids.get(r.parent or ""),
+                list(r.members),
+                r.geom,
+                *r.center,
+                r.sketch,
+                int(r.weight * 1000),
+                fold_all(r.name, r.name_en, r.code),
+                text.Json(dict(r.attributes)),
+                now,
+                now,
+            ),
+        ).fetchone()
         if row is not None:
             ids[r.code] = row[0]
     conn.execute("SELECT ioc_rebuild_region_closure()")
     return ids
 
 
-def grid_cells(conn: Conn, place: PlaceData, ids: Mapping[str, int], systems: Systems, seed: int, now: dt.datetime) -> dict[str, int]:
+def grid_cells(
+    conn: Conn, place: PlaceData, ids: Mapping[str, int], systems: Systems, seed: int, now: dt.datetime
+) -> dict[str, int]:
     """General grid cells with their officers. Returns ids by code."""
     rng = np.random.default_rng([seed, 404])
     by_code = places.by_region_code(place)
-    first = _next(conn, "grid_cell", "grid_cell_id")
+    first = next_id(conn, "grid_cell", "grid_cell_id")
     out: dict[str, int] = {}
 
     def lines() -> Iterable[str]:
@@ -87,13 +89,41 @@ def grid_cells(conn: Conn, place: PlaceData, ids: Mapping[str, int], systems: Sy
             ]
             out[cell.code] = first + k
             name = f"{village.name}{cell.name.replace(' ', '')}"
-            yield text.line((
-                first + k, systems.report("grid"), cell.code, "general", name, _hex(cell.geom), ids[cell.village], town.name,
-                text.Json(officers), True, fold_all(name, town.name, *(o["name"] for o in officers)), "demo", now, now,
-            ))  # fmt: skip
+            yield text.line(
+                (
+                    first + k,
+                    systems.report("grid"),
+                    cell.code,
+                    "general",
+                    name,
+                    _hex(cell.geom),
+                    ids[cell.village],
+                    town.name,
+                    text.Json(officers),
+                    True,
+                    fold_all(name, town.name, *(o["name"] for o in officers)),
+                    "demo",
+                    now,
+                    now,
+                )
+            )
 
-    columns = ("grid_cell_id", "source", "code", "kind", "name", "geom", "region_id", "department", "officers", "sketch",
-               "search", "origin", "recorded_at", "updated_at")  # fmt: skip
+    columns = (
+        "grid_cell_id",
+        "source",
+        "code",
+        "kind",
+        "name",
+        "geom",
+        "region_id",
+        "department",
+        "officers",
+        "sketch",
+        "search",
+        "origin",
+        "recorded_at",
+        "updated_at",
+    )
     copy_lines(conn, "grid_cell", columns, lines())
     return out
 
@@ -116,11 +146,32 @@ def base_map(conn: Conn, place: PlaceData, now: dt.datetime) -> int:
         if row is None:
             continue
         lines = (
-            text.line((row[0], f.external_id, f.name, _hex(f.geom), {**f.attributes, "name_en": f.name_en},
-                       fold_all(f.name, f.name_en), "demo", now, now))
+            text.line(
+                (
+                    row[0],
+                    f.external_id,
+                    f.name,
+                    _hex(f.geom),
+                    {**f.attributes, "name_en": f.name_en},
+                    fold_all(f.name, f.name_en),
+                    "demo",
+                    now,
+                    now,
+                )
+            )
             for f in mine
-        )  # fmt: skip
-        columns = ("layer_id", "external_id", "name", "geom", "attributes", "search", "origin", "recorded_at", "updated_at")
+        )
+        columns = (
+            "layer_id",
+            "external_id",
+            "name",
+            "geom",
+            "attributes",
+            "search",
+            "origin",
+            "recorded_at",
+            "updated_at",
+        )
         n += copy_lines(conn, "thematic_feature", columns, lines)
     return n
 
@@ -133,7 +184,15 @@ def _hex(wkb: bytes) -> str:
 def sources(conn: Conn, systems: Systems, now: dt.datetime) -> int:
     for s in systems.rows():
         last = now - dt.timedelta(seconds=s.age_s)
-        state = "live" if s.age_s <= s.interval_s else "late" if not s.silent else "lost" if s.age_s > 10 * s.interval_s else "stale"
+        state = (
+            "live"
+            if s.age_s <= s.interval_s
+            else "late"
+            if not s.silent
+            else "lost"
+            if s.age_s > 10 * s.interval_s
+            else "stale"
+        )
         conn.execute(
             """
             INSERT INTO source (source_key, kind, title, title_en, owner, classes, interval_s, heartbeat, last_seen_at,
@@ -141,7 +200,21 @@ def sources(conn: Conn, systems: Systems, now: dt.datetime) -> int:
             VALUES (%s, 'demo', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 'demo', %s, %s)
             ON CONFLICT (source_key) DO NOTHING
             """,
-            (s.key, s.title, s.title_en, s.owner, list(s.classes), s.interval_s, s.heartbeat, last, last, last, state, now, now),
+            (
+                s.key,
+                s.title,
+                s.title_en,
+                s.owner,
+                list(s.classes),
+                s.interval_s,
+                s.heartbeat,
+                last,
+                last,
+                last,
+                state,
+                now,
+                now,
+            ),
         )
         conn.execute(
             "INSERT INTO source_log (source_key, recorded_at, state, origin) VALUES (%s, %s, %s, 'demo')",
@@ -182,12 +255,47 @@ def resources(conn: Conn, frame: Frame, count: int, now: dt.datetime) -> int:
             capacity = {k: max(1, round(n * factor)) for k, n in base.items()}
             title = f"{g.towns[v]}{g.villages[v].name}{word}"
             cell = h3.latlng_to_cell(float(points[i, 1]), float(points[i, 0]), 10)
-            yield text.line(("demo.emergency", f"R{i + 1:05d}", kind, title, geom[i], geom_m[i], cell, int(frame.region_ids[v]),
-                             f"{g.counties[v]}{owner}", f"{text.name(rng)} {text.phone(rng)}", capacity, "available", now,
-                             fold_all(title, g.counties[v]), "demo", now, now))  # fmt: skip
+            yield text.line(
+                (
+                    "demo.emergency",
+                    f"R{i + 1:05d}",
+                    kind,
+                    title,
+                    geom[i],
+                    geom_m[i],
+                    cell,
+                    int(frame.region_ids[v]),
+                    f"{g.counties[v]}{owner}",
+                    f"{text.name(rng)} {text.phone(rng)}",
+                    capacity,
+                    "available",
+                    now,
+                    fold_all(title, g.counties[v]),
+                    "demo",
+                    now,
+                    now,
+                )
+            )
 
-    columns = ("source", "external_id", "kind", "name", "geom", "geom_m", "h3_10", "region_id", "owner_department", "contact",
-               "capacity", "status", "observed_at", "search", "origin", "recorded_at", "updated_at")  # fmt: skip
+    columns = (
+        "source",
+        "external_id",
+        "kind",
+        "name",
+        "geom",
+        "geom_m",
+        "h3_10",
+        "region_id",
+        "owner_department",
+        "contact",
+        "capacity",
+        "status",
+        "observed_at",
+        "search",
+        "origin",
+        "recorded_at",
+        "updated_at",
+    )
     return copy_lines(conn, "resource", columns, lines())
 
 
@@ -196,15 +304,28 @@ def warnings(conn: Conn, items: Sequence[Mapping[str, Any]], ids: Mapping[str, i
         onset = (now - dt.timedelta(hours=w["since_h"])).replace(minute=0, second=0, microsecond=0)
         conn.execute(
             """
-            INSERT INTO warning (source, source_id, kind, kind_en, colour, area, note, sender, region_ids, geom, onset_at,
+            INSERT INTO warning (source, source_id, kind, kind_en, colour, area, note, sender, region_ids, geom,
+                                 onset_at,
                                  expires_at, status, origin, recorded_at, updated_at)
             SELECT 'demo.warning', %s, %s, %s, %s, %s, %s, %s, %s,
                    (SELECT ST_Multi(ST_Union(geom)) FROM region WHERE code = ANY (%s)), %s, %s, 'active', 'demo', %s, %s
             """,
-            (f"W{k + 1}", w["kind"], w["kind_en"], w["colour"], w["area"], w["note"], w["sender"],
-             [ids[c] for c in w["regions"] if c in ids], list(w["regions"]), onset, now + dt.timedelta(hours=w["until_h"]),
-             onset, onset),
-        )  # fmt: skip
+            (
+                f"W{k + 1}",
+                w["kind"],
+                w["kind_en"],
+                w["colour"],
+                w["area"],
+                w["note"],
+                w["sender"],
+                [ids[c] for c in w["regions"] if c in ids],
+                list(w["regions"]),
+                onset,
+                now + dt.timedelta(hours=w["until_h"]),
+                onset,
+                onset,
+            ),
+        )
     return len(items)
 
 
@@ -212,7 +333,9 @@ def streams(conn: Conn, city: City) -> int:
     return copy_lines(conn, "datastream", rows.STREAM_COLUMNS, rows.stream_lines(city.fleet, city.frame, city.series))
 
 
-def latest(conn: Conn, city: City, value: NDArray[np.float64], quality: NDArray[np.int16], beyond: NDArray[np.bool_]) -> int:
+def latest(
+    conn: Conn, city: City, value: NDArray[np.float64], quality: NDArray[np.int16], beyond: NDArray[np.bool_]
+) -> int:
     stream = np.arange(city.series.streams)
     at = last_times(city, stream)
     received = np.minimum(at + 1.2, city.frame.now)
@@ -235,109 +358,6 @@ def state_log(conn: Conn, fleet: Fleet, frame: Frame, exceeded: NDArray[np.bool_
             for at, state in ((fleet.gone_at[i], "offline"), (fleet.back_at[i], "online")):
                 yield text.line((frame.first_device + i, iso(int(at)), iso(int(at)), state, bool(exceeded[i]), "demo"))
 
-    return copy_lines(conn, "device_state_log", ("device_id", "recorded_at", "observed_at", "status", "exceeded", "origin"), lines())
-
-
-# ---------------------------------------------------------------- events and cases
-
-
-def work(conn: Conn, s: Setting, done: Sequence[Work], frame: Frame, place: PlaceData, cell_ids: Mapping[str, int]) -> tuple[int, int]:
-    """Events and cases with their histories. Returns (events, cases)."""
-    cells = _cells_of(done, place, cell_ids)
-    lon, lat = np.array([w.lon for w in done]), np.array([w.lat for w in done])
-    east, north = to_metres(lon, lat, frame.srid)
-    geom, geom_m = binary.ewkb_points(lon, lat, 4326), binary.ewkb_points(east, north, frame.srid)
-    first_event, first_case = _next(conn, "event", "event_id"), _next(conn, "cases", "case_id")
-    case_of: dict[int, int] = {}
-    cases = _copy_cases(conn, s, done, frame, geom, geom_m, cells, first_case, case_of)
-
-    def lines() -> Iterable[str]:
-        g = frame.ground
-        for i, w in enumerate(done):
-            closed = w.closed is not None
-            status = "closed" if closed else "open"
-            yield text.line((
-                first_event + i, w.source, f"{w.number}-1", w.title, w.scheme, w.code, w.urgency, w.level, status, w.suspected,
-                geom[i], geom_m[i], w.h3_10, w.address, int(frame.region_ids[w.village]), text.array(cells[i]), case_of.get(i),
-                iso(w.occurred), iso(w.opened), iso(w.opened), iso(w.closed or w.opened),
-                fold_all(w.title, w.number, g.folded[w.village], w.address), {"icon": w.icon} if w.icon else {}, "demo",
-            ))  # fmt: skip
-
-    columns = ("event_id", "source", "source_id", "title", "category_scheme", "category_code", "urgency", "incident_level",
-               "status", "suspected", "geom", "geom_m", "h3_10", "address", "region_id", "grid_cell_ids", "case_id",
-               "occurred_at", "received_at", "recorded_at", "updated_at", "search", "attributes", "origin")  # fmt: skip
-    events = copy_lines(conn, "event", columns, lines())
-    conn.execute(
-        """
-        INSERT INTO event_history (event_id, version, recorded_at, op, actor, region_id, origin, record)
-        SELECT event_id, version, recorded_at, 'new', 'demo', region_id, 'demo', ioc_history_record(to_jsonb(e), geom)
-        FROM event e WHERE origin = 'demo'
-        """
+    return copy_lines(
+        conn, "device_state_log", ("device_id", "recorded_at", "observed_at", "status", "exceeded", "origin"), lines()
     )
-    conn.execute(
-        """
-        INSERT INTO case_history (case_id, version, recorded_at, op, actor, region_id, origin, record)
-        SELECT case_id, version, recorded_at, 'new', 'demo', region_id, 'demo', ioc_history_record(to_jsonb(c), geom)
-        FROM cases c WHERE origin = 'demo'
-        """
-    )
-    return events, cases
-
-
-def _copy_cases(
-    conn: Conn, s: Setting, done: Sequence[Work], frame: Frame, geom: Sequence[str], geom_m: Sequence[str],
-    cells: Sequence[list[int]], first: int, case_of: dict[int, int],
-) -> int:  # fmt: skip
-    times = ("opened_at", "responded_at", "due_at", "total_due_at", "closed_at")
-    found = list(case_rows(s, done, frame.region_ids.tolist()))
-    if not found:
-        return 0
-    columns = ("case_id", *found[0][1], "geom", "geom_m", "h3_10", "grid_cell_id", "search", "origin", "recorded_at", "updated_at")
-
-    def lines() -> Iterable[str]:
-        for k, (i, row) in enumerate(found):
-            case_of[i] = first + k
-            w = done[i]
-            row = {c: iso(v) if c in times and v is not None else v for c, v in row.items()}
-            row["stages"], row["sources"] = text.Json(row["stages"]), text.Json(row["sources"])
-            search = fold_all(w.title, w.number, frame.ground.folded[w.village], w.address, w.officer)
-            yield text.line((first + k, *row.values(), geom[i], geom_m[i], w.h3_10, cells[i][0] if cells[i] else None, search,
-                             "demo", iso(w.opened), iso(w.closed or w.opened)))  # fmt: skip
-
-    return copy_lines(conn, "cases", columns, lines())
-
-
-def _cells_of(done: Sequence[Work], place: PlaceData, cell_ids: Mapping[str, int]) -> list[list[int]]:
-    """The general grid cell each report lies in."""
-    out: list[list[int]] = [[] for _ in done]
-    if not place.cells or not cell_ids:
-        return out
-    shapes = shapely.from_wkb([c.geom for c in place.cells])
-    points = shapely.points([(w.lon, w.lat) for w in done])
-    for i, c in shapely.STRtree(shapes).query(points, predicate="within").T.tolist():
-        if not out[i]:
-            out[i].append(cell_ids[place.cells[c].code])
-    return out
-
-
-def _next(conn: Conn, table: str, column: str) -> int:
-    """One above the highest id in use."""
-    query = sql.SQL("SELECT coalesce(max({}), 0) + 1 FROM {}").format(sql.Identifier(column), sql.Identifier(table))
-    row = conn.execute(query).fetchone()
-    return int(row[0]) if row else 1
-
-
-def next_ids(conn: Conn) -> tuple[int, int]:
-    """First free (device, datastream) id."""
-    return _next(conn, "device", "device_id"), _next(conn, "datastream", "datastream_id")
-
-
-def settle_sequences(conn: Conn) -> None:
-    """Sequences behind explicit ids, so that the next real row gets a free one."""
-    for table, column in (("device", "device_id"), ("datastream", "datastream_id"), ("event", "event_id"),
-                          ("cases", "case_id"), ("grid_cell", "grid_cell_id")):  # fmt: skip
-        conn.execute(
-            sql.SQL("SELECT setval(pg_get_serial_sequence({}, {}), greatest((SELECT max({}) FROM {}), 1))").format(
-                sql.Literal(table), sql.Literal(column), sql.Identifier(column), sql.Identifier(table)
-            )
-        )

@@ -57,6 +57,7 @@ class Work:
     satisfaction: int | None = None
     suspected: bool = False
     h3_10: int = 0
+    allow_s: float = 0.0  # from opening to the total deadline
 
     @property
     def on_time(self) -> bool | None:
@@ -116,29 +117,64 @@ def arrivals(s: Setting, days: int, per_day: int, rng: np.random.Generator) -> l
     return sorted(t for t in out if t <= s.now - 90)
 
 
-def one(s: Setting, flows: Sequence[FlowStory], at: float, point: places.Points, v: int, rng: np.random.Generator) -> Work:
-    """One report at a place and time, with its case carried as far as its age allows."""
+def draft(
+    s: Setting, flows: Sequence[FlowStory], at: float, point: places.Points, v: int, rng: np.random.Generator
+) -> tuple[Work, FlowStory]:
+    """One report at a place and time, nothing done about it yet."""
     f = flows[int(rng.choice(len(flows), p=_shares([x.share or 1.0 for x in flows])))]
     story = f.stories[int(rng.choice(len(f.stories), p=_shares([x.weight for x in f.stories])))]
     source, words, _ = f.reporters[int(rng.choice(len(f.reporters), p=_shares([r[2] for r in f.reporters])))]
     urgency = "urgent" if rng.random() < story.urgent else "routine"
     if f.key == "grid" and rng.random() < 0.0012:
         urgency = "critical"
-    occurred = at - rng.exponential(160)
     w = Work(
         f.key, story.title, story.scheme, story.code, story.icon, urgency, float(point[0]), float(point[1]), v,
-        f"{int(rng.integers(1, 13))} 号网格", s.systems.report(source), words, _department(s, story, v), occurred, at,
+        f"{int(rng.integers(1, 13))} 号网格", s.systems.report(source), words, _department(s, story, v),
+        at - rng.exponential(160), at,
     )  # fmt: skip
     w.h3_10 = h3.latlng_to_cell(w.lat, w.lon, 10)
+    w.officer = text.name(rng)
+    quick = {"urgent": 0.25, "critical": 0.06}.get(w.urgency, 1.0)
+    w.allow_s = max(0.5, story.allow_h * quick) * HOUR_S
+    w.total_due = _working(s, at + w.allow_s) if f.key == "hotline" and w.allow_s > 72 * HOUR_S else at + w.allow_s
     if f.key == "incident":
         w.level, w.level_state, w.level_by = 4, "confirmed", "值班长"
-    if f.key != "incident" and rng.random() < UNLINKED:
+    elif rng.random() < UNLINKED:
         w.flow, w.suspected = "", bool(rng.random() < SUSPECTED / UNLINKED)
-        w.closed = at + rng.exponential(3 * HOUR_S)
-        w.closed = w.closed if w.closed < s.now else None
+    return w, f
+
+
+def one(
+    s: Setting, flows: Sequence[FlowStory], at: float, point: places.Points, v: int, rng: np.random.Generator
+) -> Work:
+    """A report of the past, with its case carried as far as its age allows."""
+    w, f = draft(s, flows, at, point, v, rng)
+    if not w.flow:
+        end = at + rng.exponential(3 * HOUR_S)
+        w.closed, w.total_due = end if end < s.now else None, None
         return w
-    _progress(s, w, f, story, rng)
+    _progress(s, w, f, rng)
     return w
+
+
+def stage_due(w: Work, k: int, stages: int) -> float:
+    """When stage `k` should be over: the allowance spread over the stages."""
+    return w.opened + ((w.total_due or w.opened) - w.opened) * min(1.0, (k + 1.4) / (stages - 1))
+
+
+def step(w: Work, f: FlowStory, k: int, at: float) -> None:
+    """Enter stage `k`."""
+    due = stage_due(w, k, len(f.stages))
+    w.stage, w.due = f.stages[k], due
+    w.stages.append({"stage": w.stage, "entered_at": _iso(at), "due_at": _iso(due), "by": w.officer if k else "值班员"})
+
+
+def scatter_one(g: Ground, rng: np.random.Generator) -> tuple[places.Points, int]:
+    """One place where people live."""
+    v = int(rng.choice(len(g.villages), p=g.weights / g.weights.sum()))
+    counts = np.zeros(len(g.villages), dtype=np.int64)
+    counts[v] = 1
+    return places.scatter(g, counts, rng, 0.6, 0.25)[0][0], v
 
 
 def _shares(values: Sequence[float]) -> places.Points:
@@ -150,34 +186,26 @@ def _department(s: Setting, story: Story, v: int) -> str:
     return s.ground.towns[v] if story.department == "街道办" else f"{s.ground.counties[v]}{story.department}"
 
 
-def _progress(s: Setting, w: Work, f: FlowStory, story: Story, rng: np.random.Generator) -> None:
+def _progress(s: Setting, w: Work, f: FlowStory, rng: np.random.Generator) -> None:
     """Deadlines, answer, stages and end of a case, as known at `now`."""
-    quick = {"urgent": 0.25, "critical": 0.06}.get(w.urgency, 1.0)
-    allow = max(0.5, story.allow_h * quick) * HOUR_S
     share = 1.02 + 0.5 * rng.random() if rng.random() < LATE else 0.22 + 0.74 * rng.beta(2.0, 1.8)
-    w.total_due = _working(s, w.opened + allow) if f.key == "hotline" and allow > 72 * HOUR_S else w.opened + allow
-    end = w.opened + allow * share
+    end = w.opened + w.allow_s * share
     answer = {"routine": 7.4, "urgent": 4.0, "critical": 1.8}[w.urgency] * 60 * rng.gamma(3.0, 1 / 3.0)
-    w.responded = w.opened + min(answer, 0.5 * allow * share)
+    w.responded = w.opened + min(answer, 0.5 * w.allow_s * share)
     marks = np.sort(rng.random(len(f.stages) - 2))
-    entered = [w.opened, w.responded, *(w.responded + (end - w.responded) * marks[1:]).tolist(), end][: len(f.stages)]
-    entered += [end] * (len(f.stages) - len(entered))
-    w.officer = text.name(rng)
-    for k, (stage, at) in enumerate(zip(f.stages, entered, strict=True)):
+    entered = [w.opened, w.responded, *(w.responded + (end - w.responded) * marks[1:]).tolist(), end]
+    for k, at in enumerate(entered):
         if at > s.now:
             break
-        due = entered[0] + (w.total_due - entered[0]) * min(1.0, (k + 1.4) / (len(f.stages) - 1))
-        w.stage = stage
-        w.stages.append({"stage": stage, "entered_at": _iso(at), "due_at": _iso(due), "by": w.officer if k else "值班员"})
-        w.due = due
+        step(w, f, k, at)
     if end <= s.now:
         w.closed, w.due = end, w.total_due
         w.satisfaction = int(rng.choice([5, 4, 3, 2], p=[0.72, 0.2, 0.06, 0.02])) if f.key == "hotline" else None
-    else:
-        w.responded = w.responded if w.responded <= s.now else None
-        w.due = max(w.due or 0.0, min(w.total_due, s.now + 600.0)) if w.total_due > s.now else w.total_due
-        w.stopped = w.total_due - s.now > 20 * HOUR_S
-        w.due = w.total_due if w.stopped else w.due
+        return
+    total = w.total_due or s.now
+    w.responded = w.responded if w.responded <= s.now else None
+    w.stopped = total - s.now > 20 * HOUR_S
+    w.due = total if w.stopped or total <= s.now else max(w.due or 0.0, min(total, s.now + 600.0))
 
 
 def _working(s: Setting, due: float) -> float:
@@ -209,12 +237,14 @@ def _highlight(s: Setting, f: FlowStory, h: Mapping[str, Any], rng: np.random.Ge
         total_due=max(due, opened + 2 * HOUR_S), due_label=h.get("due_label", ""),
     )  # fmt: skip
     w.h3_10 = h3.latlng_to_cell(w.lat, w.lon, 10)
-    step = (s.now - opened) / (h["stage"] + 1)
+    pace = (s.now - opened) / (h["stage"] + 1)
     for k, stage in enumerate(f.stages[: h["stage"] + 1]):
-        at = opened + k * step
+        at = opened + k * pace
         w.stage = stage
-        w.stages.append({"stage": stage, "entered_at": _iso(at), "due_at": _iso(due), "by": w.officer if k else "值班员"})
-    w.responded = opened + min(step, 150.0) if h["stage"] else None
+        w.stages.append(
+            {"stage": stage, "entered_at": _iso(at), "due_at": _iso(due), "by": w.officer if k else "值班员"}
+        )
+    w.responded = opened + min(pace, 150.0) if h["stage"] else None
     return w
 
 

@@ -12,6 +12,8 @@ Conn = psycopg.Connection[Any]
 _FIRST = ("outbox", "feed", "event_history", "case_history", "entity_history", "device_state_log", "indicator_value",
           "indicator_history", "thematic_feature", "event", "cases", "device")  # fmt: skip
 _LAST = ("grid_cell", "region")
+# Links without a foreign key (the tables can be sharded), by column.
+_OWN_LINKS = (("event", "device_id"), ("event", "case_id"), ("device", "gateway_id"), ("cases", "grid_cell_id"))
 
 
 def drop_rows(conn: Conn) -> dict[str, int]:
@@ -78,7 +80,7 @@ def _unlink(conn: Conn) -> None:
     demo_region = sql.SQL("(SELECT region_id FROM region WHERE origin = 'demo')")
     links: list[tuple[str, str, sql.Composable]] = [(t, c, demo_region) for t, c in referring]
     by_id = {"device_id": "device", "case_id": "cases", "gateway_id": "device", "grid_cell_id": "grid_cell"}
-    for table, column in (("event", "device_id"), ("event", "case_id"), ("device", "gateway_id"), ("cases", "grid_cell_id")):
+    for table, column in _OWN_LINKS:
         target = by_id[column]
         key = "device_id" if target == "device" else column
         ids = sql.SQL("(SELECT {} FROM {} WHERE origin = 'demo')").format(sql.Identifier(key), sql.Identifier(target))
@@ -98,7 +100,8 @@ def _unlink_arrays(conn: Conn) -> None:
     conn.execute(
         """
         UPDATE event SET grid_cell_ids = ARRAY (
-          SELECT c FROM unnest(grid_cell_ids) c WHERE c NOT IN (SELECT grid_cell_id FROM grid_cell WHERE origin = 'demo'))
+          SELECT c FROM unnest(grid_cell_ids) c
+          WHERE c NOT IN (SELECT grid_cell_id FROM grid_cell WHERE origin = 'demo'))
         WHERE origin <> 'demo' AND grid_cell_ids && ARRAY (SELECT grid_cell_id FROM grid_cell WHERE origin = 'demo')
         """
     )

@@ -1,4 +1,4 @@
-"""Every demo device as arrays: where it stands, what it is, whether it answers. Rows are made of them chunk by chunk."""
+"""Every demo device as arrays: where it stands, what it is, whether it answers. Rows are made of them in chunks."""
 
 from __future__ import annotations
 
@@ -69,13 +69,19 @@ class Fleet:
 def build_fleet(g: Ground, scale: Scale, seed: int, now: float, gates: Gates | None, lost: dict[str, float]) -> Fleet:
     """`lost`: sensor sources (their group word) that fell silent, and since when. Same arguments, same fleet."""
     rng = np.random.default_rng([seed, 101])
-    parts = [_cameras(g, scale.cameras, rng), *_sensors(g, scale.sensors, rng), _gateways(g, scale.gateways, rng)]
+    parts = [
+        _cameras(g, scale.cameras, rng),
+        *_sensors(g, scale.sensors, rng, gates),
+        _gateways(g, scale.gateways, rng),
+    ]
     points = np.vstack([p for p, _, _, _ in parts])
     village = np.concatenate([v for _, v, _, _ in parts])
     kind = np.concatenate([np.full(len(v), k) if np.isscalar(k) else k for _, v, k, _ in parts]).astype(np.int16)
     klass = np.concatenate([np.full(len(v), c) for _, v, _, c in parts]).astype(np.int8)
     lon, lat = np.round(points[:, 0], 6), np.round(points[:, 1], 6)
-    cell = np.array([h3.latlng_to_cell(y, x, 10) for x, y in zip(lon.tolist(), lat.tolist(), strict=True)], dtype=np.int64)
+    cell = np.array(
+        [h3.latlng_to_cell(y, x, 10) for x, y in zip(lon.tolist(), lat.tolist(), strict=True)], dtype=np.int64
+    )
     order = np.argsort(cell, kind="stable")
     lon, lat, village, cell, klass, kind = (a[order] for a in (lon, lat, village, cell, klass, kind))
     n = len(lon)
@@ -111,13 +117,17 @@ def _cameras(g: Ground, count: int, rng: np.random.Generator) -> tuple[Points, I
     return points, village, rng.permutation(kind), CAMERA
 
 
-def _sensors(g: Ground, count: int, rng: np.random.Generator) -> list[tuple[Points, Ints, int, int]]:
+def _sensors(
+    g: Ground, count: int, rng: np.random.Generator, gates: Gates | None
+) -> list[tuple[Points, Ints, int, int]]:
     shares = places.share_out(np.array([k.share for k in KINDS]), count)
     dense, area = places.urban(g), np.array([s.area for s in g.shapes])
     out = []
     for i, (kind, n) in enumerate(zip(KINDS, shares.tolist(), strict=True)):
         if kind.where == "river":
             points, village = places.along_rivers(g, n, rng)
+        elif kind.kind == "crowd" and gates is not None:
+            points, village = _crowd(g, n, dense, gates, rng)
         else:
             weights = {"people": g.weights, "urban": dense, "spread": area}[kind.where]
             near = (0.1, 0.0) if kind.where == "spread" else (0.46, 0.32)
@@ -126,13 +136,24 @@ def _sensors(g: Ground, count: int, rng: np.random.Generator) -> list[tuple[Poin
     return out
 
 
+def _crowd(g: Ground, count: int, dense: Points, gates: Gates, rng: np.random.Generator) -> tuple[Points, Ints]:
+    """Counters in the core and, first of all, the gates in their zone."""
+    inside = np.array([gates.zone in z for z in g.zones]) * g.weights
+    at_gates = min(gates.count, count) if inside.any() else 0
+    first = places.scatter(g, places.share_out(inside, at_gates), rng, 0.0, 1.0) if at_gates else None
+    rest = places.scatter(g, places.share_out(dense, count - at_gates), rng)
+    return rest if first is None else (np.vstack([first[0], rest[0]]), np.concatenate([first[1], rest[1]]))
+
+
 def _gateways(g: Ground, count: int, rng: np.random.Generator) -> tuple[Points, Ints, int, int]:
     points, village = places.scatter(g, places.share_out(g.weights, count), rng)
     return points, village, len(KIND_NAMES) - 1, GATEWAY
 
 
-def _off_since(klass: NDArray[np.int8], kind: NDArray[np.int16], rng: np.random.Generator, now: float, lost: dict[str, float]) -> Ints:
-    """Exactly the share of each class is offline, most of it for hours, some for days; silent sources take theirs along."""
+def _off_since(
+    klass: NDArray[np.int8], kind: NDArray[np.int16], rng: np.random.Generator, now: float, lost: dict[str, float]
+) -> Ints:
+    """Exactly the share of each class is offline, most for hours, some for days; silent sources take theirs along."""
     since = np.zeros(len(klass), dtype=np.int64)
     for c, share in enumerate(OFFLINE):
         members = np.flatnonzero(klass == c)
@@ -166,7 +187,9 @@ def _streams(klass: NDArray[np.int8], kind: NDArray[np.int16]) -> tuple[Ints, In
     return np.repeat(first[k], per) + offset, device
 
 
-def _gate_mask(g: Ground, klass: NDArray[np.int8], kind: NDArray[np.int16], village: Ints, gates: Gates | None) -> Bools:
+def _gate_mask(
+    g: Ground, klass: NDArray[np.int8], kind: NDArray[np.int16], village: Ints, gates: Gates | None
+) -> Bools:
     mask = np.zeros(len(klass), dtype=np.bool_)
     if gates is None:
         return mask

@@ -1,4 +1,4 @@
-"""Random numbers by counter: a value depends on (seed, stream, slot) alone, so history and simulator agree without state."""
+"""Random numbers by counter: a value depends on (seed, stream, slot) alone, so history and simulator agree."""
 
 from __future__ import annotations
 

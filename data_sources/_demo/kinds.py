@@ -59,26 +59,63 @@ KINDS: tuple[Kind, ...] = (
     Kind("manhole", 13, "manhole", "urban", "井盖", (Reading("manhole_tilt", 1.5, 0, 0.6, 0.4, beyond=0.001),)),
     Kind("gas", 9.5, "gas", "people", "燃气探测器", (Reading("gas_lel", 2.5, 1.0, 0.8, 0.4, "people", 0.0008),)),
     Kind("bin", 8, "bin", "urban", "垃圾箱", (Reading("bin_fill", 42, 14, 6, 0.2, "people", 0.03),)),
-    Kind("electrical_fire", 5.5, "fire", "people", "用电监测", (Reading("leak_current", 60, 25, 12, 0.4, "people", 0.001),)),
+    Kind(
+        "electrical_fire",
+        5.5,
+        "fire",
+        "people",
+        "用电监测",
+        (Reading("leak_current", 60, 25, 12, 0.4, "people", 0.001),),
+    ),
     Kind("parking", 4.5, "parking", "urban", "停车场", (Reading("parking_free", 70, -38, 6, 0.5, "people"),)),
-    Kind("hydrant", 4.5, "fire", "urban", "消火栓", (Reading("hydrant_pressure", 0.32, 0.03, 0.01, 0.1, "people", 0.001),)),
-    Kind("water_level", 3.1, "water", "river", "水位站", (Reading("water_level", 4.2, 0.5, 0.04, 0.5, "tide", 0.0015),)),
+    Kind(
+        "hydrant",
+        4.5,
+        "fire",
+        "urban",
+        "消火栓",
+        (Reading("hydrant_pressure", 0.32, 0.03, 0.01, 0.1, "people", 0.001),),
+    ),
+    Kind(
+        "water_level", 3.1, "water", "river", "水位站", (Reading("water_level", 4.2, 0.5, 0.04, 0.5, "tide", 0.0015),)
+    ),
     Kind("rain", 2.8, "rain", "spread", "雨量站", (Reading("rain_1h", 0.0, 0, 0.0, 0.0),)),
     Kind("noise", 2.1, "noise", "urban", "噪声站", (Reading("noise", 54, 7, 1.8, 0.06, "traffic", 0.02),)),
     Kind("water_logging", 1.3, "drain", "urban", "积水监测", (Reading("water_depth", 0.01, 0, 0.006, 0.3),)),
     Kind("crowd", 1.2, "crowd", "urban", "客流", (Reading("crowd", 640, 560, 40, 0.7, "people", 0.004),)),
     Kind("air", 0.9, "air", "urban", "空气站", _AIR),
     Kind("dust", 0.8, "dust", "urban", "扬尘", (Reading("pm10", 58, 22, 8, 0.3, "traffic", 0.004),)),
-    Kind("water_quality", 0.6, "water_quality", "river", "水质站", (
-        Reading("do", 6.8, 0.6, 0.12, 0.06, "sun", 0.004), Reading("ph", 7.4, 0.1, 0.05, 0.03, hourly=True),
-        Reading("nh3n", 0.42, 0, 0.05, 0.3, hourly=True), Reading("codmn", 3.2, 0, 0.2, 0.2, hourly=True))),
-    Kind("weather", 0.55, "weather", "spread", "气象站", (
-        Reading("wind_speed", 3.4, 1.4, 0.7, 0.3, "sun"), Reading("temperature", 26.5, 4.5, 0.3, 0.02, "sun", hourly=True),
-        Reading("humidity", 74, -14, 2, 0.03, "sun", hourly=True))),
-    Kind("pipe", 0.45, "drain", "urban", "管网", (Reading("pipe_pressure", 0.34, -0.04, 0.008, 0.08, "people", 0.001),)),
+    Kind(
+        "water_quality",
+        0.6,
+        "water_quality",
+        "river",
+        "水质站",
+        (
+            Reading("do", 6.8, 0.6, 0.12, 0.06, "sun", 0.004),
+            Reading("ph", 7.4, 0.1, 0.05, 0.03, hourly=True),
+            Reading("nh3n", 0.42, 0, 0.05, 0.3, hourly=True),
+            Reading("codmn", 3.2, 0, 0.2, 0.2, hourly=True),
+        ),
+    ),
+    Kind(
+        "weather",
+        0.55,
+        "weather",
+        "spread",
+        "气象站",
+        (
+            Reading("wind_speed", 3.4, 1.4, 0.7, 0.3, "sun"),
+            Reading("temperature", 26.5, 4.5, 0.3, 0.02, "sun", hourly=True),
+            Reading("humidity", 74, -14, 2, 0.03, "sun", hourly=True),
+        ),
+    ),
+    Kind(
+        "pipe", 0.45, "drain", "urban", "管网", (Reading("pipe_pressure", 0.34, -0.04, 0.008, 0.08, "people", 0.001),)
+    ),
     Kind("bridge", 0.15, "bridge", "river", "桥梁", (Reading("deflection", 9, 5, 0.8, 0.3, "traffic"),)),
     Kind("slope", 0.05, "slope", "spread", "地灾监测", (Reading("displacement", 4, 0, 0.15, 0.5),)),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +137,14 @@ def limits(prop: str) -> Limits:
         raise KeyError(prop)
     a = entry.attributes
     return Limits(
-        str(a.get("unit", "")), int(a.get("decimals", 2)), float(a.get("min", -1e9)), float(a.get("max", 1e9)),
-        a.get("limit_high"), a.get("limit_low"), str(a.get("limit_note", "")),
-    )  # fmt: skip
+        str(a.get("unit", "")),
+        int(a.get("decimals", 2)),
+        float(a.get("min", -1e9)),
+        float(a.get("max", 1e9)),
+        a.get("limit_high"),
+        a.get("limit_low"),
+        str(a.get("limit_note", "")),
+    )
 
 
 # Cameras: share, kind, words, GB/T 28181 type (131 camera, 132 IPC, 121 checkpoint) and industry code.
@@ -114,6 +156,27 @@ CAMERAS: tuple[tuple[float, str, tuple[str, ...], str, str], ...] = (
     (0.00092, "eagle_eye", ("鹰眼",), "131", "40"),
 )
 SPOTS = (
-    "村口", "文化广场", "党群服务中心", "卫生站", "学校门口", "路口", "河堤", "市场", "停车场", "公园", "祠堂", "桥头",
-    "工业园", "小区东门", "小区西门", "主街", "公交站", "加油站", "农贸市场", "幼儿园", "体育场", "商业街", "水库",
-)  # fmt: skip
+    "村口",
+    "文化广场",
+    "党群服务中心",
+    "卫生站",
+    "学校门口",
+    "路口",
+    "河堤",
+    "市场",
+    "停车场",
+    "公园",
+    "祠堂",
+    "桥头",
+    "工业园",
+    "小区东门",
+    "小区西门",
+    "主街",
+    "公交站",
+    "加油站",
+    "农贸市场",
+    "幼儿园",
+    "体育场",
+    "商业街",
+    "水库",
+)

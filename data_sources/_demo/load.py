@@ -15,7 +15,8 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from data_sources._demo import bulk, casework, drop
+from data_sources._demo import bulk, bulk_work, casework, copying, drop
+from data_sources._demo.copying import Conn
 from data_sources._demo.fleet import Gates, build_fleet
 from data_sources._demo.places import Ground, ground_of
 from data_sources._demo.rows import Frame
@@ -83,17 +84,19 @@ def load(
     days: int | None = None,
     hours: int | None = None,
     size: str = "",
+    rate: float = 0.0,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> LoadReport:
     """Load the demo city of `pack`, in place of an earlier one. One seed gives the same rows at the same clock.
 
-    `size="small"` is the scale for tests; `processes` 0 writes in this process, None chooses. Does not make accounts.
+    `size="small"` is the scale for tests; `rate` reports a second of the simulator (0: the rhythm of the day);
+    `processes` 0 writes in this process, None chooses. Does not make accounts.
     """
     place_pack = choose_pack(registry, settings, pack)
     scale = scale_of(place_pack.demo, cameras=cameras, sensors=sensors, devices=devices, days=days, hours=hours)
     scale = small(scale) if size == "small" else scale
-    job = _Job(settings, dsns, clock, place_pack, scale, seed, progress or (lambda title, done, total: None))
+    job = _Job(settings, dsns, clock, place_pack, scale, seed, rate, progress or (lambda title, done, total: None))
     if processes is None:
         processes = min(2, os.cpu_count() or 1) if scale.devices >= _CREW_FROM else 0
     return job.run(processes)
@@ -103,11 +106,19 @@ class _Job:
     """One load. The clock is read once: everything is anchored at that moment."""
 
     def __init__(
-        self, settings: Settings, dsns: Dsns, clock: Clock, pack: Pack, scale: Scale, seed: int, progress: Progress
+        self,
+        settings: Settings,
+        dsns: Dsns,
+        clock: Clock,
+        pack: Pack,
+        scale: Scale,
+        seed: int,
+        rate: float,
+        progress: Progress,
     ) -> None:
         self.settings, self.dsns, self.pack, self.scale, self.seed = settings, dsns, pack, scale, seed
         self.clock, self.at, self.progress = clock, clock.now(), progress
-        self.report = LoadReport(pack.key, seed, scale)
+        self.rate, self.report = rate, LoadReport(pack.key, seed, scale)
 
     @contextmanager
     def step(self, name: str, title: str) -> Generator[None]:
@@ -141,7 +152,7 @@ class _Job:
                 self._finish(conn, indexes)
         return self.report
 
-    def _place(self, conn: bulk.Conn, place: PlaceData) -> tuple[Ground, Systems, Mapping[str, int], Mapping[str, int]]:
+    def _place(self, conn: Conn, place: PlaceData) -> tuple[Ground, Systems, Mapping[str, int], Mapping[str, int]]:
         ground = ground_of(place)
         systems = Systems(ground, self.scale.sources)
         counts = self.report.counts
@@ -154,8 +165,19 @@ class _Job:
             counts["warning"] = bulk.warnings(conn, self.pack.demo.get("warnings", ()), ids, self.at)
         return ground, systems, ids, cell_ids
 
-    def _city(self, conn: bulk.Conn, place: PlaceData, g: Ground, systems: Systems, ids: Mapping[str, int]) -> City:
-        return make_city(self.pack, place, g, systems, ids, self.scale, self.seed, self.settings, self.at.timestamp(), bulk.next_ids(conn))
+    def _city(self, conn: Conn, place: PlaceData, g: Ground, systems: Systems, ids: Mapping[str, int]) -> City:
+        return make_city(
+            self.pack,
+            place,
+            g,
+            systems,
+            ids,
+            self.scale,
+            self.seed,
+            self.settings,
+            self.at.timestamp(),
+            copying.next_ids(conn),
+        )
 
     def _written(self, city: City) -> Callable[[str, int], None]:
         per_stream = self.scale.hours * 3600 // self.scale.step_s
@@ -163,7 +185,7 @@ class _Job:
         titles = {"device": "设备 / devices", "observation": "观测 / observations"}
         return lambda what, n: self.progress(titles[what], n, totals[what])
 
-    def _work(self, conn: bulk.Conn, place: PlaceData, city: City, cell_ids: Mapping[str, int]) -> None:
+    def _work(self, conn: Conn, place: PlaceData, city: City, cell_ids: Mapping[str, int]) -> None:
         frame, counts = city.frame, self.report.counts
         stream = np.arange(city.series.streams)
         value, quality = city.series.values(stream, last_times(city, stream))
@@ -176,18 +198,29 @@ class _Job:
             counts["latest"] = bulk.latest(conn, city, value, quality, beyond)
             counts["device_state_log"] = bulk.state_log(conn, city.fleet, frame, city.exceeded)
             counts["resource"] = bulk.resources(conn, frame, self.scale.resources, self.at)
-            counts["event"], counts["cases"] = bulk.work(conn, s, done, frame, place, cell_ids)
+            counts["event"], counts["cases"] = bulk_work.write(conn, s, done, frame, place, cell_ids)
 
-    def _finish(self, conn: bulk.Conn, indexes: list[str]) -> None:
+    def _finish(self, conn: Conn, indexes: list[str]) -> None:
         _make_indexes(conn, indexes)
-        conn.execute("ANALYZE device, datastream, latest, event, cases, region, region_closure, grid_cell, resource, thematic_feature")
+        conn.execute(
+            "ANALYZE device, datastream, latest, event, cases, region, region_closure, grid_cell, resource,"
+            " thematic_feature"
+        )
         with conn.transaction():
             self.report.counts["device_cell"] = rebuild_device_cells(conn)
-            bulk.settle_sequences(conn)
+            copying.settle_sequences(conn)
             record = {"key": self.pack.key, "seed": self.seed, "at": self.at.isoformat()}
-            plan = {"cameras": self.scale.cameras, "sensors": self.scale.sensors, "gateways": self.scale.gateways,
-                    "hours": self.scale.hours, "days": self.scale.days, "step_s": self.scale.step_s,
-                    "events_per_day": self.scale.events_per_day, "sources": self.scale.sources}  # fmt: skip
+            plan = {
+                "cameras": self.scale.cameras,
+                "sensors": self.scale.sensors,
+                "gateways": self.scale.gateways,
+                "hours": self.scale.hours,
+                "days": self.scale.days,
+                "step_s": self.scale.step_s,
+                "events_per_day": self.scale.events_per_day,
+                "sources": self.scale.sources,
+                "rate": self.rate,
+            }
             for key, value in (("pack", record), (SETTING, record | plan)):
                 conn.execute(
                     "INSERT INTO setting (key, value, actor, updated_at) VALUES (%s, %s, 'demo', %s)"
@@ -199,17 +232,32 @@ class _Job:
 
 
 def make_city(
-    pack: Pack, place: PlaceData, g: Ground, systems: Systems, ids: Mapping[str, int], scale: Scale, seed: int,
-    settings: Settings, now: float, first: tuple[int, int],
-) -> City:  # fmt: skip
+    pack: Pack,
+    place: PlaceData,
+    g: Ground,
+    systems: Systems,
+    ids: Mapping[str, int],
+    scale: Scale,
+    seed: int,
+    settings: Settings,
+    now: float,
+    first: tuple[int, int],
+) -> City:
     """The whole fleet and its series as arrays: what the loader writes and what the simulator goes on with."""
     spec: dict[str, Any] | None = pack.demo.get("gates")
     fleet = build_fleet(g, scale, seed, now, Gates(**spec) if spec else None, systems.lost(now))
     series = Series(fleet, seed, settings.tz, now)
     frame = Frame(
-        g, systems, np.array([ids[v.code] for v in g.villages]), metre_srid(pack.center[0]), *first, now, seed,
-        now - (scale.days + 60) * 86400, max(300, scale.step_s),
-    )  # fmt: skip
+        g,
+        systems,
+        np.array([ids[v.code] for v in g.villages]),
+        metre_srid(pack.center[0]),
+        *first,
+        now,
+        seed,
+        now - (scale.days + 60) * 86400,
+        max(300, scale.step_s),
+    )
     city = City(fleet, frame, series, np.zeros(fleet.size, dtype=np.bool_), scale.hours, scale.step_s)
     stream = np.arange(series.streams)
     value, quality = series.values(stream, last_times(city, stream))
@@ -217,14 +265,18 @@ def make_city(
     return city
 
 
-def announce(conn: bulk.Conn, reason: str) -> None:
+def announce(conn: Conn, reason: str) -> None:
     """Tells open screens to fetch everything again. Marked real: it must outlive the demo rows it speaks of."""
     conn.execute(
         """
         INSERT INTO outbox (topic, op, entity_id, permission, origin, payload)
         VALUES ('reload', 'change', 'demo', 'map.view', 'real', %s)
         """,
-        (Jsonb({"layers": ["camera", "sensor", "grid_cell", "event", "case", "resource", "region"], "reason": reason}),),
+        (
+            Jsonb(
+                {"layers": ["camera", "sensor", "grid_cell", "event", "case", "resource", "region"], "reason": reason}
+            ),
+        ),
     )
     conn.execute("NOTIFY ioc_outbox")
 

@@ -50,9 +50,7 @@ def ground_of(place: PlaceData) -> Ground:
         towns=[t.name for t in towns],
         counties=[c.name for c in counties],
         town_codes=[t.code for t in towns],
-        folded=[
-            fold(f"{v.name} {t.name} {c.name}") for v, t, c in zip(villages, towns, counties, strict=True)
-        ],
+        folded=[fold(f"{v.name} {t.name} {c.name}") for v, t, c in zip(villages, towns, counties, strict=True)],
         zones=[frozenset(z.code for z in place.regions if {v.code, v.parent} & set(z.members)) for v in villages],
         ordinals=_ordinals([(t.parent or "", t.code) for t in towns]),
         weights=np.array([v.weight for v in villages]),
@@ -124,8 +122,10 @@ def share_out(weights: Points, total: int) -> Ints:
     return base
 
 
-def scatter(g: Ground, counts: Ints, rng: np.random.Generator, near: float = _NEAR, road: float = _ROAD) -> tuple[Points, Ints]:
-    """`counts[v]` points in every village: (points, village of each). Every point lies inside its village and on land."""
+def scatter(
+    g: Ground, counts: Ints, rng: np.random.Generator, near: float = _NEAR, road: float = _ROAD
+) -> tuple[Points, Ints]:
+    """`counts[v]` points in every village: (points, village of each). Every point lies in its village and on land."""
     points = np.empty((int(counts.sum()), 2))
     village = np.repeat(np.arange(len(counts)), counts)
     at = 0

@@ -19,15 +19,50 @@ from ioc.geo import to_metres
 
 CHUNK = 20_000
 DEVICE_COLUMNS = (
-    "device_id", "source", "external_id", "national_id", "kind", "class", "name", "status", "exceeded", "status_at",
-    "gateway_id", "geom", "geom_m", "h3_10", "x_orig", "y_orig", "crs_orig", "azimuth_deg", "fov_deg", "address",
-    "region_id", "owner_department", "private_to", "interval_s", "search", "attributes", "origin", "recorded_at",
+    "device_id",
+    "source",
+    "external_id",
+    "national_id",
+    "kind",
+    "class",
+    "name",
+    "status",
+    "exceeded",
+    "status_at",
+    "gateway_id",
+    "geom",
+    "geom_m",
+    "h3_10",
+    "x_orig",
+    "y_orig",
+    "crs_orig",
+    "azimuth_deg",
+    "fov_deg",
+    "address",
+    "region_id",
+    "owner_department",
+    "private_to",
+    "interval_s",
+    "search",
+    "attributes",
+    "origin",
+    "recorded_at",
     "updated_at",
-)  # fmt: skip
+)
 STREAM_COLUMNS = (
-    "datastream_id", "device_id", "property", "unit", "interval_s", "limit_high", "limit_low", "limit_note",
-    "region_id", "private_to", "origin", "recorded_at",
-)  # fmt: skip
+    "datastream_id",
+    "device_id",
+    "property",
+    "unit",
+    "interval_s",
+    "limit_high",
+    "limit_low",
+    "limit_note",
+    "region_id",
+    "private_to",
+    "origin",
+    "recorded_at",
+)
 _OWNER = {"traffic_camera": "交通运输局", "ai_camera": "城管局", "face_camera": "公安局", "eagle_eye": "林业局"}
 # Face checkpoints are the police's own: the share scope of the demo.
 _PRIVATE = {"face_camera": "公安局"}
@@ -64,11 +99,28 @@ def device_lines(fleet: Fleet, frame: Frame, exceeded: NDArray[np.bool_], lo: in
     geom_m = ewkb_points(east, north, frame.srid)
     back = fleet.back_at[sl]
     azimuth, fov = rng.integers(0, 360, n).tolist(), rng.integers(0, 3, n).tolist()
-    known, flips = rng.random(n).tolist(), np.where(back > 0, back, frame.now - 86400 * (4 + 16 * rng.random(n))).tolist()
+    known, flips = (
+        rng.random(n).tolist(),
+        np.where(back > 0, back, frame.now - 86400 * (4 + 16 * rng.random(n))).tolist(),
+    )
     nearest = rng.integers(0, 1 << 30, n).tolist()
     gateways = _gateways(fleet, frame)
-    lists = [a[sl].tolist() for a in (fleet.village, fleet.h3_10, fleet.klass, fleet.kind, fleet.word, fleet.spot, fleet.serial,
-                                      fleet.off_since, fleet.fault, fleet.gate, exceeded)]  # fmt: skip
+    lists = [
+        a[sl].tolist()
+        for a in (
+            fleet.village,
+            fleet.h3_10,
+            fleet.klass,
+            fleet.kind,
+            fleet.word,
+            fleet.spot,
+            fleet.serial,
+            fleet.off_since,
+            fleet.fault,
+            fleet.gate,
+            exceeded,
+        )
+    ]
     began = iso(frame.since)
     for j, (v, cell, klass, kind, word, spot, serial, off, fault, gate, ex) in enumerate(zip(*lists, strict=True)):
         code = KIND_NAMES[kind]
@@ -82,13 +134,39 @@ def device_lines(fleet: Fleet, frame: Frame, exceeded: NDArray[np.bool_], lo: in
         mine = gateways.get(g.town_codes[v])
         link = str(mine[nearest[j] % len(mine)]) if klass not in (CAMERA, GATEWAY) and mine else "\\N"
         external = f"{'CSG'[klass]}{lo + j + 1:08d}"
-        yield "\t".join((
-            str(frame.first_device + lo + j), source, external, national, code, CLASSES[klass], name, status,
-            "t" if ex else "f", iso(off or flips[j]), link, geom[j], geom_m[j], str(cell),
-            "\\N", "\\N", "\\N", str(azimuth[j]) if seen else "\\N", ("120" if eye else ("45", "60", "90")[fov[j]]) if seen else "\\N",
-            SPOTS[spot], str(frame.region_ids[v]), owner, private or "\\N", str(frame.step_s) if klass == 1 else "60",
-            f"{name.lower()} {external.lower()} {g.folded[v]}", extra, "demo", began, began,
-        ))  # fmt: skip
+        yield "\t".join(
+            (
+                str(frame.first_device + lo + j),
+                source,
+                external,
+                national,
+                code,
+                CLASSES[klass],
+                name,
+                status,
+                "t" if ex else "f",
+                iso(off or flips[j]),
+                link,
+                geom[j],
+                geom_m[j],
+                str(cell),
+                "\\N",
+                "\\N",
+                "\\N",
+                str(azimuth[j]) if seen else "\\N",
+                ("120" if eye else ("45", "60", "90")[fov[j]]) if seen else "\\N",
+                SPOTS[spot],
+                str(frame.region_ids[v]),
+                owner,
+                private or "\\N",
+                str(frame.step_s) if klass == 1 else "60",
+                f"{name.lower()} {external.lower()} {g.folded[v]}",
+                extra,
+                "demo",
+                began,
+                began,
+            )
+        )
 
 
 def _words(
@@ -137,13 +215,27 @@ def stream_lines(fleet: Fleet, frame: Frame, series: Series) -> Iterator[str]:
     step = series.step_s(frame.step_s).tolist()
     region = frame.region_ids[fleet.village[fleet.stream_device]].tolist()
     high, low = series.limit_high.tolist(), series.limit_low.tolist()
-    for k, (device, reading) in enumerate(zip(fleet.stream_device.tolist(), fleet.stream_reading.tolist(), strict=True)):
+    for k, (device, reading) in enumerate(
+        zip(fleet.stream_device.tolist(), fleet.stream_reading.tolist(), strict=True)
+    ):
         prop, lim = READINGS[reading].property, known[reading]
         note = "演示警戒水位" if prop == "water_level" else lim.note
-        yield "\t".join((
-            str(frame.first_stream + k), str(frame.first_device + device), prop, lim.unit, str(step[k]),
-            _number(high[k]), _number(low[k]), note, str(region[k]), "\\N", "demo", began,
-        ))  # fmt: skip
+        yield "\t".join(
+            (
+                str(frame.first_stream + k),
+                str(frame.first_device + device),
+                prop,
+                lim.unit,
+                str(step[k]),
+                _number(high[k]),
+                _number(low[k]),
+                note,
+                str(region[k]),
+                "\\N",
+                "demo",
+                began,
+            )
+        )
 
 
 def _number(value: float) -> str:

@@ -14,7 +14,7 @@ LARGE_FROM = 30
 
 @dataclass(frozen=True, slots=True)
 class DemoSource:
-    """`age_s`: seconds since the last data at the moment of the load; beyond three intervals it is stale, beyond ten lost."""
+    """`age_s`: seconds since the last data at the load; beyond three intervals it is stale, beyond ten lost."""
 
     key: str
     title: str
@@ -50,25 +50,39 @@ _IOT: dict[str, tuple[str, str, str]] = {
     "slope": ("地质灾害监测", "Slope monitoring", "自然资源局"),
 }
 _EXTRA: dict[str, tuple[str, ...]] = {"air": ("aqi",), "crowd": ("crowd",)}
-_MERGED = {"air": "env", "dust": "env", "noise": "env", "weather": "env", "water_quality": "env",
-           "water": "water", "rain": "water", "drain": "water", "bridge": "water", "slope": "water"}  # fmt: skip
+_MERGED = {
+    "air": "env",
+    "dust": "env",
+    "noise": "env",
+    "weather": "env",
+    "water_quality": "env",
+    "water": "water",
+    "rain": "water",
+    "drain": "water",
+    "bridge": "water",
+    "slope": "water",
+}
 # Sensor systems that are silent at the load, and for how long (seconds): one stale, one lost.
 _SILENT = {"bridge": 26 * 60, "slope": 5 * 3600}
 
 _REPORTING: tuple[DemoSource, ...] = (
     DemoSource("demo.grid", "网格化综合治理平台", "Grid governance", "政法委", ("event", "case"), 60, 20, True),
-    DemoSource("demo.hotline", "12345 政务服务热线", "12345 hotline", "政务服务数据管理局", ("event", "case"), 300, 60, True),
+    DemoSource(
+        "demo.hotline", "12345 政务服务热线", "12345 hotline", "政务服务数据管理局", ("event", "case"), 300, 60, True
+    ),
     DemoSource("demo.urban", "数字城管系统", "City management", "城管局", ("event", "case"), 300, 90, True),
     DemoSource("demo.ai", "视频 AI 分析", "Video analytics", "公安局", ("event",), 60, 15, True),
     DemoSource("demo.119", "119 接处警联动", "Fire brigade", "消防救援支队", ("event",), 300, 45, True),
     DemoSource("demo.110", "110 非警务联动", "Police", "公安局", ("event",), 300, 70, True),
-    DemoSource("demo.emergency", "应急指挥信息系统", "Emergency command", "应急管理局", ("event", "case"), 300, 50, True),
+    DemoSource(
+        "demo.emergency", "应急指挥信息系统", "Emergency command", "应急管理局", ("event", "case"), 300, 50, True
+    ),
     DemoSource("demo.beidou", "渔船北斗终端", "Beidou terminals", "海洋综合执法支队", ("event",), 300, 110, True),
     DemoSource("demo.drone", "无人机巡查", "Drone patrol", "应急管理局", ("event",), 900, 400, True),
     DemoSource("demo.warning", "预警信息发布", "Official warnings", "气象局", ("warning",), 600, 200, True),
     DemoSource("demo.marine", "海洋预报与验潮", "Marine forecast", "自然资源局", ("warning",), 3600, 1500, True),
     DemoSource("demo.population", "人口基础库", "Population register", "公安局", ("population",), 86_400, 30_000),
-)  # fmt: skip
+)
 _TRADES = {
     "traffic_camera": ("demo.video.traffic", "交通视频平台", "Traffic video", "交通运输局"),
     "ai_camera": ("demo.video.ai", "AI 视频云", "AI video", "城管局"),
@@ -113,15 +127,30 @@ class Systems:
 
     def _large(self) -> list[DemoSource]:
         out = [
-            DemoSource(f"demo.video.{i + 1}", f"{c}视频共享平台", f"Video platform {i + 1}", f"{c}公安分局", ("camera",), 60, 12, True)
+            DemoSource(
+                f"demo.video.{i + 1}",
+                f"{c}视频共享平台",
+                f"Video platform {i + 1}",
+                f"{c}公安分局",
+                ("camera",),
+                60,
+                12,
+                True,
+            )
             for i, c in enumerate(self.counties)
         ]
         out += [DemoSource(k, t, e, o, ("camera",), 60, 16, True) for k, t, e, o in _TRADES.values()]
         for group in dict.fromkeys(k.source for k in KINDS):
             title, title_en, owner = _IOT[group]
             age = _SILENT.get(group, 40)
-            out.append(DemoSource(f"demo.iot.{group}", title, title_en, owner, ("sensor", *_EXTRA.get(group, ())), 300, age))
-        out.append(DemoSource("demo.iot.gateway", "物联网关平台", "IoT gateways", "政务服务数据管理局", ("sensor",), 60, 18, True))
+            out.append(
+                DemoSource(f"demo.iot.{group}", title, title_en, owner, ("sensor", *_EXTRA.get(group, ())), 300, age)
+            )
+        out.append(
+            DemoSource(
+                "demo.iot.gateway", "物联网关平台", "IoT gateways", "政务服务数据管理局", ("sensor",), 60, 18, True
+            )
+        )
         return [*out, *_REPORTING]
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What happens in the demo: titles by flow with category, urgency, department and allowance. Invented, but of the usual kind."""
+"""What happens in the demo: titles by flow with category, urgency, department and allowance. Invented, but usual."""
 
 from __future__ import annotations
 

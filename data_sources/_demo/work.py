@@ -1,4 +1,4 @@
-"""The heavy part of the load, cut into tasks that any number of processes can take: devices and observations by COPY."""
+"""The heavy part of the load, cut into tasks for any number of processes: devices and observations by COPY."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _write_devices(conn: psycopg.Connection[tuple[object, ...]], city: City, tas
 
 
 def observation_rows(city: City, lo: int, hi: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """(stream, epoch seconds) of every value of streams `lo` to `hi`, by stream and time: those each step, then hourly."""
+    """(stream, epoch seconds) of every value of streams `lo` to `hi`, by stream and time: each step, then hourly."""
     stream = np.arange(lo, hi)
     series, begin = city.series, city.frame.now - city.hours * 3600
     for hourly in (False, True):
@@ -129,9 +129,11 @@ def _run(task: Task) -> tuple[str, int]:
 
 
 class Crew:
-    """Writes a city's tasks: in this process (`processes` 0), or in several beside whatever the caller goes on doing."""
+    """Writes a city's tasks: in this process (`processes` 0), or in several beside what the caller goes on doing."""
 
-    def __init__(self, dsn: str, city: City, processes: int, folder: Path, progress: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, dsn: str, city: City, processes: int, folder: Path, progress: Callable[[str, int], None]
+    ) -> None:
         self._dsn, self._city, self._progress = dsn, city, progress
         self._pool: ProcessPoolExecutor | None = None
         self._pending: set[Future[tuple[str, int]]] = set()

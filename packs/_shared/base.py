@@ -74,7 +74,7 @@ def grounds(base: Mapping[str, Any], land: BaseGeometry, bay: BaseGeometry) -> I
 def derived_roads(
     tree: Tree, plane: Plane, towns: Mapping[str, float], land: BaseGeometry, dry: BaseGeometry
 ) -> Iterator[BaseFeature]:
-    """Roads between town seats, village roads, and streets in the denser towns. `towns`: code to weight; km outlines."""
+    """Roads between seats, village roads, and streets in the denser towns. `towns`: code to weight; km outlines."""
     yield from _town_roads(tree, plane, list(towns), dry)
     for town in towns:
         yield from _village_roads(tree, plane, town, dry)

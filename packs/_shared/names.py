@@ -32,7 +32,7 @@ def _read(file: str, prefix: str) -> list[Name]:
 
 
 def towns(county: str) -> list[Name]:
-    """Regular towns and streets of a county (town part 001-399). Farms, prisons and mines (4xx, 5xx) have no outline."""
+    """Regular towns and streets of a county (town part 001-399): farms, prisons, mines (4xx, 5xx) have no outline."""
     return [n for n in _read("streets.csv", county) if n.code[6:9] < "400"]
 
 

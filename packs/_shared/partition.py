@@ -97,7 +97,7 @@ def _sample(area: BaseGeometry, need: int, rng: np.random.Generator, focus: Poin
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Cells of one parent in kilometres, not yet clipped to it: `shapes` cover it, `borders` are the lines between them."""
+    """Cells of one parent in kilometres, not yet clipped to it: `shapes` cover it, `borders` lie between them."""
 
     owners: tuple[str, ...]
     shapes: tuple[BaseGeometry, ...]

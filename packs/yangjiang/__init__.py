@@ -33,16 +33,26 @@ SPEC = PlaceSpec(
         Zone("4417H3", "阳江滨海新区", "Yangjiang Coastal New Area", ("441702002000", "441702102000")),
     ),
     notes=(
-        PlaceNote("base_numbers", "规划文本：7 个县（市、区）、48 个镇（街道）、832 个村（社区）；区划代码库：4 个县级、48 个镇街、863 个村级。"
-                  "7 = 4 个县级 + 3 个功能区；村级口径不同，两数并列，不改数。",
-                  "Plan: 7 counties, 48 towns, 832 villages. Code base: 4 counties, 48 towns, 863 villages. 7 counts the three "
-                  "functional zones too; the village figures use different definitions and are both shown."),
-        PlaceNote("townlike", "另有 15 个类似乡级单位（林场、农场、矿区等）无独立界线，并入所在镇街。",
-                  "15 township-like units (forest farms, mines ...) have no outline of their own and lie inside the towns."),
-        PlaceNote("sketch", "镇街、村、网格、功能区界线及道路水系为示意，不作划界依据。",
-                  "Outlines of towns, villages, grids and zones, roads and rivers are sketches without legal standing."),
+        PlaceNote(
+            "base_numbers",
+            "规划文本：7 个县（市、区）、48 个镇（街道）、832 个村（社区）；"
+            "区划代码库：4 个县级、48 个镇街、863 个村级。"
+            "7 = 4 个县级 + 3 个功能区；村级口径不同，两数并列，不改数。",
+            "Plan: 7 counties, 48 towns, 832 villages. Code base: 4 counties, 48 towns, 863 villages. 7 counts "
+            "the three functional zones too; the village figures use different definitions and are both shown.",
+        ),
+        PlaceNote(
+            "townlike",
+            "另有 15 个类似乡级单位（林场、农场、矿区等）无独立界线，并入所在镇街。",
+            "15 township-like units (forest farms, mines ...) have no outline of their own; they lie inside towns.",
+        ),
+        PlaceNote(
+            "sketch",
+            "镇街、村、网格、功能区界线及道路水系为示意，不作划界依据。",
+            "Outlines of towns, villages, grids and zones, roads and rivers are sketches, no legal lines.",
+        ),
     ),
-)  # fmt: skip
+)
 
 
 def build_place(cache_dir: Path) -> PlaceData:
@@ -52,11 +62,29 @@ def build_place(cache_dir: Path) -> PlaceData:
 
 # Warnings the demo shows as active: kind, colour, regions, area as issued, hours since issue, hours to its end, note.
 WARNINGS = (
-    {"kind": "森林火险", "kind_en": "Forest fire danger", "colour": "yellow", "regions": ("441781000000", "441704000000"),
-     "area": "阳春市、阳东区", "sender": "市气象台", "since_h": 22.5, "until_h": 26.0, "note": "林区火险气象等级高"},
-    {"kind": "台风", "kind_en": "Typhoon", "colour": "white", "regions": ("441700000000",),
-     "area": "全市", "sender": "市气象台", "since_h": 3.5, "until_h": 44.0, "note": "48 小时内可能受影响"},
-)  # fmt: skip
+    {
+        "kind": "森林火险",
+        "kind_en": "Forest fire danger",
+        "colour": "yellow",
+        "regions": ("441781000000", "441704000000"),
+        "area": "阳春市、阳东区",
+        "sender": "市气象台",
+        "since_h": 22.5,
+        "until_h": 26.0,
+        "note": "林区火险气象等级高",
+    },
+    {
+        "kind": "台风",
+        "kind_en": "Typhoon",
+        "colour": "white",
+        "regions": ("441700000000",),
+        "area": "全市",
+        "sender": "市气象台",
+        "since_h": 3.5,
+        "until_h": 44.0,
+        "note": "48 小时内可能受影响",
+    },
+)
 
 ISLAND = Indicator(
     code="hailing_people",
@@ -84,6 +112,15 @@ PACK = Pack(
     build=build_place,
     indicators=(ISLAND,),
     center=(111.83, 22.0),
-    demo={"cameras": 50_000, "sensors": 20_000, "cells": 1846, "resources": 412, "events_per_day": 300, "sources": 38, "highlights": _FOLDER / "highlights.json", "warnings": WARNINGS,
-          "gates": {"zone": "4417H1", "name": "海陵大堤", "count": 6, "peak": 41_000}},
-)  # fmt: skip
+    demo={
+        "cameras": 50_000,
+        "sensors": 20_000,
+        "cells": 1846,
+        "resources": 412,
+        "events_per_day": 300,
+        "sources": 38,
+        "highlights": _FOLDER / "highlights.json",
+        "warnings": WARNINGS,
+        "gates": {"zone": "4417H1", "name": "海陵大堤", "count": 6, "peak": 41_000},
+    },
+)

@@ -22,10 +22,13 @@ SPEC = PlaceSpec(
     seed=440981102,
     town="440981102000",
     notes=(
-        PlaceNote("sketch", "镇、村、网格界线及道路水系为示意，不作划界依据。",
-                  "Outlines of the town, its villages and grids, roads and rivers are sketches without legal standing."),
+        PlaceNote(
+            "sketch",
+            "镇、村、网格界线及道路水系为示意，不作划界依据。",
+            "Outlines of the town, its villages and grids, roads and rivers are sketches, no legal lines.",
+        ),
     ),
-)  # fmt: skip
+)
 
 
 def build_place(cache_dir: Path) -> PlaceData:
@@ -34,9 +37,18 @@ def build_place(cache_dir: Path) -> PlaceData:
 
 
 WARNINGS = (
-    {"kind": "森林火险", "kind_en": "Forest fire danger", "colour": "yellow", "regions": ("440981102000",),
-     "area": "全镇", "sender": "市气象台", "since_h": 22.5, "until_h": 26.0, "note": "林区火险气象等级高"},
-)  # fmt: skip
+    {
+        "kind": "森林火险",
+        "kind_en": "Forest fire danger",
+        "colour": "yellow",
+        "regions": ("440981102000",),
+        "area": "全镇",
+        "sender": "市气象台",
+        "since_h": 22.5,
+        "until_h": 26.0,
+        "note": "林区火险气象等级高",
+    },
+)
 
 PACK = Pack(
     key="yuntan",
@@ -45,5 +57,14 @@ PACK = Pack(
     root_region=SPEC.root,
     build=build_place,
     center=(111.164, 21.884),
-    demo={"cameras": 324, "sensors": 180, "cells": 42, "resources": 24, "events_per_day": 12, "sources": 9, "highlights": _FOLDER / "highlights.json", "warnings": WARNINGS},
+    demo={
+        "cameras": 324,
+        "sensors": 180,
+        "cells": 42,
+        "resources": 24,
+        "events_per_day": 12,
+        "sources": 9,
+        "highlights": _FOLDER / "highlights.json",
+        "warnings": WARNINGS,
+    },
 )
