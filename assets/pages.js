@@ -96,6 +96,7 @@
       $("[data-fp]").textContent = body.fingerprint;
       $(".cd .wt").hidden = true;
       $(".cd .ex").hidden = false;
+      tick();
     };
     const tick = () => {
       const now = Date.now() + offset;

@@ -15,10 +15,11 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import dash
@@ -36,7 +37,7 @@ from ioc.screens.model import Model, make_view
 from ioc.screens.state import PageState, Who
 from ioc.services import Services
 from ioc.settings import Settings
-from ioc.ui import bundle_version
+from ioc.ui import DIST, bundle_version
 
 log = logging.getLogger("ioc.screens")
 
@@ -47,6 +48,9 @@ URL_MAX = 2000
 KEEP_S, KEEP_N = 5.0, 64
 STATIC_CSS = ("tokens.css", "base.css", "pages.css")
 RETRY_S = 5
+FONT = "/_dash-component-suites/ioc.ui/dist/inter.woff2"
+FONT_CSS = "/_dash-component-suites/ioc.ui/dist/ioc_ui.css"
+YEAR_S = 31_536_000
 
 
 def encode_page(url: str) -> str:
@@ -102,6 +106,44 @@ class _Recent:
             self._items.move_to_end(key)
             while len(self._items) > KEEP_N:
                 self._items.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What Dash's index is filled with for one request."""
+
+    page: PageState
+    url: str
+    shell: str
+    title: str
+
+
+class PageDash(dash.Dash):
+    """Dash whose index is one of our pages."""
+
+    pages: Pages
+
+    def index(self, *_args: Any, **_kwargs: Any) -> Any:
+        return self.pages.answer()
+
+    def interpolate_index(self, **parts: str) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Our document round Dash's parts, with the page's own prefix in its configuration."""
+        frame: Frame = flask.g.ioc_frame
+        text = parts["config"]
+        config = json.loads(text[text.index(">") + 1 : text.rindex("</script>")])
+        config["requests_pathname_prefix"] = f"{PREFIX}{encode_page(frame.url)}/"
+        raw = json.dumps(config, ensure_ascii=True).replace("<", "\\u003c")
+        return _DOCUMENT.format(
+            attrs=_html_attrs(frame.page),
+            title=escape(frame.title),
+            bundle=escape(bundle_version(), quote=True),
+            css=parts["css"],
+            shell=frame.shell,
+            config=f'<script id="_dash-config" type="application/json">{raw}</script>',
+            scripts=parts["scripts"],
+            renderer=parts["renderer"],
+            noscript=escape(t("screens.noscript", frame.page.lang)),
+        )
 
 
 class Pages:
@@ -187,22 +229,8 @@ class Pages:
 
     def html(self, page: PageState, shell: str, title: str) -> str:
         """The page of Dash with our shell where its "Loading..." would stand."""
-        url = flask.request.full_path.rstrip("?")
-        app = self.app
-        config = json.loads(_between(app._generate_config_html(), ">", "</script>"))
-        config["requests_pathname_prefix"] = f"{PREFIX}{encode_page(url)}/"
-        raw = json.dumps(config, ensure_ascii=True).replace("<", "\\u003c")
-        return _DOCUMENT.format(
-            attrs=_html_attrs(page, self.settings),
-            title=escape(title),
-            bundle=escape(bundle_version(), quote=True),
-            css=app._generate_css_dist_html(),
-            shell=shell,
-            config=f'<script id="_dash-config" type="application/json">{raw}</script>',
-            scripts=app._generate_scripts_html(),
-            renderer=app._generate_renderer(),
-            noscript=escape(t("screens.noscript", page.lang)),
-        )
+        flask.g.ioc_frame = Frame(page, flask.request.full_path.rstrip("?"), shell, title)
+        return dash.Dash.index(self.app)
 
     # -------------------------------------------------------- plain pages
 
@@ -249,20 +277,15 @@ class Pages:
     def plain(self, page: PageState, body: str, title: str) -> str:
         links = "".join(f'<link rel="stylesheet" href="{escape(asset_url(name), quote=True)}">' for name in STATIC_CSS)
         return _PLAIN.format(
-            attrs=_html_attrs(page, self.settings),
+            attrs=_html_attrs(page),
             title=escape(title),
-            css=links + font_link(self.app),
+            css=f'{links}<link rel="stylesheet" href="{FONT_CSS}?v={bundle_version()}">',
             body=body,
             script=f'<script src="{escape(asset_url("pages.js"), quote=True)}" defer></script>',
         )
 
 
-def _between(text: str, start: str, end: str) -> str:
-    head = text.index(start) + len(start)
-    return text[head : text.rindex(end)]
-
-
-def _html_attrs(page: PageState, settings: Settings) -> str:
+def _html_attrs(page: PageState) -> str:
     attrs = {
         "lang": "zh-CN" if page.lang == "zh" else "en",
         "data-theme": page.theme,
@@ -277,12 +300,6 @@ def asset_url(name: str) -> str:
     path = ASSETS / name
     stamp = int(path.stat().st_mtime) if path.exists() else 0
     return f"/assets/{name}?m={stamp}"
-
-
-def font_link(app: dash.Dash) -> str:
-    """The bundle's style sheet brings the font face; plain pages want it too."""
-    tags = app._generate_css_dist_html().split("\n")
-    return "".join(tag.strip() for tag in tags if "ioc_ui" in tag)
 
 
 _DOCUMENT = """<!DOCTYPE html>
@@ -329,9 +346,9 @@ def create_dash(
     clock: Clock | None = None,
 ) -> dash.Dash:
     """Mount the pages on `server`. `render` draws the browser's components for the first HTML."""
-    app = dash.Dash(
+    app = PageDash(
         "ioc",
-        server=server,
+        server=cast(Any, server),
         assets_folder=str(ASSETS),
         assets_ignore=r"pages\.(js|css)",
         suppress_callback_exceptions=True,
@@ -342,11 +359,19 @@ def create_dash(
     monotonic = clock.monotonic if clock is not None else _monotonic
     pages = Pages(app, services, settings, scope, who, render or _shell(), demo_users, fixed_now, monotonic)
     app.layout = pages.layout
-    app.index = lambda *_args, **_kwargs: pages.answer()  # type: ignore[method-assign]
+    app.pages = pages
     server.extensions["ioc_pages"] = pages
     register_callbacks(app, services)
+    server.add_url_rule(FONT, "ioc_font", _font)
     server.wsgi_app = PagePrefix(server.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+def _font() -> Response:
+    """The font beside the bundle's style sheet. Dash serves scripts and style sheets there and nothing else."""
+    response = flask.send_from_directory(DIST, "inter.woff2", mimetype="font/woff2", max_age=YEAR_S)
+    response.headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable"
+    return response
 
 
 def _monotonic() -> float:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import dcc, html
+from dash import dcc
 
 from ioc.i18n import t
 from ioc.screens import detail as details
 from ioc.screens import fmt, panels, parts
+from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
 from ioc.screens.state import View
@@ -27,7 +28,7 @@ NAV = (
 MAX_CARDS = 3
 
 
-def _nav(model: Model, current: str) -> html.Nav:
+def _nav(model: Model, current: str) -> Component:
     links: list[Any] = []
     for key, path, glyph in NAV:
         on = key == current
@@ -59,7 +60,7 @@ def _user(model: Model) -> Any:
     return html.Details([summary_, html.Ul(items)], className="pick who")
 
 
-def _top(model: Model) -> html.Header:
+def _top(model: Model) -> Component:
     lang = model.lang
     crumbs = html.Div(parts.breadcrumb(model.crumbs, model.children, lang), id="bc", className="bc")
     return html.Header(
@@ -76,7 +77,7 @@ def _top(model: Model) -> html.Header:
     )
 
 
-def _status(model: Model) -> html.Footer:
+def _status(model: Model) -> Component:
     return html.Footer(
         [
             ConnStrip(id="conn-st", variant="status"),
@@ -87,7 +88,7 @@ def _status(model: Model) -> html.Footer:
     )
 
 
-def frame(model: Model, current: str, main: Any) -> html.Main:
+def frame(model: Model, current: str, main: Any) -> Component:
     """The desk around `main`."""
     strip = html.Div(
         panels.warning_strip(model.warnings, model.view),
@@ -101,7 +102,7 @@ def frame(model: Model, current: str, main: Any) -> html.Main:
     return html.Main([*parts.boot(model), *body, *tail], className=f"desk at-{current}")
 
 
-def records_dialog() -> html.Dialog:
+def records_dialog() -> Component:
     return html.Dialog(id="rec", className="rec", open=False, children=html.Div(id="rec-body", className="rec-body"))
 
 
@@ -122,7 +123,7 @@ def detail_children(detail: Mapping[str, Any] | None, sel: str, message: str, vi
     return details.detail_hint(view) if hint else []
 
 
-def _detail(model: Model, hint: bool) -> html.Aside:
+def _detail(model: Model, hint: bool) -> Component:
     children = detail_children(model.detail, model.page.sel, model.faults.get("detail", ""), model.view, hint)
     return html.Aside(
         children,
@@ -132,7 +133,7 @@ def _detail(model: Model, hint: bool) -> html.Aside:
     )
 
 
-def _kpi(model: Model) -> html.Section:
+def _kpi(model: Model) -> Component:
     head = html.Div(
         [html.H2(t("screens.kpi.title", model.lang)), html.Span(summary(model.tiles, model.lang), id="kpi-sum")],
         className="ph2",
@@ -141,18 +142,18 @@ def _kpi(model: Model) -> html.Section:
     return html.Section([head, body], className="col l")
 
 
-def _map(model: Model) -> html.Section:
+def _map(model: Model) -> Component:
     today = html.Span([html.B(t("screens.scene.live", model.lang)), html.Br(), _today(model)], className="lv2 num")
     strip = html.Div([today, Timeline(id="timeline", counts=counts_json(model.counts), variant="desk")], className="tl")
     return parts.map_box(model, [parts.layer_panel(model), strip], "desk")
 
 
-def _today(model: Model) -> html.Span:
+def _today(model: Model) -> Component:
     before, _, after = t("screens.scene.today", model.lang).partition("{n}")
     return html.Span([before, html.Span(fmt.number(model.counts.today), **{"data-count": "today"}), after])
 
 
-def overview(model: Model) -> html.Main:
+def overview(model: Model) -> Component:
     lang = model.lang
     counts = counts_json(model.counts)
     incidents = html.Div(
@@ -176,7 +177,7 @@ def overview(model: Model) -> html.Main:
 # ---------------------------------------------------------------- events
 
 
-def _tab(show: str, count: str, model: Model, on: bool, n: int) -> html.Button:
+def _tab(show: str, count: str, model: Model, on: bool, n: int) -> Component:
     number = html.I(fmt.number(n), className="num", **({"data-count": count} if count else {}))
     attrs = {"data-list": "work", "data-show": show}
     return html.Button(
@@ -186,7 +187,7 @@ def _tab(show: str, count: str, model: Model, on: bool, n: int) -> html.Button:
     )
 
 
-def _tabs(model: Model) -> html.Div:
+def _tabs(model: Model) -> Component:
     counts, lang = model.counts, model.lang
     total_inc = sum(counts.incidents.values())
     over = html.Button(
@@ -202,7 +203,7 @@ def _tabs(model: Model) -> html.Div:
     return html.Div(tabs, className="tabs", role="toolbar")
 
 
-def _filters(lang: str) -> html.Div:
+def _filters(lang: str) -> Component:
     chips: list[Any] = [
         html.Button(t("screens.flt.any", lang), className="chip on", **{"data-list": "work", "data-urgency": ""})
     ]
@@ -217,7 +218,7 @@ def _filters(lang: str) -> html.Div:
     return html.Div([html.Span(chips, className="g"), html.Span(sorts, className="g end")], className="flt")
 
 
-def _key_help(lang: str) -> html.Div:
+def _key_help(lang: str) -> Component:
     pairs = ((("J", "K"), "move"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"), (("?",), "all"))
     return html.Div(
         [
@@ -228,7 +229,7 @@ def _key_help(lang: str) -> html.Div:
     )
 
 
-def events(model: Model) -> html.Main:
+def events(model: Model) -> Component:
     lang = model.lang
     work = LiveList(id="work", variant="desk", rows=list(model.rows[:20]))
     queue = html.Section(
@@ -242,7 +243,7 @@ def events(model: Model) -> html.Main:
 # ---------------------------------------------------------------- data
 
 
-def _totals(model: Model) -> html.Dl:
+def _totals(model: Model) -> Component:
     keys = ("camera", "sensor", "grid_cell", "resource")
     cells = [
         html.Div(
@@ -257,7 +258,7 @@ def _totals(model: Model) -> html.Dl:
     return html.Dl(cells, className="tots")
 
 
-def check_list(checks: Sequence[Mapping[str, Any]], lang: str) -> html.Ul:
+def check_list(checks: Sequence[Mapping[str, Any]], lang: str) -> Component:
     """Lines of `ioc doctor`. What is wrong is bright and says what to do."""
     rows: list[Any] = []
     for check in checks:
@@ -272,7 +273,7 @@ def check_list(checks: Sequence[Mapping[str, Any]], lang: str) -> html.Ul:
     return html.Ul(rows, className="chk")
 
 
-def data(model: Model) -> html.Main:
+def data(model: Model) -> Component:
     lang = model.lang
     head = html.Div([html.H2(t("screens.data.title", lang)), html.Span(t("screens.data.side", lang))], className="ph2")
     table = html.Div(
@@ -294,12 +295,12 @@ def data(model: Model) -> html.Main:
 # ---------------------------------------------------------------- settings and password
 
 
-def _field(name: str, label: str, **attrs: Any) -> html.Div:
+def _field(name: str, label: str, **attrs: Any) -> Component:
     box = html.Div(dcc.Input(id=f"f-{name}", name=name, type="text", **attrs), className="in")
     return html.Div([html.Label(label, htmlFor=f"f-{name}"), box], className="fd")
 
 
-def _wall_form(model: Model) -> html.Form:
+def _wall_form(model: Model) -> Component:
     lang = model.lang
     root = [html.Option(t("screens.set.whole", lang), value="")]
     options = [*root, *[html.Option(ref.name, value=ref.code) for ref in model.children]]
@@ -331,7 +332,7 @@ def _wall_form(model: Model) -> html.Form:
     )
 
 
-def settings(model: Model) -> html.Main:
+def settings(model: Model) -> Component:
     lang, who = model.lang, model.who
     may = who is not None and who.can("wall.confirm")
     if may:

@@ -9,10 +9,9 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import html
-
 from ioc.i18n import t
 from ioc.screens import draw, fmt
+from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
 from ioc.screens.marks import SHAPES, icon, level_mark, level_text, urgency_mark
 from ioc.screens.panels import due, stage_bar
@@ -27,12 +26,12 @@ def _list(detail: Part, key: str) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
-def _section(title: str, side: Any, children: Any, class_name: str = "") -> html.Section:
+def _section(title: str, side: Any, children: Any, class_name: str = "") -> Component:
     head = html.H3([title, html.Span(side)] if side else title)
     return html.Section([head, *children], className=f"sec2 {class_name}".strip())
 
 
-def _heading(detail: Part, view: View) -> html.H2:
+def _heading(detail: Part, view: View) -> Component:
     record: Part = detail.get("record") or {}
     level = detail.get("level") or record.get("level")
     urgency = detail.get("urgency") or record.get("urgency")
@@ -46,7 +45,7 @@ def _heading(detail: Part, view: View) -> html.H2:
     return html.H2([mark, html.Span(fmt.word(detail.get("title"), view.lang), className="ellip2")])
 
 
-def _crumbs(detail: Part, view: View) -> html.P | None:
+def _crumbs(detail: Part, view: View) -> Component | None:
     crumbs = _list(detail, "crumbs")
     place = fmt.word(detail.get("place"), view.lang)
     if not crumbs and not place:
@@ -62,7 +61,7 @@ def _crumbs(detail: Part, view: View) -> html.P | None:
     return html.P(parts, className="crumbs")
 
 
-def _head(detail: Part, view: View) -> html.Div:
+def _head(detail: Part, view: View) -> Component:
     record: Part = detail.get("record") or {}
     lang = view.lang
     kind = t(f"screens.type.{detail.get('type') or 'event'}", lang)
@@ -108,7 +107,7 @@ def _head(detail: Part, view: View) -> html.Div:
     return html.Div(parts, className="dh")
 
 
-def _status_line(detail: Part, view: View) -> html.Section | None:
+def _status_line(detail: Part, view: View) -> Component | None:
     """State of a device or resource with the age of what is said about it."""
     status: Part = detail.get("status") or {}
     source: Part = detail.get("source") if isinstance(detail.get("source"), Mapping) else {}  # pyright: ignore
@@ -137,7 +136,7 @@ def _value(field: Part, view: View) -> Any:
     return text
 
 
-def _fields(detail: Part, view: View) -> html.Section | None:
+def _fields(detail: Part, view: View) -> Component | None:
     record: Part = detail.get("record") or {}
     rows = [f for f in _list(detail, "fields") if f.get("value") not in (None, "")]
     lang = view.lang
@@ -164,7 +163,7 @@ def _width(text: str) -> float:
     return sum(1.0 if ord(c) > 0x2E80 else 0.55 for c in text)
 
 
-def _series(series: Part, view: View) -> html.Section:
+def _series(series: Part, view: View) -> Component:
     lang = view.lang
     unit = fmt.word(series.get("unit"), lang)
     limit = series.get("limit")
@@ -198,7 +197,7 @@ def _series(series: Part, view: View) -> html.Section:
     return _section(title, side[:1] if series.get("exceeded") else shown, [chart])
 
 
-def _sources(detail: Part, view: View) -> html.Section | None:
+def _sources(detail: Part, view: View) -> Component | None:
     rows: list[Any] = []
     for source in _list(detail, "sources"):
         at = fmt.when(source.get("at"))
@@ -225,7 +224,7 @@ def _sources(detail: Part, view: View) -> html.Section | None:
     )
 
 
-def _cameras(detail: Part, view: View) -> html.Section | None:
+def _cameras(detail: Part, view: View) -> Component | None:
     """Cameras nearby. Until a picture is connected and verified the tile says so and shows none."""
     lang = view.lang
     cameras = _list(detail, "cameras")
@@ -259,7 +258,7 @@ def _cameras(detail: Part, view: View) -> html.Section | None:
     return _section(t("screens.detail.cameras", lang), side, [html.Div(tiles, className="c2")])
 
 
-def _links(detail: Part, key: str, view: View) -> html.Section | None:
+def _links(detail: Part, key: str, view: View) -> Component | None:
     rows: list[Any] = []
     for link in _list(detail, key)[:12]:
         sub = fmt.word(link.get("sub"), view.lang)
@@ -280,7 +279,7 @@ def _links(detail: Part, key: str, view: View) -> html.Section | None:
     return _section(t(f"screens.detail.{key}", view.lang), "", [html.Ul(rows, className="src lk")])
 
 
-def _history(detail: Part, view: View) -> html.Section | None:
+def _history(detail: Part, view: View) -> Component | None:
     entries = _list(detail, "history")
     if not entries:
         return None

@@ -5,6 +5,7 @@ Colours come from CSS classes and tokens, sizes from the box the drawing is put 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -65,10 +66,25 @@ def nice_top(value: float) -> int:
         base *= 10
 
 
+def nice_axis(low: float, high: float) -> tuple[float, float, float]:
+    """Bottom, middle and top of an axis on round numbers; what begins near zero starts at zero."""
+    if 0 <= low <= high * 0.6:
+        low = 0.0
+    reach = (high - low) or abs(high) * 0.2 or 1.0
+    step = 10.0 ** math.floor(math.log10(reach / 2))
+    step *= next(f for f in (1, 2, 2.5, 5, 10, 20) if f * step * 2 >= reach)
+    start = math.floor(low / step) * step
+    while start + 2 * step < high:
+        step *= 2
+        start = math.floor(low / step) * step
+    return start, start + step, start + 2 * step
+
+
 def trend(
     today: Sequence[float | None],
     before: Sequence[float],
     words: tuple[str, str, str],
+    class_name: str = "",
     width: int = 504,
     height: int = 250,
 ) -> Svg:
@@ -101,7 +117,10 @@ def trend(
         shown = f"{24 if hour == 23 else hour:02d}{escape(words[2])}"
         parts.append(f'<text x="{x(hour):.1f}" y="{height - 4}" text-anchor="{anchor}">{shown}</text>')
     return Svg(
-        className="chart", viewBox=f"0 0 {width} {height}", inner="".join(parts), label=f"{words[0]} / {words[1]}"
+        className=f"chart {class_name}".strip(),
+        viewBox=f"0 0 {width} {height}",
+        inner="".join(parts),
+        label=f"{words[0]} / {words[1]}",
     )
 
 
@@ -117,22 +136,16 @@ def curve(
 ) -> Svg:
     """One property of one device over time. `points`: (0..1 of the time span, value); beyond the limit is brighter."""
     values = [v for _, v in points]
-    floor = min([*values, *([limit] if limit is not None else [])])
-    ceiling = max([*values, *([limit] if limit is not None else [])])
-    # a flat line stands in the middle, not on the edge
-    pad = (ceiling - floor) * 0.12 or abs(ceiling) * 0.1 or 1.0
-    if floor - pad > 0 or floor < 0:
-        floor -= pad
-    else:
-        floor = 0.0
-    ceiling += pad
+    floor: float = min([*values, *([limit] if limit is not None else [])])
+    ceiling: float = max([*values, *([limit] if limit is not None else [])])
+    floor, middle, ceiling = nice_axis(floor, ceiling)
     left, right, top, bottom = 34, width - 8, 16, height - 24
 
     def xy(at: float, value: float) -> tuple[float, float]:
         return left + at * (right - left), bottom - (value - floor) / (ceiling - floor) * (bottom - top)
 
     parts: list[str] = []
-    for value in (floor, (floor + ceiling) / 2, ceiling):
+    for value in (floor, middle, ceiling):
         y = xy(0, value)[1]
         parts.append(
             f'<path class="gl" d="M{left} {y:.1f}H{right}"/>'
@@ -164,8 +177,7 @@ def curve(
 
 
 def _short(value: float) -> str:
-    size = abs(value)
-    return f"{value:.0f}" if size >= 100 else f"{value:.1f}".rstrip("0").rstrip(".") if size >= 1 else f"{value:.2f}"
+    return f"{value:.10g}" if abs(value) < 10000 else f"{value / 1000:.10g}k"
 
 
 def ring_inner(state: str, fraction: float) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import html
-
 from ioc.i18n import t
 from ioc.screens import fmt, parts
+from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon
 from ioc.screens.model import Model, counts_json
 from ioc.screens.tiles import tile_list
@@ -17,7 +16,7 @@ from ioc.ui import CountRow, LiveList
 EMBED_ROWS = 4
 
 
-def _head(model: Model, title: str, side: Any, path: str) -> html.Header:
+def _head(model: Model, title: str, side: Any, path: str) -> Component:
     link = html.A(
         [icon("expand"), t("screens.embed.open", model.lang)],
         href=model.page.href(path, theme=""),
@@ -45,7 +44,7 @@ def as_of_text(tiles: list[TileState], model: Model) -> str:
     return f"{parts.centre_title(model.centre, model.lang)} · {t('screens.embed.asof', model.lang, at=at)}"
 
 
-def tile_page(model: Model, codes: str) -> html.Main:
+def tile_page(model: Model, codes: str) -> Component:
     """`/embed/tile/{code}`: one tile, or up to four."""
     lang = model.lang
     tiles = chosen(model, codes)
@@ -60,7 +59,7 @@ def tile_page(model: Model, codes: str) -> html.Main:
     return html.Main([*parts.boot(model, "poll"), head, body, foot], className="em")
 
 
-def map_page(model: Model) -> html.Main:
+def map_page(model: Model) -> Component:
     """`/embed/map`: map, counts and the four rows that matter most."""
     lang, counts = model.lang, counts_json(model.counts)
     side_text = html.Span(
@@ -76,18 +75,15 @@ def map_page(model: Model) -> html.Main:
     )
     body = html.Div([parts.map_box(model, (), "embed"), side], className="b")
     note = fmt.word(model.map_config.get("note"), lang)
-    stamp = html.Span(
-        t("screens.embed.asof", lang, at=fmt.clock(model.view.now, model.view, seconds=True)), className="num"
-    )
-    foot = html.Footer(
-        [stamp, html.Span([note, " ", *parts.demo_tag(model.centre, lang)], className="ellip")], className="ef"
-    )
+    at = fmt.clock(model.view.now, model.view, seconds=True)
+    tags = [html.Span(note, className="ellip end"), *parts.demo_tag(model.centre, lang)]
+    foot = html.Footer([html.Span(t("screens.embed.asof", lang, at=at), className="num"), *tags], className="ef")
     return html.Main(
         [*parts.boot(model, "poll"), _head(model, t("screens.ev.title", lang), side_text, "/desk/events"), body, foot],
         className="em map",
     )
 
 
-def gone(model: Model, title: str, why: str) -> html.Main:
+def gone(model: Model, title: str, why: str) -> Component:
     body = html.Div([icon("warn"), html.B(title), html.P(why, className="mut")], className="none2")
     return html.Main([*parts.boot(model, "off"), body], className="em gone")

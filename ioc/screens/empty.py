@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dash import html
-
 from ioc.i18n import t
 from ioc.screens import parts
 from ioc.screens.desk import check_list, frame
+from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon
 from ioc.screens.model import Model
 from ioc.screens.tiles import kpi_tile
-
 
 MESSAGE = '\'{"values": {"water_level": 3.2}}\''
 
@@ -31,7 +29,7 @@ def commands(lang: str) -> tuple[str, ...]:
     )
 
 
-def _step(n: int, command: str, done: bool, current: bool, lang: str) -> html.Li:
+def _step(n: int, command: str, done: bool, current: bool, lang: str) -> Component:
     badge = html.Span(icon("check") if done else str(n), className="no num")
     words = html.Div([html.H3(t(f"screens.empty.{n}", lang)), html.P(t(f"screens.empty.{n}b", lang))])
     state = t("screens.empty.done", lang) if done else t("screens.empty.next", lang) if current else ""
@@ -41,7 +39,7 @@ def _step(n: int, command: str, done: bool, current: bool, lang: str) -> html.Li
     )
 
 
-def _steps(model: Model) -> html.Section:
+def _steps(model: Model) -> Component:
     lang = model.lang
     # somebody who can sign in has done step one
     done = 1 if model.who is not None and not model.who.must_change else 0
@@ -63,7 +61,7 @@ def _say(model: Model) -> Sequence[Any]:
     return [kpi_tile(tile, model.view, act=False) for tile in model.tiles[:8]]
 
 
-def empty(model: Model) -> html.Main:
+def empty(model: Model) -> Component:
     lang = model.lang
     side = html.Aside(
         [

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from dash import html
-
 from ioc.freshness import STALE, Freshness, freshness
 from ioc.i18n import t
 from ioc.screens import draw, fmt
+from ioc.screens.elements import Component, html
 from ioc.screens.state import View
 from ioc.ui import Svg
 
@@ -24,7 +23,7 @@ def fresh_text(state: Freshness, seconds: float, lang: str) -> str:
     return fmt.age(seconds, lang)
 
 
-def fresh(as_of: dt.datetime | None, interval: dt.timedelta, source: str, view: View) -> html.Span:
+def fresh(as_of: dt.datetime | None, interval: dt.timedelta, source: str, view: View) -> Component:
     """Ring and age. `interval` is the source's own: one that speaks hourly is not late after a minute."""
     state = freshness(as_of, interval, view.now)
     seconds = 0.0 if as_of is None else (view.now - as_of).total_seconds()

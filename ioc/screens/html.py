@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from dash import dcc, html
+from dash import dcc
 from dash.development.base_component import Component
 
 from ioc.ui import Svg
@@ -86,7 +86,8 @@ def _attribute(name: str, value: Any) -> str:
 
 
 def _props(component: Component) -> dict[str, Any]:
-    return dict(component.to_plotly_json()["props"])
+    plain: Any = component.to_plotly_json()
+    return dict(plain["props"])
 
 
 def _children(children: Any, render: Render | None) -> str:
@@ -128,7 +129,7 @@ def to_html(component: Component | Tag, render: Render | None = None) -> str:
         return ""
     namespace = getattr(component, "_namespace", "")
     props = _props(component)
-    if namespace != html.Div._namespace:  # pyright: ignore[reportAttributeAccessIssue]
+    if namespace != "dash_html_components":
         drawn = render(component) if render is not None else None
         if drawn is not None:
             return drawn

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import html
-
 from ioc.i18n import t
+from ioc.screens.elements import Component, html
 from ioc.screens.icons import ICONS
 from ioc.ui import Svg
 
@@ -74,11 +73,11 @@ def urgency_mark(urgency: str, lang: str) -> Any:
     return Svg(className=f"ug ug{rank}", viewBox="0 0 24 24", inner=urgency_inner(urgency), label=word)
 
 
-def centred(mark: Any) -> html.Span:
+def centred(mark: Any) -> Component:
     return html.Span(mark, className="mkc")
 
 
-def record_mark(record: Any, lang: str) -> html.Span:
+def record_mark(record: Any, lang: str) -> Component:
     """Level shape of an incident, urgency mark of everything else."""
     level = record.get("level")
     if record.get("flow") == "incident" and level in SHAPES:
@@ -86,7 +85,7 @@ def record_mark(record: Any, lang: str) -> html.Span:
     return centred(urgency_mark(str(record.get("urgency") or "routine"), lang))
 
 
-def alarm_mark(priority: str, lang: str) -> html.Span:
+def alarm_mark(priority: str, lang: str) -> Component:
     """Bell and word; `priority`: urgent, high, medium, low or merged."""
     order = ("merged", "urgent", "high", "medium", "low")
     rank = order.index(priority)

@@ -6,10 +6,9 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import html
-
 from ioc.i18n import t
 from ioc.screens import draw, fmt
+from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
 from ioc.screens.marks import ROMAN, icon, level_mark, level_text, record_mark, warning_flag
 from ioc.screens.state import View
@@ -54,7 +53,7 @@ def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = 
 # ---------------------------------------------------------------- deadlines and stages
 
 
-def due(record: Record, view: View) -> html.Span | None:
+def due(record: Record, view: View) -> Component | None:
     """Deadline of a row: minutes, h:mm, 超时, or the date of a stopped clock. As in frontend format.ts."""
     lang = view.lang
     at = fmt.when(record.get("due_at"))
@@ -84,7 +83,7 @@ def _late(minutes: int, lang: str) -> str:
     return t("screens.span.d", lang, n=minutes // 1440)
 
 
-def stage_bar(record: Record, lang: str, labels: bool = True) -> html.Div:
+def stage_bar(record: Record, lang: str, labels: bool = True) -> Component:
     """Stages of the item's own flow; what is done, what is current, what is to come."""
     stages: Sequence[Mapping[str, str]] = record.get("stages") or []
     current = int(record.get("stage_index") or 0)
@@ -118,7 +117,7 @@ def incident_words(record: Record, lang: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def incident_card(record: Record, view: View) -> html.Article:
+def incident_card(record: Record, view: View) -> Component:
     """Desk: level, title, deadline, words, stages. Pressing it selects the incident."""
     level, provisional = int(record["level"]), bool(record.get("provisional"))
     clock = due(record, view)
@@ -136,7 +135,7 @@ def incident_card(record: Record, view: View) -> html.Article:
     )
 
 
-def incident_lead(record: Record, view: View) -> html.Article:
+def incident_lead(record: Record, view: View) -> Component:
     """Wall: the worst incident, large. Facts come from the record only; no unverified picture."""
     level, provisional = int(record["level"]), bool(record.get("provisional"))
     opened = fmt.when(record.get("opened_at"))
@@ -172,7 +171,7 @@ def incident_lead(record: Record, view: View) -> html.Article:
     )
 
 
-def no_incident(counts: Counts, view: View) -> html.Div:
+def no_incident(counts: Counts, view: View) -> Component:
     """What stands in the incident place on an ordinary day."""
     text = t("screens.lead.none_why", view.lang, n=fmt.number(counts.today), m=fmt.number(counts.closed_today))
     return html.Div([html.B(t("screens.lead.none", view.lang)), html.P(text, className="num")], className="quiet")
@@ -205,7 +204,7 @@ def _cell_rate(value: float | None, target: float | None) -> Any:
 
 def district_table(
     rows: Sequence[DistrictRow], tiles: Mapping[str, TileState], view: View, press: bool = False
-) -> html.Table:
+) -> Component:
     """Districts side by side: open work, on-time rate in its band, cameras online. Missing is a dash, no zero."""
     lang = view.lang
     on_time = _target(tiles, "on_time")
@@ -244,18 +243,24 @@ def _target(tiles: Mapping[str, TileState], hint: str) -> float | None:
 # ---------------------------------------------------------------- trend and topics
 
 
-def day_trend(counts: Counts, view: View, height: int = 250, width: int = 504) -> html.Div:
+def day_trend(counts: Counts, view: View) -> Component:
+    """Today against last week, drawn for the narrow column of 32:9 and the wide one of 16:3."""
     lang = view.lang
     words = (
         t("screens.trend.today", lang),
         t("screens.trend.before", lang, day=fmt.weekday(view)),
         t("screens.trend.hour", lang),
     )
-    chart = draw.trend(counts.hours, counts.hours_last_week, words, width=width, height=height)
+    # the hour that is still running would look like a fall
+    done = [n if hour < view.local(view.now).hour else None for hour, n in enumerate(counts.hours)]
+    charts = [
+        draw.trend(done, counts.hours_last_week, words, "t-a", width=504, height=250),
+        draw.trend(done, counts.hours_last_week, words, "t-b", width=880, height=230),
+    ]
     legend = html.Div(
         [html.Span([html.I(className="k1"), words[0]]), html.Span([html.I(className="k2"), words[1]])], className="tleg"
     )
-    return html.Div([legend, chart], className="trend")
+    return html.Div([legend, *charts], className="trend")
 
 
 def hotline(topics: Sequence[tuple[str, int]], lang: str, limit: int = 5) -> list[Any]:
@@ -322,7 +327,7 @@ def source_age(source: SourceState, view: View) -> Any:
     if source.state == "off":
         return html.Span(t("screens.source.off", view.lang), className="mut")
     if source.age_s is None:
-        return html.Span(t("screens.fresh.never", view.lang), className="mut")
+        return html.Span("—", className="mut")
     as_of = view.now - dt.timedelta(seconds=source.age_s)
     return fresh(as_of, dt.timedelta(seconds=max(1, source.interval_s)), source.key, view)
 
@@ -383,7 +388,7 @@ def device_counts(counts: Counts, lang: str) -> list[Any]:
     return out
 
 
-def work_row(record: Record, view: View) -> html.Div:
+def work_row(record: Record, view: View) -> Component:
     """A row of the work list for places where nothing is live (embeds before their first poll)."""
     clock = due(record, view)
     words = [

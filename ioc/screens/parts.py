@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dash import dcc, html
+from dash import dcc
 
 from ioc.i18n import t
 from ioc.screens import fmt
+from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon
 from ioc.screens.model import Model
 from ioc.services import CentreInfo, RegionRef
@@ -70,7 +71,7 @@ def breadcrumb(crumbs: Sequence[RegionRef], children: Sequence[RegionRef], lang:
     return parts
 
 
-def _chooser(children: Sequence[RegionRef], lang: str) -> html.Details:
+def _chooser(children: Sequence[RegionRef], lang: str) -> Component:
     items: list[Any] = []
     for ref in children:
         sketch = [html.Small(t("screens.bc.sketch", lang))] if ref.sketch else []
@@ -80,7 +81,7 @@ def _chooser(children: Sequence[RegionRef], lang: str) -> html.Details:
     return html.Details([summary, html.Ul(items)], className="pick")
 
 
-def map_box(model: Model, overlays: Sequence[Any] = (), variant: str | None = None) -> html.Section:
+def map_box(model: Model, overlays: Sequence[Any] = (), variant: str | None = None) -> Component:
     """The map in its box, with what lies over it. Without a map the box says why."""
     lang = model.lang
     if not model.map_config:
@@ -94,7 +95,7 @@ def layer_panel(model: Model) -> LayerPanel:
     return LayerPanel(id="layers", layers=list(model.map_config.get("layers") or ()))
 
 
-def fault_line(message: str) -> html.Div:
+def fault_line(message: str) -> Component:
     return html.Div([icon("warn"), html.Span(message)], className="pfault", role="status")
 
 

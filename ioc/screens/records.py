@@ -6,10 +6,9 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import html
-
 from ioc.i18n import t
 from ioc.screens import codes, fmt
+from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
 from ioc.screens.marks import icon
 from ioc.screens.state import View
@@ -20,7 +19,7 @@ PAGE = 20
 OPENS = frozenset({"case", "event", "device", "grid", "resource", "region"})  # what the detail panel can show
 
 
-def _cell(row: Mapping[str, Any], column: Mapping[str, Any], view: View) -> html.Td:
+def _cell(row: Mapping[str, Any], column: Mapping[str, Any], view: View) -> Component:
     """Times in the centre's zone, numbers to the right, codes as their words."""
     raw = row.get(str(column.get("key")))
     if isinstance(raw, dt.datetime) or column.get("kind") == "time":
@@ -60,11 +59,11 @@ def records_table(data: Mapping[str, Any], view: View) -> Any:
     return html.Div(html.Table([html.Thead(head), html.Tbody(body)], className="tbl"), className="tblw")
 
 
-def _fact(label: str, value: Any) -> html.Div:
+def _fact(label: str, value: Any) -> Component:
     return html.Div([html.Dt(label), html.Dd(value)])
 
 
-def _facts(tile: TileState, view: View) -> html.Dl:
+def _facts(tile: TileState, view: View) -> Component:
     ind, lang = tile.indicator, view.lang
     unit = ind.unit(lang)
     value = f"{fmt.number(tile.value, ind.decimals)} {unit}".strip() if tile.value is not None else "—"
@@ -92,7 +91,7 @@ def _facts(tile: TileState, view: View) -> html.Dl:
     return html.Dl(facts, className="facts2")
 
 
-def pager(total: int, offset: int, lang: str) -> html.Div:
+def pager(total: int, offset: int, lang: str) -> Component:
     last = min(total, offset + PAGE)
     shown = t(
         "screens.rec.range", lang, a=fmt.number(offset + 1 if total else 0), b=fmt.number(last), n=fmt.number(total)

@@ -6,11 +6,10 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dash import html
-
 from ioc.i18n import t
 from ioc.scope import Scope
 from ioc.screens import desk, embed, empty, wall
+from ioc.screens.elements import Component
 from ioc.screens.model import Model, read_model
 from ioc.screens.parts import centre_title
 from ioc.screens.state import PageState, Who
@@ -47,7 +46,7 @@ _BUILD: Mapping[str, Callable[[Model], Any]] = {
 
 def build(
     services: Services, scope: Scope, page: PageState, who: Who | None, fixed_now: dt.datetime | None
-) -> tuple[html.Main, Model]:
+) -> tuple[Component, Model]:
     """The component tree of a page and what it was made from. `kind_of(page)` must not be empty."""
     kind = kind_of(page)
     model = read_model(services, scope, page, kind, who, fixed_now)

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dash import html
-
 from ioc.freshness import freshness
 from ioc.i18n import t
 from ioc.screens import draw, fmt
+from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
 from ioc.screens.state import View
 from ioc.services import TileState
@@ -39,7 +38,7 @@ def _percent(value: float, low: float, high: float) -> float:
 
 def band(
     value: float, target: float, better: str, scale: tuple[float, float], label: str, miss: bool = False
-) -> html.Div:
+) -> Component:
     """A dot on the target band; the part that is missing is hatched."""
     at, tick = _percent(value, *scale), _percent(target, *scale)
     zone = {"left": "0", "width": f"{tick}%"} if better == "low" else {"left": f"{tick}%", "right": "0"}
@@ -50,7 +49,7 @@ def band(
     return html.Div(parts, className="bullet", role="img", **{"aria-label": label})
 
 
-def _scale(tile: TileState) -> html.Div:
+def _scale(tile: TileState) -> Component:
     """The band of an indicator with a target; its last period as the mark to compare with when it has none."""
     ind, value = tile.indicator, tile.value or 0.0
     if ind.target is not None:
@@ -63,7 +62,7 @@ def _scale(tile: TileState) -> html.Div:
             html.I(className="dot", style={"left": f"{_percent(value, 0, top)}%"}),
         ]
         return html.Div(parts, className="bullet plain", **{"aria-hidden": "true"})
-    return html.Div(className="bullet none", **{"aria-hidden": "true"})
+    return html.Div(className="bullet nil", **{"aria-hidden": "true"})
 
 
 def target_text(tile: TileState, lang: str) -> str:
@@ -100,7 +99,7 @@ def hover_text(tile: TileState, lang: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _frame(tile: TileState, children: list[Any], state: str, view: View, act: bool) -> html.Section:
+def _frame(tile: TileState, children: list[Any], state: str, view: View, act: bool) -> Component:
     ind = tile.indicator
     attrs: dict[str, Any] = {"data-tile": ind.code, "data-state": tile.state}
     if act:
@@ -111,7 +110,7 @@ def _frame(tile: TileState, children: list[Any], state: str, view: View, act: bo
 
 def _said(
     tile: TileState, head: str, text: str, view: View, side: Any = None, acts: list[Any] | None = None
-) -> html.Section:
+) -> Component:
     """A tile that has words instead of a number."""
     title = html.H3(
         [html.Span(tile.indicator.title(view.lang), className="ellip"), *([side] if side is not None else [])]
@@ -123,14 +122,14 @@ def _said(
     return _frame(tile, body, f"said {tile.state}", view, act=False)
 
 
-def _loading(tile: TileState, view: View) -> html.Section:
+def _loading(tile: TileState, view: View) -> Component:
     bones = [html.Span(className=f"sk sk{i}") for i in (1, 2, 3)]
     head = html.Header(html.H3(tile.indicator.title(view.lang), className="ellip"))
     section = _frame(tile, [head, *bones], "loading", view, act=False)
     return section
 
 
-def _error(tile: TileState, view: View, act: bool) -> html.Section:
+def _error(tile: TileState, view: View, act: bool) -> Component:
     lang = view.lang
     code = html.Span(tile.error_code, className="mut code1") if tile.error_code else None
     what = tile.error(lang) if tile.error else t("screens.tile.error", lang)
@@ -146,7 +145,7 @@ def _error(tile: TileState, view: View, act: bool) -> html.Section:
     return _said(tile, what, why, view, code, acts)
 
 
-def _empty(tile: TileState, view: View) -> html.Section:
+def _empty(tile: TileState, view: View) -> Component:
     lang, ind = view.lang, tile.indicator
     head = ind.zero_text(lang) if ind.zero_text else t("screens.tile.empty", lang)
     why = tile.note(lang) if tile.note else ""
@@ -156,7 +155,7 @@ def _empty(tile: TileState, view: View) -> html.Section:
     return _said(tile, head, why or t("screens.tile.empty_why", lang), view)
 
 
-def _value(tile: TileState, view: View, act: bool) -> html.Section:
+def _value(tile: TileState, view: View, act: bool) -> Component:
     ind, lang = tile.indicator, view.lang
     state = freshness(tile.as_of, tile.interval, view.now)
     gap = shortfall(tile)
@@ -194,7 +193,7 @@ def _value(tile: TileState, view: View, act: bool) -> html.Section:
     return _frame(tile, children, f"{'miss ' if gap > 0 else ''}{state}", view, act and bool(ind.records))
 
 
-def kpi_tile(tile: TileState, view: View, act: bool = True) -> html.Section:
+def kpi_tile(tile: TileState, view: View, act: bool = True) -> Component:
     """One tile in whichever state it is. `act`: whether it can be pressed (not on a wall)."""
     lang = view.lang
     if tile.state == "loading":
@@ -212,7 +211,7 @@ def kpi_tile(tile: TileState, view: View, act: bool = True) -> html.Section:
     return _value(tile, view, act)
 
 
-def tile_list(tiles: Sequence[TileState], view: View, act: bool = True) -> list[html.Section]:
+def tile_list(tiles: Sequence[TileState], view: View, act: bool = True) -> list[Component]:
     return [kpi_tile(tile, view, act) for tile in tiles]
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import html
-
 from ioc.i18n import t
 from ioc.screens import panels, parts
+from ioc.screens.elements import Component, html
 from ioc.screens.model import WALL_ROWS, Model, counts_json, wall_tiles
 from ioc.screens.state import View
 from ioc.screens.tiles import by_code, summary, tile_list
@@ -18,7 +17,7 @@ from ioc.ui import Clock, ConnStrip, CountRow, LayerPanel, LiveList, Timeline
 MAX_LEADS = 3
 
 
-def _top(model: Model) -> html.Header:
+def _top(model: Model) -> Component:
     lang = model.lang
     left = html.Div([Clock(id="date", format="date", className="wx")], className="l")
     counter = html.Span(panels.source_counter(model.sources, lang), id="src-count", className="wx srcs")
@@ -33,7 +32,7 @@ def _top(model: Model) -> html.Header:
     return html.Header([left, html.H1(parts.centre_title(model.centre, lang)), right], className="top")
 
 
-def _kpi(model: Model) -> html.Section:
+def _kpi(model: Model) -> Component:
     tiles = wall_tiles(model.tiles)
     head = html.Div(
         [html.H2(t("screens.kpi.title", model.lang)), html.Span(summary(tiles, model.lang), id="kpi-sum")],
@@ -53,7 +52,7 @@ def district_panel(rows: Sequence[DistrictRow], tiles: Mapping[str, TileState], 
     return panels.district_table(rows[:8], tiles, view)
 
 
-def _districts(model: Model) -> html.Section:
+def _districts(model: Model) -> Component:
     lang = model.lang
     view = model.view
     return html.Section(
@@ -81,7 +80,7 @@ def _districts(model: Model) -> html.Section:
     )
 
 
-def _map(model: Model) -> html.Section:
+def _map(model: Model) -> Component:
     lang = model.lang
     name = [model.area, *([html.Em(t("screens.map.whole", lang))] if not model.region else [])]
     legend = LayerPanel(id="layers", layers=list(model.map_config.get("layers") or ()), variant="wall")
@@ -137,7 +136,7 @@ def source_rows(sources: Sequence[SourceState], view: View) -> list[Any]:
     return out or [html.P(t("screens.sources.none", view.lang), className="mut none")]
 
 
-def _incidents(model: Model) -> html.Section:
+def _incidents(model: Model) -> Component:
     lang, view = model.lang, model.view
     over = LiveList(id="wall-over", variant="wall", show="overdue", limit=5, empty=t("screens.ev.overdue_none", lang))
     return html.Section(
@@ -167,7 +166,7 @@ def _incidents(model: Model) -> html.Section:
     )
 
 
-def _work(model: Model) -> html.Section:
+def _work(model: Model) -> Component:
     lang = model.lang
     counts = counts_json(model.counts)
     total = html.B(f"{model.counts.open:,}", className="num", **{"data-count": "open"})
@@ -192,7 +191,7 @@ def _work(model: Model) -> html.Section:
     )
 
 
-def wall(model: Model) -> html.Main:
+def wall(model: Model) -> Component:
     """The whole wall. `view.lang` decides the words, CSS the ratio."""
     strip = html.Div(
         panels.warning_strip(model.warnings, model.view),

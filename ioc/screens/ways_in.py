@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dash import html
-
 from ioc.i18n import catalogue, t
 from ioc.screens import fmt
+from ioc.screens.elements import Component, html
 from ioc.screens.html import Tag
 from ioc.screens.marks import icon
 from ioc.screens.state import PageState, View
@@ -36,13 +35,13 @@ def _input(name: str, **attrs: Any) -> Tag:
     return Tag("input", attrs={"id": f"f-{name}", "name": name, **attrs})
 
 
-def _field(name: str, label: str, side: Any = None, extra: Any = None, **attrs: Any) -> html.Div:
+def _field(name: str, label: str, side: Any = None, extra: Any = None, **attrs: Any) -> Component:
     box = html.Div([_input(name, **attrs), *([extra] if extra is not None else [])], className="in")
     head = html.Label([html.Span(label), *([side] if side is not None else [])], htmlFor=f"f-{name}")
     return html.Div([head, box], className="fd")
 
 
-def lang_switch(page: PageState) -> html.Span:
+def lang_switch(page: PageState) -> Component:
     """Two links; the sign-in page needs no script to change its language."""
     links: list[Any] = []
     for lang, word in (("zh", "中"), ("en", "EN")):
@@ -105,13 +104,13 @@ def _demo_box(front: Front, lang: str) -> list[Any]:
     ]
 
 
-def _side(front: Front, lang: str) -> html.Section:
+def _side(front: Front, lang: str) -> Component:
     demo = [html.Span(t("screens.demo", lang), className="demo")] if front.demo else []
     words = html.Div([html.H1(front.title), html.P([t("screens.in.motto", lang), *demo])], className="bt")
     return html.Section([html.Div(className="lattice", **{"aria-hidden": "true"}), words], className="face")
 
 
-def sign_in(page: PageState, front: Front, view: View) -> html.Main:
+def sign_in(page: PageState, front: Front, view: View) -> Component:
     lang = page.lang
     fault = sign_in_fault(page, front, view)
     caps = html.Span(t("screens.in.caps", lang), className="mut", id="caps", hidden=True)
@@ -156,7 +155,7 @@ def sign_in(page: PageState, front: Front, view: View) -> html.Main:
     return html.Main([_side(front, lang), right], className="si")
 
 
-def password(page: PageState, front: Front, must: bool) -> html.Main:
+def password(page: PageState, front: Front, must: bool) -> Component:
     """Change one's own password. The faults of the answer are written under the fields (assets/pages.js)."""
     lang = page.lang
     lead = [html.P(t("screens.pw.must", lang), className="sec lead2")] if must else []
@@ -206,7 +205,7 @@ def password(page: PageState, front: Front, must: bool) -> html.Main:
     return html.Main([_side(front, lang), right], className="si")
 
 
-def enrol(page: PageState, front: Front, view: View, address: str) -> html.Main:
+def enrol(page: PageState, front: Front, view: View, address: str) -> Component:
     """The code of an unenrolled wall. assets/pages.js fills in code, countdown and facts and asks for news."""
     lang = page.lang
     demo = [html.Span(t("screens.demo", lang), className="demo")] if front.demo else []
@@ -277,7 +276,7 @@ def enrol(page: PageState, front: Front, view: View, address: str) -> html.Main:
     )
 
 
-def fault_page(page: PageState, title: str, why: str, retry_s: int = 0) -> html.Main:
+def fault_page(page: PageState, title: str, why: str, retry_s: int = 0) -> Component:
     """404, 403, 503: what happened and the way back. With `retry_s` the page asks again by itself."""
     attrs = {"data-retry": str(retry_s)} if retry_s else {}
     home = (
