@@ -71,6 +71,8 @@ export function works(items: readonly Item[], known: (key: string) => Item | und
 const importance = (w: Work): number => (w.level !== null ? 10 - w.level : URGENCIES.indexOf(w.urgency));
 
 export function workLayers(scene: Scene, list: readonly Work[], label: boolean): Layer[] {
+  // Above the labels: a name must not cut through the mark of an incident.
+  const top = { ...scene, beforeId: undefined };
   const theme = `${scene.tokens.dark}${scene.sizes.text}${scene.lang}`;
   const close = scene.zoom >= 16;
   const middle = scene.zoom >= 14;
@@ -78,7 +80,7 @@ export function workLayers(scene: Scene, list: readonly Work[], label: boolean):
   const make = (w: Work): MarkRow => ({ lon: w.lon, lat: w.lat, icon: put(scene, w), src: null, key: w.key });
   const rows = derive(shown, `marks:${theme}`, () => shown.map(make));
   if (rows.some((r) => !scene.atlas.mapping[r.icon])) shown.forEach((w) => put(scene, w));
-  const out = [iconLayer(scene, 'ioc-work', rows)];
+  const out = [iconLayer(top, 'ioc-work', rows)];
   if (!label || !middle) return out;
   const named = (w: Work): MarkRow[] => {
     // z 14-15: an incident's kind beside its shape; z >= 16: icon and title of everything.
@@ -91,7 +93,7 @@ export function workLayers(scene: Scene, list: readonly Work[], label: boolean):
   };
   const names = derive(shown, `names:${theme}:${close}`, () => shown.flatMap(named));
   if (names.some((r) => !scene.atlas.mapping[r.icon])) shown.forEach(named);
-  if (names.length) out.unshift(iconLayer(scene, 'ioc-work-name', names, { pickable: false }));
+  if (names.length) out.unshift(iconLayer(top, 'ioc-work-name', names, { pickable: false }));
   return out;
 }
 

@@ -18,6 +18,7 @@ import { addProtocols } from './protocols';
 import { fromItem, works, workLayers, type Work } from './records';
 import { regionLayers, regionShape, type RegionShape } from './region';
 import * as roles from './roles';
+import { scaleStyle, WALL_TEXT } from './style';
 import { TileSource } from './tiles';
 import { readTokens, type Tokens } from './tokens';
 import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } from './types';
@@ -97,7 +98,7 @@ export class IocMap implements MapHandle {
     try {
       this.map = new maplibregl.Map({
         container: this.holder,
-        style: this.config.style,
+        style: this.style(),
         ...(view ?? this.firstView()),
         interactive: this.interactive,
         attributionControl: false,
@@ -238,8 +239,8 @@ export class IocMap implements MapHandle {
         source.destroy();
         this.sources.delete(url);
       }
-    if (JSON.stringify(old.style) !== JSON.stringify(config.style)) this.map.setStyle(config.style, { diff: true });
     this.measure();
+    if (JSON.stringify(old.style) !== JSON.stringify(config.style)) this.map.setStyle(this.style(), { diff: true });
     this.invalidate();
   }
 
@@ -313,6 +314,7 @@ export class IocMap implements MapHandle {
     const u = this.tokens.u;
     this.measure();
     this.map.resize();
+    if (u !== this.tokens.u) this.map.setStyle(this.style(), { diff: true });
     // A wall that changed its size shows the same place again.
     if (!this.interactive || u !== this.tokens.u) this.home();
     this.invalidate();
@@ -326,6 +328,11 @@ export class IocMap implements MapHandle {
     if (this.atlas && this.atlasKey === key) return;
     this.atlasKey = key;
     this.atlas = new Atlas(ratio);
+  }
+
+  private style(): maplibregl.StyleSpecification {
+    const { u } = this.tokens;
+    return this.options.variant === 'wall' ? scaleStyle(this.config.style, WALL_TEXT * u, u) : this.config.style;
   }
 
   private atlasKey = '';

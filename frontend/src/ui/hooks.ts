@@ -6,6 +6,7 @@ export function useSignal<T>(signal: Signal<T>): T {
   return React.useSyncExternalStore(
     React.useCallback((fn: () => void) => signal.on(fn), [signal]),
     () => signal.value,
+    () => signal.value,
   );
 }
 
@@ -14,6 +15,7 @@ export function useRows(): number {
   const { live } = page();
   return React.useSyncExternalStore(
     React.useCallback((fn: () => void) => live.store.onChange(fn), [live]),
+    () => live.store.version,
     () => live.store.version,
   );
 }

@@ -58,7 +58,7 @@ export function Clock(props: Base & { format?: 'time' | 'date' | 'datetime' }): 
   const time = clockTime(now, zone);
   const format = props.format ?? 'time';
   return (
-    <time id={props.id} className={cx(props.className, 'num')} style={props.style} dateTime={new Date(now).toISOString()}>
+    <time id={props.id} className={cx('num', props.className)} style={props.style} dateTime={new Date(now).toISOString()}>
       {format === 'time' ? time : format === 'date' ? date : `${date} ${time}`}
     </time>
   );

@@ -1,0 +1,221 @@
+import { GeoJSONVT } from '@maplibre/geojson-vt';
+import { describe, expect, it } from 'vitest';
+import { Atlas } from '../src/map/atlas';
+import { activeSpecs, coverTiles, h3Resolution, niceTop, rampStep, tileKey, tileZoom } from '../src/map/bands';
+import { resolution, scaleLength, scaleText } from '../src/map/controls';
+import { merge, type Found } from '../src/map/interact';
+import { clipRing, innerRuns } from '../src/map/mvt';
+import { place } from '../src/map/plates';
+import { geographicRows, mercatorLat } from '../src/map/protocols';
+import { shownAt, works, type Work } from '../src/map/records';
+import { outerRings, regionShape } from '../src/map/region';
+import { scaled, scaleStyle } from '../src/map/style';
+import { TileSource } from '../src/map/tiles';
+import { parseColor } from '../src/map/tokens';
+import type { LayerSpec } from '../src/map/types';
+import { item, settle } from './fakes';
+
+const spec = (id: string, layer: string, band: [number, number]): LayerSpec => ({ id, ioc: { layer, band, role: 'marks' } });
+
+describe('zoom bands', () => {
+  const specs = [spec('c0', 'camera', [0, 12]), spec('c1', 'camera', [12, 14]), spec('c2', 'camera', [14, 16]), spec('c3', 'camera', [16, 25]), spec('g', 'grid', [14, 25])];
+  it('draws exactly one spec of a layer at every zoom', () => {
+    for (let z = 0; z < 22; z += 0.1) expect(activeSpecs(specs, new Set(['camera']), z), String(z)).toHaveLength(1);
+    expect(activeSpecs(specs, new Set(['camera', 'grid']), 14).map((s) => s.id)).toEqual(['c2', 'g']);
+    expect(activeSpecs(specs, new Set(), 10)).toEqual([]);
+  });
+  it('chooses tile zoom and H3 resolution as the server does', () => {
+    expect([9.9, 11.99, 13.2, 19].map((z) => tileZoom('icons', z))).toEqual([9, 11, 13, 16]);
+    expect(tileZoom('marks', 15.7)).toBe(14);
+    expect([5, 7, 8, 9, 10, 11, 12, 13].map(h3Resolution)).toEqual([5, 5, 6, 7, 7, 8, 8, 9]);
+  });
+  it('covers a view, nearest tiles first', () => {
+    const tiles = coverTiles([111.2, 21.4, 112.4, 22.8], 9);
+    expect(new Set(tiles.map(tileKey)).size).toBe(tiles.length);
+    expect(tiles.length).toBe(6);
+    expect(coverTiles([-180, -90, 180, 90], 1)).toHaveLength(4);
+  });
+  it('puts counts on the ramp, logarithmic and capped', () => {
+    expect(rampStep(0, 1, 100, 4)).toBe(0);
+    expect(rampStep(1, 1, 100, 4)).toBe(1);
+    expect(rampStep(100, 1, 100, 4)).toBeCloseTo(4.7);
+    expect(rampStep(1e6, 1, 100, 4)).toBeCloseTo(4.7);
+    expect(rampStep(10, 1, 100, 4)).toBeCloseTo(1 + 3.7 / 2);
+    expect([1, 3, 11, 480, 501].map(niceTop)).toEqual([1, 5, 20, 500, 1000]);
+  });
+});
+
+describe('tiles', () => {
+  const box: [number, number, number, number] = [0.1, 0.1, 0.2, 0.2];
+  it('keeps the old zoom until the new one is complete', async () => {
+    const waiting: (() => void)[] = [];
+    let changes = 0;
+    const source = new TileSource('/t/{z}/{x}/{y}', () => changes++, () => new Promise((r) => waiting.push(() => r({ status: 204, buffer: new ArrayBuffer(0) }))));
+    source.view(box, 8);
+    expect(source.complete).toBe(false);
+    waiting.splice(0).forEach((f) => f());
+    await settle();
+    expect([source.z, source.complete]).toEqual([8, true]);
+    const first = source.data;
+    source.view(box, 12);
+    expect([source.z, source.complete]).toEqual([8, false]);
+    expect(source.data).toBe(first);
+    waiting.splice(0).forEach((f) => f());
+    await settle();
+    expect([source.z, source.complete]).toEqual([12, true]);
+    expect(changes).toBeGreaterThanOrEqual(2);
+    source.destroy();
+  });
+  it('refetches what is seen without emptying it', async () => {
+    let n = 0;
+    const source = new TileSource('/t/{z}/{x}/{y}', () => undefined, async () => ({ status: n++ < 100 ? 204 : 500, buffer: new ArrayBuffer(0) }));
+    source.view(box, 9);
+    await settle();
+    const asked = n;
+    const data = source.data;
+    source.refresh();
+    expect(source.complete).toBe(true);
+    expect(source.data).toBe(data);
+    await settle();
+    expect(n).toBe(asked * 2);
+    expect(source.data).not.toBe(data);
+    source.destroy();
+  });
+  it('does not hold the page for a tile that fails', async () => {
+    const source = new TileSource('/t/{z}/{x}/{y}', () => undefined, async () => ({ status: 500, buffer: new ArrayBuffer(0) }));
+    source.view(box, 9);
+    await settle();
+    expect([source.complete, source.failing]).toEqual([true, true]);
+    source.destroy();
+  });
+  it('does not draw the cuts at tile edges', () => {
+    const ring = [{ x: -64, y: -64 }, { x: 4160, y: -64 }, { x: 2000, y: 2000 }, { x: -64, y: -64 }];
+    expect(innerRuns(ring, 4096)).toEqual([[{ x: 4160, y: -64 }, { x: 2000, y: 2000 }, { x: -64, y: -64 }]]);
+    const clipped = clipRing([{ x: -64, y: -64 }, { x: 4160, y: -64 }, { x: 4160, y: 4160 }, { x: -64, y: 4160 }], 4096);
+    expect(Math.max(...clipped.map((p) => p.x))).toBe(4096);
+    expect(Math.min(...clipped.map((p) => p.y))).toBe(0);
+  });
+  it('reads a real tile', async () => {
+    const { fromGeojsonVt } = await import('@maplibre/vt-pbf');
+    const { parseTile } = await import('../src/map/mvt');
+    const collection = { type: 'FeatureCollection' as const, features: [{ type: 'Feature' as const, properties: { id: 7, name: 'x' }, geometry: { type: 'Point' as const, coordinates: [111.98, 21.86] } }] };
+    const tile = new GeoJSONVT(collection, { maxZoom: 16, indexMaxZoom: 16 }).getTile(14, 13288, 7184);
+    const at = coverTiles([111.98, 21.86, 111.98, 21.86], 14)[0]!;
+    const real = new GeoJSONVT(collection, { maxZoom: 16, indexMaxZoom: 16 }).getTile(14, at.x, at.y);
+    expect(tile === null || real !== null).toBe(true);
+    const buffer = fromGeojsonVt({ points: real! } as never, { version: 2, extent: 4096 } as never);
+    const { points } = parseTile(new Uint8Array(buffer).buffer as ArrayBuffer, at);
+    expect(points).toHaveLength(1);
+    expect(points[0]!.lon).toBeCloseTo(111.98, 5);
+    expect(points[0]!.lat).toBeCloseTo(21.86, 5);
+    expect(points[0]!['id']).toBe(7);
+  });
+});
+
+describe('base map', () => {
+  it('finds the rows of an EPSG:4490 matrix under a Mercator tile', () => {
+    // z 8, tile row 111: latitudes 21.9..23.2; c rows are 1.40625 degrees high from +90.
+    const [r0, r1] = geographicRows(111, 8);
+    const d = 360 / 2 ** 8;
+    expect(90 - r0 * d).toBeGreaterThanOrEqual(mercatorLat(111, 8));
+    expect(90 - (r1 + 1) * d).toBeLessThanOrEqual(mercatorLat(112, 8));
+    expect(r1 - r0).toBeLessThanOrEqual(2);
+  });
+  it('writes round scales', () => {
+    expect(scaleLength(resolution(22, 9), 96)[0]).toBe(20_000 / 2);
+    expect(scaleText(300, 'zh')).toMatch(/^1:\d+ 万$/);
+    expect(scaleText(1, 'en')).toBe('1:3,800');
+  });
+});
+
+describe('style of a wall', () => {
+  it('scales outputs and leaves zooms alone', () => {
+    expect(scaled(10, 2)).toBe(20);
+    expect(scaled(['interpolate', ['linear'], ['zoom'], 8, 10, 12, 14], 2)).toEqual(['interpolate', ['linear'], ['zoom'], 8, 20, 12, 28]);
+    expect(scaled(['step', ['zoom'], 10, 12, 14], 2)).toEqual(['step', ['zoom'], 20, 12, 28]);
+    expect(scaled(['match', ['get', 'k'], 'a', 1, 'b', 2, 3], 2)).toEqual(['match', ['get', 'k'], 'a', 2, 'b', 4, 6]);
+    expect(scaled(['case', ['has', 'x'], 1, 2], 2)).toEqual(['case', ['has', 'x'], 2, 4]);
+    expect(scaled(['get', 'size'], 2)).toEqual(['*', 2, ['get', 'size']]);
+    const style = { version: 8 as const, sources: {}, layers: [{ id: 'l', type: 'symbol' as const, source: 'x', layout: { 'text-size': 14 }, paint: { 'text-halo-width': 1 } }] };
+    const out = scaleStyle(style, 2, 1).layers[0] as (typeof style.layers)[0];
+    expect([out.layout['text-size'], out.paint['text-halo-width']]).toEqual([28, 2]);
+    expect(scaleStyle(style, 1, 1)).toBe(style);
+  });
+});
+
+describe('events and cases', () => {
+  const work = (o: Partial<Work>): Work => ({ key: 'case:1', lon: 0, lat: 0, urgency: 'routine', level: null, provisional: false, title: '', icon: 'pin', item: null, ...o });
+  it('leaves routine marks to z 14', () => {
+    expect(shownAt(work({}), 11, '')).toBe(false);
+    expect(shownAt(work({}), 14, '')).toBe(true);
+    expect(shownAt(work({ urgency: 'urgent' }), 5, '')).toBe(true);
+    expect(shownAt(work({ level: 4 }), 5, '')).toBe(true);
+    expect(shownAt(work({}), 5, 'case:1')).toBe(true);
+  });
+  it('completes live rows from tiles once, and leaves closed ones away', () => {
+    const rows = [item({ id: 1 }), item({ id: 2, closed: true })];
+    const data = { cells: [], pins: [], areas: [], lines: [], points: [1, 2, 3].map((id) => ({ id, u: 1, lv: 0, lon: 0, lat: 0 })) };
+    const list = works(rows, (k) => rows.find((r) => r.key === k), [{ layer: 'case', data }], new Set(['case']));
+    expect(list.map((w) => w.key)).toEqual(['case:1', 'case:3']);
+    expect(works(rows, () => undefined, [], new Set(['event']))).toEqual([]);
+  });
+});
+
+describe('plates', () => {
+  const view = { w: 800, h: 600 };
+  const c = (x: number, y: number, must: boolean) => ({ x, y, w: 160, h: 40, r: 14, must });
+  it('never drops an incident and drops others without room', () => {
+    const crowd = Array.from({ length: 12 }, (_, i) => c(400 + i, 300 + i, i < 4));
+    const spots = place(crowd, view, []);
+    expect(spots.slice(0, 4).every(Boolean)).toBe(true);
+    expect(spots.slice(4).filter((s) => s === null).length).toBeGreaterThan(0);
+  });
+  it('stays inside the map', () => {
+    const [s] = place([c(790, 20, true)], view, []);
+    expect(s!.x + s!.w).toBeLessThanOrEqual(800);
+  });
+});
+
+describe('click-through', () => {
+  const f = (key: string, geometry: Found['geometry']): Found => ({ key, layer: '', title: key, geometry });
+  it('lists points above lines above areas, once each', () => {
+    const list = merge([f('device:1', 'point')], [f('region:1', 'polygon'), f('pipe:1', 'line'), f('device:1', 'point'), f('grid:1', 'polygon')]);
+    expect(list.map((x) => x.key)).toEqual(['device:1', 'pipe:1', 'region:1', 'grid:1']);
+  });
+});
+
+describe('region', () => {
+  const square = [[[0, 0], [2, 0], [2, 1], [0, 0]]];
+  it('takes a geometry, a feature or our own shape', () => {
+    for (const body of [{ type: 'Polygon', coordinates: square }, { type: 'Feature', properties: { name: 'n' }, geometry: { type: 'Polygon', coordinates: square } }, { geometry: { type: 'MultiPolygon', coordinates: [square] } }])
+      expect(regionShape('1', body)?.bbox).toEqual([0, 0, 2, 1]);
+    expect(regionShape('1', {})).toBeNull();
+    expect(outerRings({ type: 'Point', coordinates: [0, 0] })).toEqual([]);
+  });
+});
+
+describe('drawing', () => {
+  it('reads the colours of the tokens', () => {
+    expect(parseColor('#17212A')).toEqual([23, 33, 42, 255]);
+    expect(parseColor('#fff')).toEqual([255, 255, 255, 255]);
+    expect(parseColor('rgba(14, 19, 24, .93)')).toEqual([14, 19, 24, 237]);
+  });
+  it('draws each key once and hands out a new image only then', () => {
+    const atlas = new Atlas(2, (w, h) => ({ width: w, height: h, getContext: () => null }) as unknown as HTMLCanvasElement);
+    let drawn = 0;
+    const put = (k: string): string => atlas.put(k, () => (drawn++, { width: 20, height: 10, draw: () => undefined }));
+    put('a');
+    put('a');
+    expect(drawn).toBe(1);
+    expect(atlas.commit()).toBe(true);
+    const image = atlas.image;
+    expect(atlas.commit()).toBe(false);
+    put('b');
+    atlas.commit();
+    expect(atlas.image).not.toBe(image);
+    for (let i = 0; i < 4000; i++) put(`k${i}`);
+    const boxes = Object.values(atlas.mapping);
+    expect(boxes.every((b) => b.x + b.width <= 2048)).toBe(true);
+    expect(atlas.size('a')).toBeCloseTo(11);
+  });
+});
