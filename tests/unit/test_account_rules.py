@@ -36,7 +36,7 @@ def test_passwords() -> None:
     assert codes("onlylowercase") == {"too_plain"}
     assert codes("Zhiban-2026-x") == {"like_login"}
     assert codes("Long-enough-7") == set()
-    assert codes("长口令也可以Ab1") == set()
+    assert codes("长口令也可以的呀Ab1") == set()
     assert codes("x" * 300) == {"too_long", "too_plain"}
 
 
@@ -78,13 +78,12 @@ def test_sessions() -> None:
     assert not session_valid(end, end, end, idle)
 
 
-@given(st.integers())
-def test_codes_survive_being_typed(_: int) -> None:
-    code = new_code()
-    assert clean_code(code) == code
-    assert clean_code(f" {code.lower()} ") == code
-    assert clean_code(code.replace("-", "")) == code
-    assert set(code) <= set(CODE_ALPHABET) | {"-"}
+def test_codes_survive_being_typed() -> None:
+    for code in {new_code() for _ in range(200)}:
+        assert clean_code(code) == code
+        assert clean_code(f" {code.lower()} ") == code
+        assert clean_code(code.replace("-", "")) == code
+        assert set(code) <= set(CODE_ALPHABET) | {"-"}
 
 
 def test_what_is_no_code() -> None:

@@ -130,9 +130,8 @@ def test_stages_are_those_of_the_flow() -> None:
 
 def test_places() -> None:
     assert place_words(STEPS, "") == ("江东区 北桥镇 金山村", "江东·北桥")
-    assert place_words(STEPS, "金山村 3 号") == ("金山村 3 号", "江东·北桥"), (
-        "an address that names its place stands alone"
-    )
+    assert place_words(STEPS, "金山村 3 号") == ("江东区 北桥镇 金山村 3 号", "江东·北桥"), "no level is said twice"
+    assert place_words(STEPS, "江东区北桥镇 3 号")[0] == "江东区北桥镇 3 号"
     zone = [*STEPS[:2], {"name": "海湾新区", "kind": "zone", "root": False}, *STEPS[2:]]
     assert place_words(zone, "大角湾")[0] == "海湾新区 北桥镇 金山村 大角湾", "a zone stands for its county"
     town = [{"name": "云水镇", "kind": "town", "root": True}, {"name": "前进村", "kind": "village", "root": False}]
