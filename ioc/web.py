@@ -38,7 +38,6 @@ log = logging.getLogger("ioc.web")
 BODY_MAX = 8 * 1024 * 1024
 # Threads for the WSGI side: more than database connections, so that a cached answer never waits behind a query.
 THREADS_BESIDE_POOL = 8
-MACHINE_PATHS = ("/api/", "/tiles/", "/basemap/", "/live", "/metrics", "/healthz", "/readyz")
 
 Pages = Callable[[flask.Flask], dash.Dash]
 
@@ -88,7 +87,7 @@ def _front_door() -> None:
     path, rule = flask.request.path, flask.request.url_rule
     # The pages' catch-all must not answer for an address of the API that does not exist.
     catch_all = rule is not None and rule.rule == "/<path:path>"
-    if catch_all and path.startswith(MACHINE_PATHS):
+    if catch_all and path.startswith(auth.MACHINE_PREFIXES):
         flask.abort(404)
 
 

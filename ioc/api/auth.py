@@ -27,6 +27,8 @@ PUBLIC_PREFIXES = ("/assets/", "/_dash-component-suites/", "/_favicon.ico", "/fa
 # Pages that say something without an asker: the sign-in form, the enrolment code, "this embed has expired". They are
 # plain; what they show otherwise asks for the scope again.
 OPEN_PAGES, OPEN_PAGE_PREFIX = ("/signin", "/wall"), "/embed/"
+# Programs ask here: they are told 401, not led to a form.
+MACHINE_PREFIXES = ("/api/", "/tiles/", "/basemap/", "/live", "/_dash", "/_reload", "/metrics", "/healthz", "/readyz")
 # In the WSGI environ: the URL of the page that a Dash call belongs to.
 PAGE_KEY = "ioc.page_url"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -147,9 +149,7 @@ def _embed_token() -> tuple[str, str]:
 
 
 def _wants_page() -> bool:
-    path = flask.request.path
-    machine = path.startswith(("/api/", "/tiles/", "/basemap/", "/_dash", "/_reload", "/metrics", "/healthz", "/readyz"))
-    return flask.request.method in SAFE and not machine
+    return flask.request.method in SAFE and not flask.request.path.startswith(MACHINE_PREFIXES)
 
 
 def check_origin() -> None:
