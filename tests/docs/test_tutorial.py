@@ -76,7 +76,7 @@ def test_the_tutorial_does_what_it_says(checkout: Path) -> None:
         assert done.returncode == 0, f"$ {script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
 
-    sh(".venv/bin/ioc demo load --pack yuntan --cameras 5 --sensors 5")  # the reader's centre is running already
+    sh(".venv/bin/ioc demo load --pack yangjiang --cameras 5 --sensors 5")  # the reader's centre is running already
     answers = [sh(script) for script in commands()]
     said = "\n".join(answers)
     assert "wrote layers/hydrant.py" in said

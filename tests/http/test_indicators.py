@@ -1,4 +1,4 @@
-"""`/api/v1/indicators`: numbers under a scope, what is behind them, polling with an ETag, and the cache by scope class."""
+"""`/api/v1/indicators`: numbers under a scope, the records behind them, polling with an ETag; the cache by class."""
 
 from __future__ import annotations
 
