@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import flask
 from flask_caching import Cache
@@ -62,6 +62,13 @@ class ScopedCache:
     def _key(scope: Scope, name: str, parts: tuple[Any, ...]) -> str:
         text = repr((scope.class_key, parts)).encode()
         return f"{name}:{hashlib.blake2b(text, digest_size=16).hexdigest()}"
+
+
+@runtime_checkable
+class CacheUser(Protocol):
+    """Who reads through the web process's cache. `version` changes when a number has."""
+
+    def use_cache(self, cache: ScopedCache, version: Callable[[], str]) -> None: ...
 
 
 def make_cache(server: flask.Flask, settings: Settings) -> ScopedCache:

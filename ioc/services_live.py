@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from ioc import __version__
+from ioc.cache import ScopedCache
 from ioc.clock import Clock
 from ioc.declare import Indicator
 from ioc.i18n import Text, t
@@ -21,6 +22,8 @@ from ioc.store import detail as details
 from ioc.store import worklist as work
 from ioc.store.regions import Regions
 
+TILES_KEPT_S = 1.0
+
 
 class LiveServices:
     """`ioc.services.Services` over PostGIS."""
@@ -28,6 +31,12 @@ class LiveServices:
     def __init__(self, settings: Settings, store: Store, registry: Registry, clock: Clock) -> None:
         self._settings, self._store, self._registry, self._clock = settings, store, registry, clock
         self._regions = Regions.of(store)
+        self._cache: ScopedCache | None = None
+        self._version: Callable[[], str] = str
+
+    def use_cache(self, cache: ScopedCache, version: Callable[[], str]) -> None:
+        """Read numbers through the web process's cache: any number of screens of one scope class cause one read."""
+        self._cache, self._version = cache, version
 
     def now(self) -> dt.datetime:
         return self._clock.now()
@@ -80,7 +89,12 @@ class LiveServices:
         return sorted(found, key=lambda i: (i.order, i.code))
 
     def tiles(self, scope: Scope, region: str) -> Sequence[TileState]:
-        return kpi.tiles(self._store, scope, region, self.indicators(scope), self.now())
+        def read() -> list[TileState]:
+            return kpi.tiles(self._store, scope, region, self.indicators(scope), self.now())
+
+        if self._cache is None:
+            return read()
+        return self._cache.get(scope, "screens.tiles", (region, self._version()), TILES_KEPT_S, read)
 
     def counts(self, scope: Scope, region: str) -> Counts:
         ids = self._regions.ids(scope, region)

@@ -20,7 +20,7 @@ from ioc.accounts.credentials import Credentials
 from ioc.accounts.users import sign_in_hints
 from ioc.api import Deps, auth, register_all
 from ioc.api import errors as api_errors
-from ioc.cache import make_cache
+from ioc.cache import CacheUser, make_cache
 from ioc.clock import Clock
 from ioc.compress import Compressor
 from ioc.feed.endpoint import Live
@@ -110,6 +110,8 @@ def create_web(
     hub = Hub(store.dsn, clock, versions)
     live = Live(hub, store, credentials)
     cache = make_cache(server, settings)
+    if isinstance(services, CacheUser):
+        services.use_cache(cache, lambda: versions.of("indicator"))
     deps = Deps(settings, store, registry, clock, services, cache, accounts, credentials, versions)
     pages = None if register_callbacks is None else _pages(deps, register_callbacks)
     compose(server, deps, pages, Metrics(CollectorRegistry(), hub))
