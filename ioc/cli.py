@@ -120,12 +120,14 @@ def _looking(cli: typer.Typer) -> None:
         ] = False,
     ) -> None:
         """运行状态 / processes, sources, counts and feed lag."""
+        from ioc.ops.status import feed_runs
         from ioc.ops.status import status as read
 
         with _faults():
-            found = read(_settings(data_dir), SystemClock())
-        if check:
-            raise typer.Exit(0 if found["feed"].get("state") == "up" else 1)
+            settings = _settings(data_dir)
+            if check:
+                raise typer.Exit(0 if feed_runs(settings, SystemClock()) else 1)
+            found = read(settings, SystemClock())
         if as_json:
             print(json.dumps(found, ensure_ascii=False, indent=1, default=str))
             return

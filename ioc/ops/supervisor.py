@@ -113,7 +113,8 @@ class Supervisor:
                 self._tell(child, news)
         if now - self._housekept > HOUSEKEEPING_S:
             self._housekept = now
-            for path in (self.root / "logs").glob("*.log"):
+            own = [self.cluster.log] if self.cluster is not None else []
+            for path in (*(self.root / "logs").glob("*.log"), *own):
                 logs.cap(path)
             for task in self.on_housekeeping:
                 task()

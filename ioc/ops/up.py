@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -254,8 +255,9 @@ def user_table(users: list[DemoUser]) -> str:
         ("账号 login", "密码 password", "角色 role"),
         *((u.login, u.password, u.role_title) for u in users if u.login),
     ]
-    widths = [max(len(r[i]) for r in rows) + 2 for i in range(3)]
-    return "\n".join("  " + "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    widths = [max(cell_len(r[i]) for r in rows) + 2 for i in range(3)]
+    lines = ("".join(c + " " * (w - cell_len(c)) for c, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join("  " + line.rstrip() for line in lines)
 
 
 def wait_ready(url: str, timeout_s: float = 60) -> bool:
