@@ -5,6 +5,7 @@ The routes are those of the url map, so that a new route is under test before an
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Callable, Iterator
 
@@ -260,3 +261,39 @@ def test_an_unexpected_fault_tells_nothing(
     assert answer.status_code == 500
     assert answer.json["error"] == "error"
     assert "hunter2" not in answer.text
+
+
+def _pages() -> list[str]:
+    far = f"region={FAR_TOWN}"
+    return [
+        f"/desk?{far}",
+        f"/wall?{far}",
+        f"/desk/events?{far}&sel=case:CASE",
+        "/desk/events?sel=event:EVENT",
+        f"/desk?{far}&lang=en",
+    ]
+
+
+@pytest.mark.parametrize("login", ["town", ""])
+def test_pages_and_their_dash_calls_keep_to_the_scope(
+    server: flask.Flask, world: World, sign_in: SignIn, login: str
+) -> None:
+    client = sign_in(login) if login else server.test_client()
+    for page in _pages():
+        page = page.replace("CASE", str(world.far["case"])).replace("EVENT", str(world.far["event"]))
+        prefix = base64.urlsafe_b64encode(page.encode()).decode().rstrip("=")
+        for address in (page, f"/_p/{prefix}/_dash-layout", f"/_p/{prefix}/_dash-dependencies"):
+            answer = client.get(address)
+            assert answer.status_code < 500, f"{address}: {answer.status_code}"
+            text = answer.get_data(as_text=True)
+            assert SECRET not in text, address
+            assert SECRET.encode("unicode_escape").decode() not in text, address
+        call = client.post(f"/_p/{prefix}/_dash-update-component", json={"output": "x.y", "inputs": []}, headers=ORIGIN)
+        assert login or call.status_code == 401, "callbacks need an asker on every page"
+
+
+def test_a_page_of_ones_own_scope_is_shown(world: World, sign_in: SignIn) -> None:
+    answer = sign_in("town").get(f"/desk?region={NEAR_TOWN}")
+    assert answer.status_code == 200
+    assert "近镇" in answer.text
+    assert "unsafe" not in answer.headers["Content-Security-Policy"].split("script-src")[1].split(";")[0]
