@@ -160,7 +160,7 @@ class Listener:
             topic = m.topic
         except UnicodeDecodeError:
             topic = "?"
-        self.inbox.put(Message(topic, m.payload, m.mid, m.qos, self.session))
+        self.inbox.put(Message(topic, bytes(m.payload), m.mid, m.qos, self.session))
 
 
 def broker_url(settings: Settings) -> str:

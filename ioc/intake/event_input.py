@@ -129,9 +129,12 @@ def choice(words: Vocabulary, table: str, code: str) -> Callable[[Any], str]:
 
 
 def check_event(
-    payload: Mapping[str, Any], words: Vocabulary, rules: TimeRules, *, default_urgency: str = ""
+    payload: Mapping[str, Any], words: Vocabulary, rules: TimeRules, *, default_urgency: str = "", placed: bool = False
 ) -> EventDraft | list[Reason]:
-    """The draft, or every reason against the payload. `default_urgency` is for files that have no such column."""
+    """The draft, or every reason against the payload.
+
+    `default_urgency` is for files that have no such column; `placed`: the caller sees to the coordinates.
+    """
     r = Reader(payload)
     source = r.required("source", source_name)
     source_id = r.required("source_id", lambda v: fields.text(v, 200))
@@ -141,7 +144,7 @@ def check_event(
         r.optional("urgency", urgency_of, default_urgency) if default_urgency else r.required("urgency", urgency_of)
     )
     occurred = r.required("occurred_at", lambda v: fields.time(v, rules))
-    place = _place(r)
+    place = _no_place() if placed else _place(r)
     scheme, code = _category(r, words)
     text = fields.text
     rest = {
@@ -212,11 +215,14 @@ def _category(r: Reader, words: Vocabulary) -> tuple[str, str]:
         return "", ""
 
 
+def _no_place() -> dict[str, Any]:
+    return dict.fromkeys(("lon", "lat", "x_orig", "y_orig", "crs_orig", "region_code"))
+
+
 def _place(r: Reader) -> dict[str, Any]:
     """Coordinates as stored and as delivered; without any, the region that is named instead."""
     region = r.optional("region", lambda v: fields.text(v, 50), None)
-    out: dict[str, Any] = dict.fromkeys(("lon", "lat", "x_orig", "y_orig", "crs_orig"))
-    out["region_code"] = region
+    out: dict[str, Any] = {**_no_place(), "region_code": region}
     if region is not None and blank(r.record.get("lon")) and blank(r.record.get("lat")):
         return out
     x, y = r.required("lon", fields.number), r.required("lat", fields.number)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, LiteralString
 
+from ioc.store import outbox
 from ioc.store.cells import rebuild_device_cells
 from ioc.store.pool import Conn
+from ioc.store.worklist import case_record, event_record
 
 # A batch that says nothing for so long was left by a process that is gone.
 ABANDONED_S = 3600
@@ -61,3 +63,27 @@ def close_interrupted(conn: Conn, now: dt.datetime) -> int:
     if any(r["kind"] in ("devices", "regions") for r in rows):
         rebuild_device_cells(conn)
     return len(rows)
+
+
+def announce(conn: Conn, topic: str) -> None:
+    """One feed record for each event or case of `done`: few enough to be told one by one."""
+    for row in conn.execute("SELECT id, created FROM done ORDER BY id").fetchall():
+        record = event_record(conn, row["id"]) if topic == "event" else case_record(conn, row["id"])
+        scope = conn.execute(_SCOPES[topic], (row["id"],)).fetchone()
+        assert scope is not None
+        outbox.put(
+            conn,
+            topic=topic,
+            op="new" if row["created"] else "change",
+            entity_id=row["id"],
+            permission=f"{topic}.view",
+            payload=record,
+            **scope,
+        )
+    outbox.wake(conn)
+
+
+_SCOPES: Mapping[str, LiteralString] = {
+    "event": "SELECT region_id, private_to, sensitivity, origin FROM event WHERE event_id = %s",
+    "case": "SELECT region_id, private_to, sensitivity, origin FROM cases WHERE case_id = %s",
+}
