@@ -117,6 +117,17 @@ class Rig:
 
     # ------------------------------------------------------------ inside
 
+    def command(self, *words: str, timeout_s: float = 600) -> str:
+        """One `ioc` command on this centre. Raises ConfigError with its words."""
+        line = [sys.executable, "-m", self.composition.python_module, *words, "--data-dir", str(self.root)]
+        done = subprocess.run(
+            line, cwd=self.composition.home, env=self._env, capture_output=True, text=True, timeout=timeout_s
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout)[-1500:]
+            raise ConfigError(f"ioc {words[0]} 失败：{said}", f"ioc {words[0]} failed: {said}")
+        return done.stdout
+
     def owner(self) -> psycopg.Connection[DictRow]:
         return psycopg.Connection[DictRow].connect(dsns(self.settings).owner, autocommit=True, row_factory=dict_row)
 
