@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -39,6 +40,13 @@ def _faults() -> Generator[None]:
         raise typer.Exit(2 if e.status >= 500 else 1) from e
 
 
+def _quiet() -> None:
+    """A command's answer is its output; the log of what it calls goes to standard error, from warnings on."""
+    from ioc.ops import logs
+
+    logs.configure(as_json=False, level=logging.WARNING)
+
+
 def build_cli(composition: Composition) -> typer.Typer:
     """The command line over what `app.py` composed."""
     cli = typer.Typer(
@@ -48,7 +56,7 @@ def build_cli(composition: Composition) -> typer.Typer:
     _looking(cli)
     _database(cli)
     _demo(cli, composition)
-    _bringing_in(cli)
+    _bringing_in(cli, composition)
     _accounts(cli)
     _bench(cli, composition)
     return cli
@@ -201,6 +209,7 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
         given = {k: v for k, v in options.items() if v is not None}
         settings = _settings(data_dir)
         with _faults(), running(settings) as found:
+            _quiet()
             apply(found.owner)
             console = Console(highlight=False, soft_wrap=True)
             users = steps.load_demo(settings, composition, SystemClock(), console, **given)
@@ -214,11 +223,12 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
 
         settings = _settings(data_dir)
         with _faults(), running(settings) as found:
+            _quiet()
             removed = composition.demo().drop(settings, found, SystemClock())
             print(f"演示数据已删除，共 {removed} 行 / demo data removed, {removed} rows")
 
 
-def _bringing_in(cli: typer.Typer) -> None:
+def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
     @cli.command(name="import")
     def import_(
         kind: Annotated[str, typer.Argument(help="devices|regions|grids|resources|events|cases|layer")],
@@ -232,24 +242,25 @@ def _bringing_in(cli: typer.Typer) -> None:
         key: Annotated[str | None, typer.Option(help="专题键 / key of a layer")] = None,
         style: Annotated[str | None, typer.Option(help="JSON: icon, width, dash, fill, label, min_zoom")] = None,
         sensitivity: Annotated[int, typer.Option(min=0, max=2)] = 0,
+        title_en: Annotated[str | None, typer.Option("--title-en")] = None,
+        base_role: Annotated[str | None, typer.Option("--base-role", help="sea|land|water|river|highway|...")] = None,
+        private_to: Annotated[str | None, typer.Option("--private-to", help="只对该部门可见 / one department")] = None,
+        period: Annotated[str | None, typer.Option(help="数据时期 / period of the data")] = None,
+        sheet: Annotated[str | None, typer.Option(help="Excel 工作表 / sheet")] = None,
+        file_layer: Annotated[str | None, typer.Option("--file-layer", help="GeoPackage 图层 / layer")] = None,
         data_dir: DataDir = None,
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
         """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. The CRS must be declared."""
         from ioc.ops.imports import run_import
 
-        options = {
-            "title": title,
-            "theme": theme,
-            "key": key,
-            "style": style,
-            "sensitivity": sensitivity,
-            "source": source,
-        }
-        given = {k: v for k, v in options.items() if v is not None}
+        options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
+        options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
+        options |= {"sheet": sheet, "file_layer": file_layer}
         with _faults():
-            settings = _settings(data_dir)
-            run_import(settings, SystemClock(), kind, file, crs, mapping or [], dry_run, given, as_json)
+            _quiet()
+            settings, registry = _settings(data_dir), composition.registry()
+            run_import(settings, registry, SystemClock(), kind, file, crs, mapping or [], dry_run, options, as_json)
 
 
 def _accounts(cli: typer.Typer) -> None:
@@ -280,6 +291,7 @@ def _accounts(cli: typer.Typer) -> None:
 
         settings = _settings(data_dir)
         with _faults(), running(settings):
+            _quiet()
             password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask_password()
             grant = Grant(not region, tuple(region or ()), tuple(department) if department else None, sensitivity)
             store = open_store(settings)
@@ -307,6 +319,7 @@ def _accounts(cli: typer.Typer) -> None:
 
         settings = _settings(data_dir)
         with _faults(), running(settings):
+            _quiet()
             grant = Grant(not region, tuple(region or ()), None, 1)
             actions = [a.strip() for a in allow.split(",") if a.strip()]
             store = open_store(settings)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ioc.clock import Clock
 from ioc.errors import Invalid, Reason
+from ioc.intake.kinds import LayerOptions
+from ioc.registry import Registry
 from ioc.settings import Settings
 from ioc.store.database import open_store, running
 from ioc.store.migrate import migrate
 
+SHOWN = 20  # rejects printed; all are stored
 COUNTS = ("read", "stored", "updated", "unchanged", "rejected")
 _WORDS = {"read": "读取", "stored": "新增", "updated": "更新", "unchanged": "未变", "rejected": "拒收"}
 
@@ -33,8 +37,32 @@ def mapping_of(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def layer_options(file: Path, given: Mapping[str, Any]) -> LayerOptions:
+    """How a thematic layer is shown. Without a title or key the file's own name serves."""
+    title = str(given.get("title") or file.stem)
+    key = str(given.get("key") or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-"))
+    try:
+        style = json.loads(given.get("style") or "{}")
+    except ValueError as e:
+        raise Invalid(reasons=[Reason("style", "bad_json", "不是 JSON", "is not JSON", str(e))]) from e
+    if not isinstance(style, dict):
+        raise Invalid(reasons=[Reason("style", "bad_json", "应为 JSON 对象", "must be a JSON object")])
+    return LayerOptions(
+        key=key or f"layer-{hashlib.blake2b(title.encode(), digest_size=4).hexdigest()}",
+        title=title,
+        title_en=str(given.get("title_en") or ""),
+        theme=str(given.get("theme") or LayerOptions.theme),
+        style=cast(dict[str, Any], style),
+        sensitivity=int(given.get("sensitivity") or 0),
+        base_role=given.get("base_role"),
+        private_to=given.get("private_to"),
+        period=str(given.get("period") or ""),
+    )
+
+
 def run_import(
     settings: Settings,
+    registry: Registry,
     clock: Clock,
     kind: str,
     file: Path,
@@ -48,6 +76,7 @@ def run_import(
     from ioc.intake.files import import_file
 
     columns = mapping_of(mapping)
+    layer = layer_options(file, options) if kind == "layer" else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with running(settings) as found:
         migrate(found.owner)
@@ -68,29 +97,38 @@ def run_import(
 
                 result = import_file(
                     store,
-                    settings,
-                    clock,
-                    kind=kind,
-                    path=file,
-                    crs=crs,
+                    registry,
+                    kind,
+                    file,
+                    crs,
+                    settings=settings,
+                    clock=clock,
+                    actor=f"cli:{getpass.getuser()}",
                     mapping=columns,
                     dry_run=dry_run,
-                    actor=f"cli:{getpass.getuser()}",
+                    source=str(options.get("source") or "files"),
+                    layer=layer,
+                    sheet=str(options.get("sheet") or ""),
+                    file_layer=str(options.get("file_layer") or ""),
                     progress=report,
-                    **options,
-                )
+                ).as_dict()
         finally:
             store.close()
-    shown = asdict(result)
-    print(json.dumps(shown, ensure_ascii=False, indent=1, default=str) if as_json else summary(shown))
+    print(json.dumps(result, ensure_ascii=False, indent=1, default=str) if as_json else summary(result))
 
 
 def summary(result: Mapping[str, Any]) -> str:
-    """`read = stored + updated + unchanged + rejected`, then the first rejects with row, field and reason."""
+    """`read = stored + updated + unchanged + rejected`, then reasons by number, then the first rejects."""
     counts = {name: int(result[name]) for name in COUNTS}
-    parts = " + ".join(f"{name} {_WORDS[name]} {counts[name]}" for name in COUNTS[1:])
-    lines = [f"read {_WORDS['read']} {counts['read']} = {parts}"]
-    for reject in result.get("rejects", ()):
+    parts = " + ".join(f"{_WORDS[name]} {name} {counts[name]}" for name in COUNTS[1:])
+    lines = [f"{_WORDS['read']} read {counts['read']} = {parts}（{result['seconds']} s）"]
+    if result["dry_run"]:
+        lines.append("试运行，没有写入 / dry run, nothing was written")
+    if result["note"]:
+        lines.append(str(result["note"]))
+    lines += [f"  {r['count']} × {r['field']}: {r['code']}" for r in result["reasons"]]
+    for reject in result["rejects"][:SHOWN]:
         for reason in reject["reasons"]:
-            lines.append(f"  {reject['item']}: {reason['field']}: {reason['zh']} / {reason['en']} ({reason['value']})")
+            value = f" [{reason['value']}]" if reason["value"] else ""
+            lines.append(f"  行 row {reject['row']}: {reason['field']}: {reason['zh']} / {reason['en']}{value}")
     return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""The import command: what it prints adds up, JSON stays JSON, whole-file faults are sentences."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ioc.errors import Invalid
+from ioc.ops.imports import layer_options, mapping_of
+from ioc.settings import Settings
+from tests.conftest import Database
+
+pytestmark = pytest.mark.store
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _ioc(settings: Settings, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "IOC_DATABASE_URL": settings.database_url,
+        "IOC_DATABASE_OWNER_URL": settings.database_owner_url,
+        "IOC_DATA_DIR": str(settings.data_dir),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "app", *words],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "点位.csv"
+    path.write_text("设备编号,名称,类型,经度,纬度\nC1,a,camera,111.985,21.86\nC2,b,camera,bad,21.86\n", "utf-8")
+    return path
+
+
+def test_the_answer_adds_up(settings: Settings, db: Database, file: Path) -> None:
+    done = _ioc(settings, "import", "devices", str(file), "--crs", "EPSG:4490", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["read"], answer["stored"], answer["rejected"]) == (2, 1, 1)
+    with db.owner() as conn:
+        assert conn.execute("SELECT count(*) AS n FROM device").fetchone() == {"n": 1}
+        assert conn.execute("SELECT count(*) AS n FROM reject").fetchone() == {"n": 1}
+    again = _ioc(settings, "import", "devices", str(file), "--crs", "EPSG:4490")
+    assert "未变 unchanged 1" in again.stdout
+
+
+def test_a_file_that_cannot_be_taken_is_a_sentence(settings: Settings, file: Path) -> None:
+    done = _ioc(settings, "import", "devices", str(file), "--crs", "Mars")
+    assert done.returncode == 1
+    assert "crs: " in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_column_pairs_and_layer_names() -> None:
+    assert mapping_of(["name=点位名称", "kind = 类型"]) == {"name": "点位名称", "kind": "类型"}
+    with pytest.raises(Invalid):
+        mapping_of(["name"])
+    options = layer_options(Path("/x/地下管廊.gpkg"), {"style": '{"width": 2}', "sensitivity": 1})
+    assert (options.title, options.sensitivity, options.style) == ("地下管廊", 1, {"width": 2})
+    assert options.key.startswith("layer-")
+    assert layer_options(Path("/x/Water Mains.shp"), {}).key == "water-mains"
+    with pytest.raises(Invalid):
+        layer_options(Path("/x/a.shp"), {"style": "[1]"})
