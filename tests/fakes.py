@@ -419,3 +419,5 @@ def blank_map() -> dict[str, Any]:
 
 
 EVERYBODY = SYSTEM
+
+NO_INCIDENTS = replace(COUNTS, incidents={1: 0, 2: 0, 3: 0, 4: 0}, provisional={1: 0, 2: 0, 3: 0, 4: 0})

@@ -76,11 +76,11 @@ def stamp(at: dt.datetime, view: View) -> str:
 
 def day(view: View) -> str:
     local = view.local(view.now)
-    return f"{local:%Y-%m-%d} {t('screens.day.' + _WEEKDAYS[local.weekday()], view.lang)}"
+    return f"{local:%Y-%m-%d} {t(f'screens.day.{_WEEKDAYS[local.weekday()]}', view.lang)}"
 
 
 def weekday(view: View) -> str:
-    return t("screens.day." + _WEEKDAYS[view.local(view.now).weekday()], view.lang)
+    return t(f"screens.day.{_WEEKDAYS[view.local(view.now).weekday()]}", view.lang)
 
 
 def iso(at: dt.datetime | None) -> str | None:

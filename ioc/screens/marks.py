@@ -1,25 +1,24 @@
 """Marks of `design.md` section 2: incident level, urgency, alarm priority, warning flag, icons. In one place.
 
-TypeScript draws the same marks on the map and in the live list; `tests/golden/marks.json` holds both to one drawing.
+TypeScript draws the same marks on the map and in the live list from the same sprite (`ioc/ui/sprite.json`);
+`tests/golden/marks.json` holds both to one drawing.
 Brightness is importance, hue is incident level and official warning only, and shape repeats what hue says.
 """
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from typing import Any
 
 from ioc.i18n import t
 from ioc.screens.elements import Component, html
-from ioc.screens.icons import ICONS
 from ioc.ui import Svg
 
-# Outlines of the four levels: triangle, diamond, square, circle; and the strokes of their numerals.
-SHAPES = {
-    1: "M12 1.6L23 21.6H1z",
-    2: "M12 .6L23.4 12 12 23.4.6 12z",
-    3: "M2 2h20v20H2z",
-    4: "M12 1a11 11 0 1 1 0 22 11 11 0 0 1 0-22z",
-}
+_SPRITE: dict[str, Any] = json.loads(resources.files("ioc.ui").joinpath("sprite.json").read_text("utf-8"))
+ICONS: dict[str, str] = _SPRITE["icons"]
+# Outlines of the four levels (triangle, diamond, square, circle) and the strokes of their numerals.
+SHAPES: dict[int, str] = dict(enumerate(_SPRITE["shapes"], 1))
 NUMERALS = {
     1: "M12 11v7.5",
     2: "M9.6 8v8M14.4 8v8",

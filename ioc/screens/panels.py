@@ -14,6 +14,7 @@ from ioc.screens.marks import ROMAN, icon, level_mark, level_text, record_mark, 
 from ioc.screens.state import View
 from ioc.screens.tiles import band
 from ioc.services import Counts, DistrictRow, Record, SourceState, TileState, Warning_
+from ioc.ui.due import due as deadline
 
 # ---------------------------------------------------------------- warnings
 
@@ -54,33 +55,20 @@ def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = 
 
 
 def due(record: Record, view: View) -> Component | None:
-    """Deadline of a row: minutes, h:mm, 超时, or the date of a stopped clock. As in frontend format.ts."""
-    lang = view.lang
-    at = fmt.when(record.get("due_at"))
-    if at is None or record.get("due_kind") in (None, "none"):
+    """Deadline of a row: minutes, h:mm, overdue, or the date of a stopped clock. The live list says the same."""
+    found = deadline(
+        {"due_label": None, "due_kind": "none", "due_at": None, **record}, view.now, view.lang, view.zone.key
+    )
+    if found.kind == "none":
         return None
-    label = fmt.word(record.get("due_label"), lang)
-    seconds = (at - view.now).total_seconds()
-    if seconds < 0:
-        minutes = max(1, int(-seconds // 60))
-        return html.Span(t("screens.due.over", lang, span=_late(minutes, lang)), className="due over num")
-    if record.get("due_kind") == "date" or seconds > 86400:
-        shown = view.local(at).strftime("%m-%d %H:%M")
-        return html.Span([html.Em(label), shown] if label else shown, className="due dt num")
-    minutes = int(-(-seconds // 60))
-    head = [html.Em(label)] if label else []
-    if minutes >= 60:
-        return html.Span([*head, html.B(f"{minutes // 60}:{minutes % 60:02d}", className="num")], className="due")
-    words = [*head, html.B(str(minutes), className="num"), " " + t("screens.due.minute", lang)]
-    return html.Span(words, className="due soon" if minutes <= 15 else "due")
-
-
-def _late(minutes: int, lang: str) -> str:
-    if minutes < 60:
-        return t("screens.span.m", lang, n=minutes)
-    if minutes < 1440:
-        return f"{minutes // 60}:{minutes % 60:02d}"
-    return t("screens.span.d", lang, n=minutes // 1440)
+    label = [html.Em(found.label)] if found.label else []
+    tail = f" {found.unit}" if found.unit else ""
+    if found.kind == "date":
+        return html.Span([*label, found.value], className="due dt num")
+    if found.kind == "over":
+        return html.Span(f"{found.label} {found.value}{tail}", className="due over num")
+    words = [*label, html.B(found.value, className="num"), tail]
+    return html.Span(words, className="due soon" if found.kind == "soon" else "due")
 
 
 def stage_bar(record: Record, lang: str, labels: bool = True) -> Component:
@@ -108,7 +96,7 @@ def incidents(rows: Sequence[Record]) -> list[Record]:
 
 
 def incident_words(record: Record, lang: str) -> str:
-    """`Ⅲ 级 较大 · 处置 · 阳东·北惯`; 初判 while nobody has confirmed the level."""
+    """`Ⅲ 级 较大 · 处置 · 区·镇`; 初判 while nobody has confirmed the level."""
     level = int(record["level"])
     parts = [level_text(level, lang, bool(record.get("provisional")))]
     if record.get("provisional"):
@@ -282,7 +270,7 @@ def hotline(topics: Sequence[tuple[str, int]], lang: str, limit: int = 5) -> lis
 # ---------------------------------------------------------------- sources
 
 _LATE = ("late", "stale")
-_BAD = ("lost", "error", "never")
+_BAD = ("lost", "error")
 
 
 def source_counts(sources: Sequence[SourceState]) -> tuple[int, int]:
@@ -339,7 +327,7 @@ def source_table(sources: Sequence[SourceState], view: View) -> Any:
         return html.Div(
             [html.B(t("screens.sources.none", lang)), html.P(t("screens.sources.none_why", lang))], className="none2"
         )
-    order = {s: i for i, s in enumerate((*_BAD, *reversed(_LATE), "live", "off"))}
+    order = {s: i for i, s in enumerate((*_BAD, *reversed(_LATE), "live", "never", "off"))}
     rows: list[Any] = []
     for source in sorted(sources, key=lambda s: (order.get(s.state, 9), s.key)):
         fault = source.error(lang) if source.error else ""

@@ -60,12 +60,12 @@ def title(model: Model) -> str:
     kind = kind_of(model.page)
     name = centre_title(model.centre, model.lang)
     words = {
-        "overview": "nav.overview",
-        "events": "nav.events",
-        "data": "nav.data",
-        "settings": "nav.settings",
-        "wall": "title.wall",
+        "overview": "screens.nav.overview",
+        "events": "screens.nav.events",
+        "data": "screens.nav.data",
+        "settings": "screens.nav.settings",
+        "wall": "screens.title.wall",
     }
     if kind in words:
-        return f"{t('screens.' + words[kind], model.lang)} · {name}"
+        return f"{t(words[kind], model.lang)} · {name}"
     return name

@@ -121,7 +121,7 @@ def leads(rows: Sequence[Record], counts: Counts, view: View) -> list[Any]:
 
 def source_rows(sources: Sequence[SourceState], view: View) -> list[Any]:
     """Sources with their ages, what is wrong first: the wall's answer to 'can I trust this?'."""
-    order = {"error": 0, "lost": 1, "stale": 2, "never": 3, "late": 4, "live": 5, "off": 6}
+    order = {"error": 0, "lost": 1, "stale": 2, "late": 3, "live": 4, "never": 5, "off": 6}
     rows = sorted(sources, key=lambda s: (order.get(s.state, 9), s.key))
     out: list[Any] = []
     for source in rows[:6]:
