@@ -170,16 +170,11 @@ def _database(cli: typer.Typer) -> None:
     @db.command()
     def migrate(data_dir: DataDir = None) -> None:
         """执行数据库迁移 / apply pending migrations and make partitions ahead."""
-        import psycopg
-
-        from ioc.store import keeper
         from ioc.store.database import running
-        from ioc.store.migrate import migrate as apply
+        from ioc.store.prepare import prepare
 
         with _faults(), running(_settings(data_dir)) as found:
-            applied = apply(found.owner, progress=lambda name: print(name))
-            with psycopg.connect(found.owner, autocommit=True) as conn:
-                made = keeper.ensure_partitions(conn, SystemClock().now())
+            applied, made = prepare(found.owner, SystemClock().now(), progress=print)
             print(f"{len(applied)} migrations, {len(made)} partitions")
 
 
@@ -202,7 +197,7 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
         """载入演示城市 / load the demo city (replaces an earlier one). One seed gives the same rows."""
         from ioc.ops import up as steps
         from ioc.store.database import running
-        from ioc.store.migrate import migrate as apply
+        from ioc.store.prepare import prepare
 
         options = {"cameras": cameras, "sensors": sensors, "devices": devices, "days": days, "hours": hours}
         options |= {"seed": seed, "pack": pack, "size": size}
@@ -210,7 +205,7 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
         settings = _settings(data_dir)
         with _faults(), running(settings) as found:
             _quiet()
-            apply(found.owner)
+            prepare(found.owner, SystemClock().now())
             console = Console(highlight=False, soft_wrap=True)
             users = steps.load_demo(settings, composition, SystemClock(), console, **given)
             if users:

@@ -19,7 +19,7 @@ from ioc.intake.kinds import LayerOptions
 from ioc.registry import Registry
 from ioc.settings import Settings
 from ioc.store.database import open_store, running
-from ioc.store.migrate import migrate
+from ioc.store.prepare import prepare
 
 SHOWN = 20  # rejects printed; all are stored
 COUNTS = ("read", "stored", "updated", "unchanged", "rejected")
@@ -79,7 +79,7 @@ def run_import(
     layer = layer_options(file, options) if kind == "layer" else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with running(settings) as found:
-        migrate(found.owner)
+        prepare(found.owner, clock.now())
         store = open_store(settings)
         parts = (
             SpinnerColumn(),

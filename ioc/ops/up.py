@@ -28,10 +28,9 @@ from ioc.ops.composition import Composition
 from ioc.ops.processes import Child, spawn
 from ioc.ops.supervisor import HttpProbe, Supervisor, http_status, only_one
 from ioc.settings import Settings
-from ioc.store import keeper
 from ioc.store.cluster import PrivateCluster
 from ioc.store.database import Dsns, dsns, open_store
-from ioc.store.migrate import migrate
+from ioc.store.prepare import prepare
 
 FIRST_START, USERS_TOLD = "first_start", "users_told"
 
@@ -90,9 +89,7 @@ class Up:
                 cluster.start()
         found = dsns(self.settings)
         with self.task("数据库迁移 / migrations") as step:
-            migrate(found.owner, progress=step)
-            with psycopg.connect(found.owner, autocommit=True) as conn:
-                keeper.ensure_partitions(conn, self.clock.now())
+            prepare(found.owner, self.clock.now(), progress=step)
         if self.demo and not self.marked(FIRST_START):
             self.load_demo()
         self.mark(FIRST_START, {"demo": self.demo})
