@@ -62,9 +62,7 @@ def _make(conn: psycopg.Connection[Any], table: str, name: str, day: dt.date) ->
     """Made apart, then attached: that does not wait for writers of the parent, nor stop them."""
     start = dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC)
     part, parent = sql.Identifier(name), sql.Identifier(table)
-    conn.execute(
-        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(part, parent)
-    )
+    conn.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(part, parent))
     conn.execute(sql.SQL("REVOKE ALL ON TABLE {} FROM ioc_app, ioc_readonly").format(part))
     conn.execute(
         sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
