@@ -193,6 +193,7 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
         hours: Annotated[int | None, typer.Option(min=0, help="观测小时数 / hours of observations")] = None,
         seed: Annotated[int | None, typer.Option()] = None,
         size: Annotated[str | None, typer.Option(help="small: 测试规模 / for tests")] = None,
+        rate: Annotated[float | None, typer.Option(min=0, help="模拟器每秒事件数 / simulated events a second")] = None,
     ) -> None:
         """载入演示城市 / load the demo city (replaces an earlier one). One seed gives the same rows."""
         from ioc.ops import up as steps
@@ -200,7 +201,7 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
         from ioc.store.prepare import prepare
 
         options = {"cameras": cameras, "sensors": sensors, "devices": devices, "days": days, "hours": hours}
-        options |= {"seed": seed, "pack": pack, "size": size}
+        options |= {"seed": seed, "pack": pack, "size": size, "rate": rate}
         given = {k: v for k, v in options.items() if v is not None}
         settings = _settings(data_dir)
         with _faults(), running(settings) as found:
@@ -210,6 +211,20 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
             users = steps.load_demo(settings, composition, SystemClock(), console, **given)
             if users:
                 console.print(steps.user_table(users))
+
+    @demo.command()
+    def rate(
+        per_second: Annotated[float, typer.Argument(min=0, help="0: 按一天的节律 / the rhythm of the day")],
+        data_dir: DataDir = None,
+    ) -> None:
+        """改变正在运行的模拟器的事件速率 / change the event rate of the running simulator."""
+        from ioc.store.database import running
+
+        with _faults(), running(_settings(data_dir)) as found:
+            _quiet()
+            if not composition.demo().set_rate(found, per_second):
+                print("没有载入演示数据 / no demo is loaded")
+                raise typer.Exit(1)
 
     @demo.command()
     def drop(data_dir: DataDir = None) -> None:

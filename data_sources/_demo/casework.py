@@ -16,7 +16,18 @@ import numpy as np
 from data_sources._demo import places, text
 from data_sources._demo.places import Ground
 from data_sources._demo.sources import Systems
-from data_sources._demo.stories import FLOWS, HOURS, INCIDENTS, LATE, SUSPECTED, UNLINKED, WEEKEND, FlowStory, Story
+from data_sources._demo.stories import (
+    FLOWS,
+    HOURS,
+    INCIDENTS,
+    LATE,
+    SUSPECTED,
+    UNLINKED,
+    WEEKDAY,
+    WEEKEND,
+    FlowStory,
+    Story,
+)
 
 HOUR_S = 3600.0
 
@@ -110,7 +121,7 @@ def arrivals(s: Setting, days: int, per_day: int, rng: np.random.Generator) -> l
     out: list[float] = []
     for back in range(days - 1, -1, -1):
         day = today - dt.timedelta(days=back)
-        rate = per_day * (WEEKEND if day.weekday() >= 5 else 1.06)
+        rate = per_day * (WEEKEND if day.weekday() >= 5 else WEEKDAY)
         for hour, n in enumerate(rng.poisson(rate * shape).tolist()):
             begin = (day + dt.timedelta(hours=hour)).timestamp()
             out += (begin + rng.random(n) * HOUR_S).tolist()

@@ -83,7 +83,14 @@ def build_fleet(g: Ground, scale: Scale, seed: int, now: float, gates: Gates | N
         [h3.latlng_to_cell(y, x, 10) for x, y in zip(lon.tolist(), lat.tolist(), strict=True)], dtype=np.int64
     )
     order = np.argsort(cell, kind="stable")
-    lon, lat, village, cell, klass, kind = (a[order] for a in (lon, lat, village, cell, klass, kind))
+    lon, lat, village, cell, klass, kind = (
+        lon[order],
+        lat[order],
+        village[order],
+        cell[order],
+        klass[order],
+        kind[order],
+    )
     n = len(lon)
     gate = _gate_mask(g, klass, kind, village, gates)
     off_since = np.where(gate, 0, _off_since(klass, kind, rng, now, lost))
@@ -109,8 +116,8 @@ def build_fleet(g: Ground, scale: Scale, seed: int, now: float, gates: Gates | N
 
 
 def _cameras(g: Ground, count: int, rng: np.random.Generator) -> tuple[Points, Ints, Points, int]:
-    """Half where people live, half where it is dense: a city core stands out without emptying the villages."""
-    weights = 0.5 * g.weights / g.weights.sum() + 0.5 * places.urban(g) / places.urban(g).sum()
+    """More where it is dense than where people live: a city core stands out without emptying the villages."""
+    weights = 0.4 * g.weights / g.weights.sum() + 0.6 * places.urban(g) / places.urban(g).sum()
     points, village = places.scatter(g, places.share_out(weights, count), rng)
     shares = np.array([s for s, *_ in CAMERAS])
     kind = np.repeat(np.arange(len(CAMERAS)), places.share_out(shares, count))
@@ -130,7 +137,7 @@ def _sensors(
             points, village = _crowd(g, n, dense, gates, rng)
         else:
             weights = {"people": g.weights, "urban": dense, "spread": area}[kind.where]
-            near = (0.1, 0.0) if kind.where == "spread" else (0.46, 0.32)
+            near = (0.1, 0.0) if kind.where == "spread" else (0.57, 0.38)
             points, village = places.scatter(g, places.share_out(weights, n), rng, *near)
         out.append((points, village, len(CAMERA_KINDS) + i, SENSOR))
     return out

@@ -149,7 +149,7 @@ class _Job:
             finally:
                 crew.close()
             with self.step("index", "索引与汇总 / indexes and sums"):
-                self._finish(conn, indexes)
+                self._finish(conn, place, indexes)
         return self.report
 
     def _place(self, conn: Conn, place: PlaceData) -> tuple[Ground, Systems, Mapping[str, int], Mapping[str, int]]:
@@ -200,7 +200,7 @@ class _Job:
             counts["resource"] = bulk.resources(conn, frame, self.scale.resources, self.at)
             counts["event"], counts["cases"] = bulk_work.write(conn, s, done, frame, place, cell_ids)
 
-    def _finish(self, conn: Conn, indexes: list[str]) -> None:
+    def _finish(self, conn: Conn, place: PlaceData, indexes: list[str]) -> None:
         _make_indexes(conn, indexes)
         conn.execute(
             "ANALYZE device, datastream, latest, event, cases, region, region_closure, grid_cell, resource,"
@@ -220,8 +220,10 @@ class _Job:
                 "events_per_day": self.scale.events_per_day,
                 "sources": self.scale.sources,
                 "rate": self.rate,
+                "notes": [{"key": n.key, "zh": n.zh, "en": n.en} for n in place.notes],
+                "credits": list(place.credits),
             }
-            for key, value in (("pack", record), (SETTING, record | plan)):
+            for key, value in (("pack", self.pack.key), (SETTING, record | plan)):
                 conn.execute(
                     "INSERT INTO setting (key, value, actor, updated_at) VALUES (%s, %s, 'demo', %s)"
                     " ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",

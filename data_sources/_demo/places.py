@@ -17,7 +17,7 @@ Points = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # How the points of one village are spread: around its centre, along its roads, anywhere.
-_NEAR, _ROAD = 0.46, 0.32
+_NEAR, _ROAD = 0.57, 0.38
 _ROAD_STEP_DEG = 0.0006  # about 60 m
 
 
@@ -64,7 +64,7 @@ def ground_of(place: PlaceData) -> Ground:
     inside = shapely.contains_properly(dry, np.array(whole, dtype=object))
     g.shapes = [w if ok else _dry(w, dry) for w, ok in zip(whole, inside, strict=True)]
     g.centres = np.array([_inner(s, v.center) for s, v in zip(g.shapes, villages, strict=True)])
-    g.sigma = 0.20 * np.sqrt(shapely.area(np.array(g.shapes, dtype=object)))
+    g.sigma = 0.13 * np.sqrt(shapely.area(np.array(g.shapes, dtype=object)))
     shapely.prepare(np.array(g.shapes, dtype=object))
     g.roads = _along(place, g.shapes, ("road", "highway"))
     g.rivers = _along(place, g.shapes, ("river",))
@@ -104,7 +104,9 @@ def _along(place: PlaceData, shapes: Sequence[BaseGeometry], roles: tuple[str, .
     if not lines:
         return out
     points = shapely.get_coordinates(shapely.segmentize(np.array(lines, dtype=object), _ROAD_STEP_DEG))
-    hit = shapely.STRtree(shapely.points(points)).query(np.array(shapes, dtype=object), predicate="contains")
+    hit = shapely.STRtree(np.asarray(shapely.points(points), dtype=object)).query(
+        np.array(shapes, dtype=object), predicate="contains"
+    )
     order = np.argsort(hit[0], kind="stable")
     villages, at = hit[0][order], hit[1][order]
     bounds = np.searchsorted(villages, np.arange(len(shapes) + 1))
@@ -152,6 +154,9 @@ def _in_village(g: Ground, v: int, n: int, rng: np.random.Generator, near: float
         if len(roads):
             k = int(on_road.sum())
             p[on_road] = roads[rng.integers(0, len(roads), k)] + rng.normal(0, 0.00012, (k, 2))
+        # roads far from the houses carry little
+        far = on_road & (np.hypot(*(p - g.centres[v]).T) > 3.2 * g.sigma[v]) & (rng.random(m) < 0.82)
+        p = p[~far]
         got = np.vstack([got, p[shapely.contains_xy(shape, p[:, 0], p[:, 1])]])
     if len(got) < n:  # a sliver of a village: its centre takes the rest
         got = np.vstack([got, np.tile(g.centres[v], (n - len(got), 1))])

@@ -22,7 +22,7 @@ from data_sources._demo.load import SETTING, make_city
 from data_sources._demo.places import ground_of
 from data_sources._demo.scale import Scale, scale_of
 from data_sources._demo.sources import Systems
-from data_sources._demo.stories import FLOWS, HOURS, WEEKEND
+from data_sources._demo.stories import FLOWS, HOURS, WEEKDAY, WEEKEND
 from data_sources._demo.work import City
 from ioc.declare import Pack
 from ioc.errors import Invalid
@@ -240,7 +240,7 @@ class Life:
         """Events at the day's rhythm, or `rate` a second; most become a case a little later."""
         local = now.astimezone(self.context.settings.tz)
         daily = self.scale.events_per_day * HOURS[local.hour] / sum(HOURS) / 3600
-        per_s = self.rate or daily * (WEEKEND if local.weekday() >= 5 else 1.06)
+        per_s = self.rate or daily * (WEEKEND if local.weekday() >= 5 else WEEKDAY)
         self.owed = min(self.owed + per_s * elapsed, BURST) if self.rate else float(self.rng.poisson(per_s * elapsed))
         for _ in range(int(self.owed)):
             if self.context.stop.is_set():

@@ -103,7 +103,7 @@ INCIDENTS = FlowStory("incident", 0.0, "TF", 3, INCIDENT, ("received", "assessed
                       (("119", "119 联动", 0.6), ("110", "110 联动", 0.4)))  # fmt: skip
 # Reports an hour of the local day (the shape of a duty room's day), and what weekends and the hotline do to it.
 HOURS = (4, 3, 2, 2, 3, 5, 9, 18, 22, 26, 24, 21, 17, 20, 21, 22, 21, 19, 16, 14, 12, 10, 8, 6)
-WEEKEND = 0.82
+WEEKEND, WEEKDAY = 0.9, 1.04
 # Reports that are not (yet) a case, and those nobody has verified.
 UNLINKED, SUSPECTED = 0.03, 0.015
 # Cases closed later than their deadline: 按期处置率 follows from it.

@@ -55,7 +55,7 @@ def last_times(city: City, stream: NDArray[np.int64]) -> NDArray[np.float64]:
     off = series.off_since[stream]
     end = np.where(off > 0, np.minimum(off, now), now)
     step = series.step_s(city.step_s)[stream]
-    return end - (end - series.phase[stream]) % step
+    return np.asarray(end - (end - series.phase[stream]) % step, dtype=np.float64)
 
 
 def write(conn: psycopg.Connection[tuple[object, ...]], city: City, task: Task) -> int:
@@ -85,7 +85,7 @@ def observation_rows(city: City, lo: int, hi: int) -> Iterator[tuple[NDArray[np.
         at = newest[:, None] - step * np.arange(city.hours * 3600 // step - 1, -1, -1)[None, :]
         off = series.off_since[mine]
         keep = (at > begin - 1) & ((off == 0)[:, None] | (at <= off[:, None]))
-        yield np.broadcast_to(mine[:, None], at.shape)[keep], at[keep]
+        yield np.broadcast_to(mine[:, None], at.shape)[keep], np.asarray(at[keep], dtype=np.float64)
 
 
 def _write_observations(conn: psycopg.Connection[tuple[object, ...]], city: City, task: Task) -> int:
@@ -105,8 +105,8 @@ def _write_observations(conn: psycopg.Connection[tuple[object, ...]], city: City
 
 # ---------------------------------------------------------------- in several processes
 
-_CITY: City | None = None
-_CONN: psycopg.Connection[tuple[object, ...]] | None = None
+# What a worker process was started with.
+_mine: list[tuple[psycopg.Connection[tuple[object, ...]], City]] = []
 
 
 def connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -117,15 +117,13 @@ def connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
 
 
 def _start(dsn: str, city_file: str) -> None:
-    global _CITY, _CONN
-    _CITY = pickle.loads(Path(city_file).read_bytes())  # noqa: S301 - written by the parent process a moment ago
-    _CONN = connect(dsn)
+    city = pickle.loads(Path(city_file).read_bytes())  # noqa: S301 - written by the parent process a moment ago
+    _mine.append((connect(dsn), city))
 
 
 def _run(task: Task) -> tuple[str, int]:
-    if _CITY is None or _CONN is None:
-        raise RuntimeError("worker was not started")
-    return task.what, write(_CONN, _CITY, task)
+    conn, city = _mine[0]
+    return task.what, write(conn, city, task)
 
 
 class Crew:

@@ -63,7 +63,7 @@ def grounds(base: Mapping[str, Any], land: BaseGeometry, bay: BaseGeometry) -> I
     for code, name, shape in boundaries.around(*frame):
         rest = shapely.difference(shapely.simplify(shape, _OUTSIDE_STEP_DEG), land)
         # the simplified neighbour leaves hair-thin slivers along the real border: opened away
-        rest = shapely.buffer(shapely.buffer(rest, -0.0015, 2), 0.0015, 2)
+        rest = shapely.buffer(shapely.buffer(rest, -0.0015, quad_segs=2), 0.0015, quad_segs=2)
         if not rest.is_empty:
             yield BaseFeature("outside", code, name, "", shapely.to_wkb(shapely.set_precision(rest, 1e-5)))
     yield BaseFeature(

@@ -1,0 +1,307 @@
+"""Loading, dropping and running the demo against a real server, with the town-sized pack."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterator
+
+import pytest
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from data_sources import demo
+from data_sources._demo import sim
+from data_sources._demo.drop import drop_rows
+from data_sources._demo.work import connect
+from ioc.clock import FixedClock
+from ioc.intake.context import SourceContext
+from ioc.registry import Registry
+from ioc.scope import SYSTEM
+from ioc.settings import Settings
+from ioc.store.cells import device_counts
+from ioc.store.database import dsns
+from tests.conftest import Database
+from tests.demo_city import load_demo, packs
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture
+def loaded(db: Database, settings: Settings, clock: FixedClock) -> demo.LoadReport:
+    return load_demo(settings, clock)
+
+
+def count(db: Database, table: str, where: str = "true") -> int:
+    with db.owner() as conn:
+        query = sql.SQL("SELECT count(*) AS n FROM {} WHERE ").format(sql.Identifier(table)) + sql.SQL(where)  # pyright: ignore
+        row = conn.execute(query).fetchone()
+    return int(row["n"]) if row else 0
+
+
+def test_town_centre_has_its_counts(db: Database, loaded: demo.LoadReport) -> None:
+    assert count(db, "region", "kind = 'village'") == 14
+    assert count(db, "device", "class = 'camera'") == 324
+    assert count(db, "device", "class = 'sensor'") == 180
+    assert count(db, "grid_cell", "kind = 'general'") == 42
+    assert loaded.counts["device"] == count(db, "device")
+    assert loaded.counts["observation"] == count(db, "observation")
+    assert count(db, "device", "origin <> 'demo'") == 0
+    with db.store.scoped(SYSTEM) as conn:
+        assert device_counts(conn, SYSTEM, None)["camera"].total == 324
+
+
+def test_rows_are_as_the_product_expects_them(db: Database, loaded: demo.LoadReport) -> None:
+    with db.owner() as conn:
+        for problem in (
+            "SELECT 1 FROM device d LEFT JOIN region r USING (region_id) WHERE r.kind IS DISTINCT FROM 'village'",
+            "SELECT 1 FROM device d JOIN region r USING (region_id) WHERE NOT ST_DWithin(r.geom, d.geom, 0.00001)",
+            "SELECT 1 FROM device WHERE ST_Distance(ST_Transform(geom, ST_SRID(geom_m)), geom_m) > 0.01",
+            "SELECT 1 FROM device d WHERE class = 'sensor'"
+            " AND NOT EXISTS (SELECT FROM datastream s WHERE s.device_id = d.device_id)",
+            "SELECT 1 FROM latest l WHERE NOT EXISTS"
+            " (SELECT FROM datastream s WHERE s.datastream_id = l.datastream_id)",
+            "SELECT 1 FROM device d WHERE exceeded <> EXISTS"
+            " (SELECT FROM datastream s JOIN latest l USING (datastream_id)"
+            " WHERE s.device_id = d.device_id AND l.exceeded)",
+            "SELECT 1 FROM event WHERE case_id IS NOT NULL AND case_id NOT IN (SELECT case_id FROM cases)",
+            "SELECT 1 FROM cases c WHERE NOT EXISTS (SELECT FROM case_history h WHERE h.case_id = c.case_id)",
+            "SELECT 1 FROM event e WHERE NOT EXISTS (SELECT FROM event_history h WHERE h.event_id = e.event_id)",
+            "SELECT 1 FROM cases"
+            " WHERE on_time IS DISTINCT FROM (CASE WHEN closed_at IS NOT NULL THEN closed_at <= total_due_at END)",
+            "SELECT 1 FROM grid_cell, jsonb_array_elements(officers) o WHERE o ->> 'phone_masked' !~ '[*]{4}'",
+            "SELECT 1 FROM observation WHERE (value IS NULL) <> (quality = 3)",
+        ):  # fmt: skip
+            assert conn.execute(problem).fetchall() == [], problem  # pyright: ignore
+    assert count(db, "latest", "observed_at > '2026-10-03 06:32:08+00'") == 0
+
+
+def test_newest_observation_is_the_latest(db: Database, loaded: demo.LoadReport) -> None:
+    with db.owner() as conn:
+        rows = conn.execute(
+            "SELECT l.value, o.value AS stored FROM latest l JOIN datastream USING (datastream_id)"
+            " JOIN device d USING (device_id) JOIN observation o USING (datastream_id, observed_at)"
+            " WHERE d.status = 'online'"
+        ).fetchall()
+    assert len(rows) > 100
+    assert all(r["value"] == r["stored"] for r in rows)
+
+
+KEYS = (
+    ("device", "device_id"),
+    ("observation", "datastream_id, observed_at"),
+    ("cases", "case_id"),
+    ("event", "event_id"),
+    ("grid_cell", "grid_cell_id"),
+    ("region", "code"),
+    ("latest", "datastream_id"),
+    ("resource", "external_id"),
+    ("device_state_log", "device_id, recorded_at"),
+)
+
+
+def hashes(db: Database) -> dict[str, str]:
+    out = {}
+    with db.owner() as conn:
+        for table, key in KEYS:
+            query = sql.SQL("SELECT md5(string_agg(t::text, '' ORDER BY {})) AS h FROM {} t").format(
+                sql.SQL(key),
+                sql.Identifier(table),  # pyright: ignore
+            )
+            row = conn.execute(query).fetchone()
+            out[table] = row["h"] if row else ""
+    return out
+
+
+def test_one_seed_gives_the_same_rows_and_a_second_load_replaces_the_first(
+    db: Database, settings: Settings, clock: FixedClock
+) -> None:
+    load_demo(settings, clock, seed=3)
+    drop_ids = "ALTER SEQUENCE region_region_id_seq RESTART; ALTER SEQUENCE resource_resource_id_seq RESTART"
+    first = hashes(db)
+    with db.owner() as conn:
+        for part in drop_ids.split(";"):
+            conn.execute(part)  # pyright: ignore
+    load_demo(settings, clock, seed=3)
+    assert hashes(db) == first
+    load_demo(settings, clock, seed=4)
+    assert hashes(db)["device"] != first["device"]
+    assert count(db, "device", "class = 'camera'") == 324
+
+
+def tables_with_origin(db: Database) -> list[str]:
+    with db.owner() as conn:
+        rows = conn.execute(
+            "SELECT table_name FROM information_schema.columns c JOIN information_schema.tables t"
+            " USING (table_schema, table_name) WHERE table_schema = 'public' AND column_name = 'origin'"
+            " AND table_type = 'BASE TABLE'"
+        ).fetchall()
+    return sorted(r["table_name"] for r in rows)
+
+
+def test_nothing_of_the_demo_is_left_after_the_drop(
+    db: Database, settings: Settings, clock: FixedClock, loaded: demo.LoadReport
+) -> None:
+    from ioc.accounts.base import Accounts
+    from ioc.accounts.users import make_demo_users
+
+    make_demo_users(Accounts(db.store, settings, clock), "440981102000")
+    with db.owner() as conn:
+        conn.execute(
+            "INSERT INTO reject (recorded_at, source, reasons, origin) VALUES (%s, 'demo.iot', '[]', 'demo')",
+            (clock.at,),
+        )
+        conn.execute("INSERT INTO import_batch (kind, source, actor, origin) VALUES ('devices', 'x', 'demo', 'demo')")
+        conn.execute(
+            "INSERT INTO indicator_value (code, region_id, computed_at, value, state, origin)"
+            " SELECT 'camera_online', region_id, %s, 97.6, 'ok', 'demo' FROM region LIMIT 1",
+            (clock.at,),
+        )
+    walked = tables_with_origin(db)
+    filled = [t for t in walked if count(db, t, "origin = 'demo'")]
+    assert {"device", "observation"} - set(filled) == {"observation"}
+    assert {"region", "event", "cases", "event_history", "source", "account", "reject", "indicator_value"} <= set(
+        filled
+    )
+    assert demo.drop(settings, dsns(settings), clock) > 1000
+    for table in walked:
+        assert count(db, table, "origin = 'demo'") == 0, table
+    for table in (
+        "observation",
+        "latest",
+        "device_cell",
+        "region_closure",
+        "session",
+        "indicator_value",
+        "indicator_run",
+    ):
+        assert count(db, table) == 0, table
+    assert count(db, "setting", "key IN ('pack', 'demo')") == 0
+    assert not (settings.root / "demo-users.json").exists()
+    assert not (settings.root / "packs").exists()
+
+
+def test_real_rows_survive_the_drop_without_links_into_it(
+    db: Database, settings: Settings, clock: FixedClock, loaded: demo.LoadReport
+) -> None:
+    with db.owner() as conn:
+        village = conn.execute("SELECT region_id FROM region WHERE kind = 'village' ORDER BY code LIMIT 1").fetchone()
+        gateway = conn.execute("SELECT device_id FROM device WHERE class = 'gateway' LIMIT 1").fetchone()
+        cell = conn.execute("SELECT grid_cell_id FROM grid_cell LIMIT 1").fetchone()
+        assert village
+        assert gateway
+        assert cell
+        row = conn.execute(
+            "INSERT INTO device (source, external_id, kind, class, name, geom, h3_10, region_id, gateway_id)"
+            " VALUES ('real', 'R1', 'air', 'sensor', '真站', ST_SetSRID(ST_MakePoint(111.16, 21.88), 4326), 1, %s, %s)"
+            " RETURNING device_id",
+            (village["region_id"], gateway["device_id"]),
+        ).fetchone()
+        assert row
+        stream = conn.execute(
+            "INSERT INTO datastream (device_id, property, region_id) VALUES (%s, 'pm25', %s) RETURNING datastream_id",
+            (row["device_id"], village["region_id"]),
+        ).fetchone()
+        assert stream
+        conn.execute(
+            "INSERT INTO observation (datastream_id, observed_at, value) VALUES (%s, %s, 12)",
+            (stream["datastream_id"], clock.at),
+        )
+        conn.execute(
+            "INSERT INTO event (source, source_id, title, occurred_at, received_at, region_id, grid_cell_ids)"
+            " VALUES ('real', 'E1', '真事件', %(at)s, %(at)s, %(region)s, %(cells)s)",
+            {"at": clock.at, "region": village["region_id"], "cells": [cell["grid_cell_id"]]},
+        )
+    demo.drop(settings, dsns(settings), clock)
+    with db.owner() as conn:
+        device = conn.execute("SELECT region_id, gateway_id FROM device").fetchall()
+        event = conn.execute("SELECT region_id, grid_cell_ids FROM event").fetchall()
+    assert device == [{"region_id": None, "gateway_id": None}]
+    assert event == [{"region_id": None, "grid_cell_ids": []}]
+    assert count(db, "observation") == 1
+    assert count(db, "region") == 0
+
+
+def test_drop_of_an_empty_centre_changes_nothing(db: Database, settings: Settings) -> None:
+    with connect(dsns(settings).owner) as conn:
+        assert drop_rows(conn) == {}
+
+
+# ---------------------------------------------------------------- the simulator
+
+
+@pytest.fixture
+def context(db: Database, settings: Settings, clock: FixedClock, loaded: demo.LoadReport) -> Iterator[SourceContext]:
+    stop = threading.Event()
+    registry = Registry(packs=packs().packs)
+    yield SourceContext("demo", settings, registry, db.store, clock, stop)
+    stop.set()
+
+
+def life(context: SourceContext) -> sim.Life:
+    record = sim._loaded(context)
+    assert record is not None
+    return sim._start(context, record)
+
+
+def test_values_go_on_where_the_history_ends(db: Database, context: SourceContext, clock: FixedClock) -> None:
+    before = count(db, "observation")
+    running = life(context)
+    for _ in range(30):
+        clock.advance(10)
+        running.tick()
+    # every sensor that is not silent speaks once in five minutes
+    alive = count(db, "device", "class = 'sensor' AND status = 'online'")
+    new = count(db, "observation") - before
+    assert alive <= new <= 2.4 * alive
+    assert count(db, "reject") == 0
+    assert count(db, "latest", "observed_at > '2026-10-03 06:32:08+00'") >= alive
+    assert count(db, "source", "state IN ('live', 'late')") == 9
+    with db.owner() as conn:
+        row = conn.execute("SELECT max(last_seen_at) AS at FROM source").fetchone()
+    assert row
+    assert clock.at - row["at"] <= dt.timedelta(seconds=10)
+
+
+def test_reports_become_cases_and_cases_move_on(db: Database, context: SourceContext, clock: FixedClock) -> None:
+    demo.set_rate(dsns(context.settings), 0.2)
+    events, cases = count(db, "event"), count(db, "cases")
+    running = life(context)
+    for _ in range(40):
+        clock.advance(6)
+        running.tick()
+    assert count(db, "event") > events + 20
+    assert count(db, "cases") > cases + 10
+    assert count(db, "cases", "version > 1") > 10
+    assert count(db, "case_history") == cases + count(db, "case_history", "recorded_at > '2026-10-03 06:32:08+00'")
+    with db.owner() as conn:
+        topics = {r["t"] for r in conn.execute("SELECT DISTINCT topic || ':' || op AS t FROM outbox").fetchall()}
+        wrong = conn.execute(
+            "SELECT c.case_id FROM cases c JOIN case_history h USING (case_id, version)"
+            " WHERE h.record ->> 'stage' <> c.stage"
+        ).fetchall()
+    assert {"event:new", "event:remove", "case:new", "case:change"} <= topics
+    assert wrong == []
+    assert count(db, "event", "origin <> 'demo'") == 0
+
+
+def test_simulator_ends_with_the_demo_and_hides_itself(db: Database, context: SourceContext, clock: FixedClock) -> None:
+    with db.owner() as conn:
+        conn.execute("INSERT INTO source (source_key, title) VALUES ('demo', 'x')")
+    running = life(context)
+    clock.advance(6)
+    running.tick()
+    assert not running.over
+    demo.drop(context.settings, dsns(context.settings), clock)
+    clock.advance(6)
+    running.look(clock.now())
+    assert running.over
+    assert sim._loaded(context) is None
+    sim._hide(context)
+    assert count(db, "source") == 0
+
+
+def test_simulator_of_an_unknown_pack_does_nothing(db: Database, context: SourceContext) -> None:
+    with db.owner() as conn:
+        conn.execute("UPDATE setting SET value = %s WHERE key = 'demo'", (Jsonb({"key": "elsewhere"}),))
+    assert sim._loaded(context) is None
