@@ -39,10 +39,8 @@ def detail(conn: Conn, regions: Regions, scope: Scope, key: str, now: dt.datetim
 
 def _row(asked: Asked, query: LiteralString, alias: str, name: str) -> Row:
     """The one row of `query` under the scope. Raises NotFound, also for an id that is no number."""
-    if not name.isdigit() or len(name) > 18:
-        raise NotFound(name, name)
     seen, params = visible(asked.scope, alias)
-    row = asked.conn.execute(sql.SQL(query).format(seen=seen), {**params, "id": int(name)}).fetchone()
+    row = asked.conn.execute(sql.SQL(query).format(seen=seen), {**params, "id": parts.row_id(name)}).fetchone()
     if row is None:
         raise NotFound(name, name)
     return row
@@ -299,12 +297,10 @@ def _thematic(asked: Asked, name: str) -> Part:
 
 
 def _warning(asked: Asked, name: str) -> Part:
-    if not name.isdigit() or len(name) > 18:
-        raise NotFound(name, name)
     row = asked.conn.execute(
         "SELECT w.* FROM warning w WHERE w.warning_id = %(id)s AND (%(whole)s OR w.region_ids && ARRAY("
         " SELECT u.ancestor_id FROM region_closure u WHERE u.descendant_id = ANY (%(regions)s::int[])))",
-        {"id": int(name), "whole": asked.scope.whole, "regions": sorted(asked.scope.region_ids)},
+        {"id": parts.row_id(name), "whole": asked.scope.whole, "regions": sorted(asked.scope.region_ids)},
     ).fetchone()
     if row is None:
         raise NotFound(name, name)
@@ -333,7 +329,7 @@ def _sketch(row: Row) -> list[Part]:
 
 def _region(asked: Asked, name: str) -> Part:
     # a tile names a region by its row id, everything else by its code
-    by_id = asked.regions.tree().by_id.get(int(name)) if name.isdigit() and len(name) < 10 else None
+    by_id = asked.regions.tree().by_id.get(int(name)) if name.isascii() and name.isdigit() and len(name) < 10 else None
     name = by_id.code if by_id and name not in asked.regions.tree().by_code else name
     region = asked.regions.find(asked.scope, name)
     ids = asked.regions.ids(asked.scope, name)

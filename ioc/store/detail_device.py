@@ -105,9 +105,7 @@ def series(conn: Conn, scope: Scope, device_id: int, now: dt.datetime, hours: fl
 
 
 def device(asked: Asked, name: str) -> Part:
-    if not name.isdigit() or len(name) > 18:
-        raise NotFound(name, name)
-    row = device_row(asked.conn, asked.scope, int(name))
+    row = device_row(asked.conn, asked.scope, parts.row_id(name))
     curves = series(asked.conn, asked.scope, row["device_id"], asked.now)
     heard = max((s["observed_at"] for s in curves if s["observed_at"]), default=None)
     source = parts.source_of(asked.conn, row["source"], row["status_at"], row["interval_s"])
@@ -184,7 +182,8 @@ def device_json(row: Row, latest: Sequence[Row], scope: Scope) -> Part:
     """The device as the API gives it: codes, not words; coordinates in WGS 84 (CGCS2000)."""
     names = (
         "device_id", "source", "external_id", "national_id", "kind", "class", "name", "status", "exceeded",
-        "gateway_id", "lon", "lat", "azimuth_deg", "fov_deg", "address", "owner_department", "interval_s", "origin", "region_id",
+        "gateway_id", "lon", "lat", "azimuth_deg", "fov_deg", "address", "owner_department", "interval_s", "origin",
+        "region_id",
     )  # fmt: skip
     out: Part = {name: row[name] for name in names}
     out["status_at"] = iso(row["status_at"])

@@ -14,6 +14,7 @@ from typing import Any
 
 from psycopg import sql
 
+from ioc.errors import NotFound
 from ioc.i18n import Text, t
 from ioc.scope import INTERNAL, SENSITIVE, Scope
 from ioc.store.pool import Conn
@@ -50,6 +51,13 @@ def both(key: str, **values: object) -> dict[str, str]:
 
 def text(word: Text) -> dict[str, str]:
     return {"zh": word.zh, "en": word.en}
+
+
+def row_id(name: str) -> int:
+    """An id as it stands in a key. Raises NotFound for anything that is no plain number."""
+    if not (name.isascii() and name.isdigit() and len(name) <= 18):
+        raise NotFound(name, name)
+    return int(name)
 
 
 def iso(value: dt.datetime | None) -> str | None:

@@ -44,7 +44,7 @@ class Terms:
 
 
 def parse(q: str) -> Terms:
-    raw = " ".join(q.split())[:LENGTH_MAX]
+    raw = " ".join("".join(c if c.isprintable() else " " for c in q).split())[:LENGTH_MAX]
     text = fold(raw)
     return Terms(raw, text, tuple(dict.fromkeys(text.split(" ")[:TERMS_MAX])) if text else ())
 

@@ -42,7 +42,7 @@ def find(conn: Conn, scope: Scope, key: str) -> Row:
     """The row with `key` (without prefix). Raises NotFound, also for a layer beyond the scope."""
     shown, params = _shown(scope)
     query = sql.SQL("SELECT t.* FROM thematic_layer t WHERE t.key = %(key)s AND {}")
-    row = conn.execute(query.format(shown), {**params, "key": key}).fetchone()
+    row = conn.execute(query.format(shown), {**params, "key": key}).fetchone() if key.isprintable() else None
     if row is None:
         raise NotFound(f"图层 {PREFIX}{key}", f"layer {PREFIX}{key}")
     return row

@@ -26,8 +26,8 @@ from ioc.store.where import visible
 
 MAX_ZOOM = 22
 CELLS_TO, PINS_TO, LABELS_FROM = 11, 13, 16
-# H3 resolution of the aggregates by zoom: a cell is 10-30 px wide.
-_RES = {8: 6, 9: 7, 10: 7, 11: 8, 12: 8, 13: 9}
+# H3 resolution of the aggregates by zoom: a hexagon is 10-30 px wide; a pin (z 12-13) needs 100 px to its neighbour.
+_RES = {8: 6, 9: 7, 10: 7, 11: 8, 12: 7, 13: 8}
 _HEAT_RES = {10: 8, 11: 8, 12: 9, 13: 9}
 # More marks than this in one tile at z 14-15 cover each other: the tile keeps its count pins (r9) instead.
 DENSE = 6000
@@ -81,6 +81,11 @@ def render(conn: psycopg.Connection[Any], q: TileQuery) -> bytes:
 def statements(conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
     """The SQL behind `render`, for EXPLAIN and for measuring the floor."""
     return _QUERIES[q.layer.query](conn, q)
+
+
+def explained(query: sql.Composed) -> sql.Composed:
+    """`query` as EXPLAIN, for tests that fail when an index is not used."""
+    return sql.SQL("EXPLAIN (COSTS off) {}").format(query)
 
 
 def _run(conn: psycopg.Connection[Any], statement: Statement) -> bytes:
@@ -170,7 +175,7 @@ def _cell_rows(where: sql.Composable) -> sql.Composed:
 def _device_marks(q: TileQuery) -> Statement:
     """z 14-15: marks, or count pins where there are too many. A one-time filter keeps the other half unread."""
     of_cells, params = _narrow(q, "c", ("class", "kind"))
-    of_devices, _ = _narrow(q, "d", ("class", "kind"))
+    of_devices, more = _narrow(q, "d", ("class", "kind"))
     query = sql.SQL(
         "WITH many AS MATERIALIZED (SELECT coalesce(sum(c.total), 0) > %(dense)s AS yes FROM device_cell c"
         " WHERE c.res = %(res)s::smallint AND {cells_inside} AND {of_cells})"
@@ -181,7 +186,7 @@ def _device_marks(q: TileQuery) -> Statement:
         points=_mvt("points", _device_rows(sql.SQL("NOT (SELECT yes FROM many) AND {}").format(of_devices))),
         pins=_mvt("pins", _cell_rows(sql.SQL("(SELECT yes FROM many) AND {}").format(of_cells))),
     )
-    return query, {**_frame(q), **params, "res": 9, "dense": DENSE}
+    return query, {**_frame(q), **params, **more, "res": 9, "dense": DENSE}
 
 
 def _device_rows(where: sql.Composable) -> sql.Composed:
