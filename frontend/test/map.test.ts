@@ -9,7 +9,7 @@ import { place } from '../src/map/plates';
 import { geographicRows, mercatorLat } from '../src/map/protocols';
 import { shownAt, works, type Work } from '../src/map/records';
 import { outerRings, regionShape } from '../src/map/region';
-import { scaled, scaleStyle } from '../src/map/style';
+import { fontStack, scaled, scaleStyle, withFonts } from '../src/map/style';
 import { TileSource } from '../src/map/tiles';
 import { parseColor } from '../src/map/tokens';
 import type { LayerSpec } from '../src/map/types';
@@ -27,7 +27,7 @@ describe('zoom bands', () => {
   it('chooses tile zoom and H3 resolution as the server does', () => {
     expect([9.9, 11.99, 13.2, 19].map((z) => tileZoom('icons', z))).toEqual([9, 11, 13, 16]);
     expect(tileZoom('marks', 15.7)).toBe(14);
-    expect([5, 7, 8, 9, 10, 11, 12, 13].map(h3Resolution)).toEqual([5, 5, 6, 7, 7, 8, 8, 9]);
+    expect([5, 7, 8, 9, 10, 11, 12, 13].map(h3Resolution)).toEqual([5, 5, 6, 7, 7, 8, 7, 8]);
   });
   it('covers a view, nearest tiles first', () => {
     const tiles = coverTiles([111.2, 21.4, 112.4, 22.8], 9);
@@ -37,11 +37,12 @@ describe('zoom bands', () => {
   });
   it('puts counts on the ramp, logarithmic and capped', () => {
     expect(rampStep(0, 1, 100, 4)).toBe(0);
-    expect(rampStep(1, 1, 100, 4)).toBe(1);
+    expect(rampStep(1, 1, 100, 4)).toBeCloseTo(0.4);
     expect(rampStep(100, 1, 100, 4)).toBeCloseTo(4.7);
     expect(rampStep(1e6, 1, 100, 4)).toBeCloseTo(4.7);
-    expect(rampStep(10, 1, 100, 4)).toBeCloseTo(1 + 3.7 / 2);
-    expect([1, 3, 11, 480, 501].map(niceTop)).toEqual([1, 5, 20, 500, 1000]);
+    expect(rampStep(10, 1, 100, 4)).toBeLessThan(2.7);
+    for (let n = 1; n < 100; n++) expect(rampStep(n + 1, 1, 100, 4)).toBeGreaterThan(rampStep(n, 1, 100, 4));
+    expect([1, 3, 11, 480, 501, 2100].map(niceTop)).toEqual([1, 3, 15, 500, 600, 3000]);
   });
 });
 
@@ -140,6 +141,17 @@ describe('style of a wall', () => {
     const out = scaleStyle(style, 2, 1).layers[0] as (typeof style.layers)[0];
     expect([out.layout['text-size'], out.paint['text-halo-width']]).toEqual([28, 2]);
     expect(scaleStyle(style, 1, 1)).toBe(style);
+  });
+});
+
+describe('names on the map', () => {
+  it('uses fonts the browser can parse, bold by a leading name', () => {
+    const family = `"Inter IOC","Microsoft YaHei UI",'思源黑体',sans-serif`;
+    expect(fontStack(family, false)).toEqual(['Inter IOC', 'Microsoft YaHei UI', 'sans-serif']);
+    expect(fontStack(family, true)[0]).toMatch(/Semibold/);
+    const style = { version: 8 as const, sources: {}, layers: [{ id: 'l', type: 'symbol' as const, source: 'x', layout: { 'text-field': 'a', 'text-font': ['sans-serif bold'] } }] };
+    expect((withFonts(style, family).layers[0] as (typeof style.layers)[0]).layout['text-font'][0]).toBe('IOC Semibold');
+    expect(withFonts({ ...style, glyphs: '/g' }, family).layers).toBe(style.layers);
   });
 });
 

@@ -122,7 +122,7 @@ export class PageContext {
   }
 
   private heard(change: Change): void {
-    const record = change.record as { codes?: string[]; flow?: string } | null;
+    const record = change.record as { codes?: string[]; flow?: string; state?: string } | null;
     if (change.topic === 'indicator') this.kpiChanged(record?.codes ?? []);
     else if (change.topic === 'warning') this.bump('warnings');
     else if (change.topic === 'source') this.bump('sources');

@@ -82,7 +82,7 @@ export interface Change {
 export interface Beat {
   now: string;
   last_no: number;
-  lag_ms: number;
+  lag_ms: number | null;
   store: 'ok' | 'down';
 }
 

@@ -49,7 +49,7 @@ export class RecordStore {
 
   /** One change. Returns false when it was already known (older or equal version). */
   apply(key: string, op: string, record: Item | null, nowMs: number): boolean {
-    if (op === 'delete' || record === null) {
+    if (op === 'delete' || op === 'remove' || record === null) {
       if (!this.rows.delete(key)) return false;
       this.closedAt.delete(key);
       this.changed();

@@ -55,20 +55,27 @@ export function h3Resolution(z: number): number {
   if (z <= 7) return 5;
   if (z === 8) return 6;
   if (z <= 10) return 7;
-  return z <= 12 ? 8 : 9;
+  if (z === 12) return 7;
+  return 8;
 }
 
-/** 1, 2 or 5 times a power of ten, not below n: the top of a ramp stays the same while one pans. */
+const NICE = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
+
+/** A round number not below n: the top of a ramp stays the same while one pans. */
 export function niceTop(n: number): number {
-  if (n <= 1) return 1;
+  if (n <= 10) return Math.max(1, Math.ceil(n));
   const p = 10 ** Math.floor(Math.log10(n));
-  return [1, 2, 5, 10].map((k) => k * p).find((v) => v >= n) ?? 10 * p;
+  return NICE.map((k) => k * p).find((v) => v >= n) ?? 10 * p;
 }
 
-/** Place of n on the ramp, 1 .. cap+0.7, logarithmic between `low` and `top`. */
+/** Few devices in a cell stay near the ground, so that towns stand out of the countryside. */
+const GAMMA = 1.2;
+const FLOOR = 0.4;
+
+/** Place of n on the ramp, from just above h0 to a little above `cap`; logarithmic between `low` and `top`. */
 export function rampStep(n: number, low: number, top: number, cap: number): number {
   if (n <= 0) return 0;
   const span = Math.log(Math.max(top, low + 1) / low);
   const t = span > 0 ? Math.log(Math.max(n, low) / low) / span : 1;
-  return 1 + Math.min(1, Math.max(0, t)) * (Math.min(cap, 5) - 0.3);
+  return FLOOR + Math.min(1, Math.max(0, t)) ** GAMMA * (Math.min(cap, 5) + 0.7 - FLOOR);
 }

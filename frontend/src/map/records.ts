@@ -82,19 +82,38 @@ export function workLayers(scene: Scene, list: readonly Work[], label: boolean):
   if (rows.some((r) => !scene.atlas.mapping[r.icon])) shown.forEach((w) => put(scene, w));
   const out = [iconLayer(top, 'ioc-work', rows)];
   if (!label || !middle) return out;
-  const named = (w: Work): MarkRow[] => {
+  const named = (w: Work): (MarkRow & { w: number; h: number })[] => {
     // z 14-15: an incident's kind beside its shape; z >= 16: icon and title of everything.
     if (!close && w.level === null) return [];
     const offset = (w.level !== null ? scene.sizes.incident : w.urgency === 'critical' ? scene.sizes.chip * 3 : scene.sizes.urgent) / 2 + 4;
     const text = close ? w.title : '';
     const key = `title|${w.icon}|${text}|${offset}`;
     scene.atlas.put(key, () => draw.titled(scene.tokens, scene.sizes, { icon: w.icon, text, offset }));
-    return [{ lon: w.lon, lat: w.lat, icon: key, src: null, key: w.key }];
+    return [{ lon: w.lon, lat: w.lat, icon: key, src: null, key: w.key, w: scene.atlas.width(key), h: scene.atlas.size(key) }];
   };
-  const names = derive(shown, `names:${theme}:${close}`, () => shown.flatMap(named));
+  // The most important first; a name that would lie on another is left out until one is closer.
+  const step = Math.floor(scene.zoom * 2) / 2;
+  const names = derive(shown, `names:${theme}:${close}:${step}`, () => roomy([...shown].reverse().flatMap(named), step));
   if (names.some((r) => !scene.atlas.mapping[r.icon])) shown.forEach(named);
   if (names.length) out.unshift(iconLayer(top, 'ioc-work-name', names, { pickable: false }));
   return out;
+}
+
+const pixel = (lon: number, lat: number, zoom: number): [number, number] => {
+  const size = 512 * 2 ** zoom;
+  const s = Math.sin((lat * Math.PI) / 180);
+  return [((lon + 180) / 360) * size, (0.5 - Math.log((1 + s) / (1 - s)) / (4 * Math.PI)) * size];
+};
+
+/** Rows whose boxes (right of their position) do not overlap one taken before, at the coarsest zoom they are shown. */
+export function roomy<T extends { lon: number; lat: number; w: number; h: number }>(rows: readonly T[], zoom: number): T[] {
+  const taken: [number, number, number, number][] = [];
+  return rows.filter((r) => {
+    const [x, y] = pixel(r.lon, r.lat, zoom);
+    const free = taken.every(([a, b, w, h]) => x >= a + w || a >= x + r.w || Math.abs(y - b) >= (h + r.h) / 2);
+    if (free) taken.push([x, y, r.w, r.h]);
+    return free;
+  });
 }
 
 function put(scene: Scene, w: Work): string {

@@ -142,7 +142,9 @@ export function rowKey(layer: string, id: unknown): string {
 
 export function pins(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, icon: string): Layer[] {
   const rows = derive(data, `pins:${spec.id}:${themeKey(scene)}`, () => data.pins.map((row) => pinRow(scene, ioc, row, icon)));
-  return [iconLayer(scene, spec.id, keepDrawn(scene, rows, (r) => pinRow(scene, ioc, r.src!, icon)), passed(spec))];
+  // Counts of work hang below the pin of the devices in the same cell instead of covering it.
+  const below = ioc.layer === 'case' ? 1.08 : ioc.layer === 'event' ? 2.16 : 0;
+  return [iconLayer(scene, spec.id, keepDrawn(scene, rows, (r) => pinRow(scene, ioc, r.src!, icon)), { ...passed(spec), getPixelOffset: [0, below * scene.sizes.disc] })];
 }
 
 function pinRow(scene: Scene, ioc: IocKey, row: PointRow, icon: string): MarkRow {

@@ -27,6 +27,28 @@ export function scaled(value: unknown, k: number): unknown {
   }
 }
 
+/**
+ * The page's own fonts for names on the map. MapLibre passes a font stack to the browser as a CSS family list and reads the
+ * weight from the first name, so a bold stack begins with a name no font has.
+ */
+export function fontStack(family: string, bold: boolean): string[] {
+  const names = family.split(',').map((n) => n.trim().replace(/^["']|["']$/g, ''));
+  const usable = names.filter((n) => /^[A-Za-z_][\w -]*$/.test(n));
+  return [...(bold ? ['IOC Semibold'] : []), ...(usable.length ? usable : ['sans-serif'])];
+}
+
+export function withFonts(style: StyleSpecification, family: string): StyleSpecification {
+  // A style with a glyph server brings its own fonts.
+  if (style.glyphs) return style;
+  const layers = style.layers.map((layer) => {
+    if (layer.type !== 'symbol' || !layer.layout?.['text-field']) return layer;
+    const named = layer.layout['text-font'];
+    const bold = Array.isArray(named) && /bold/i.test(named.join());
+    return { ...layer, layout: { ...layer.layout, 'text-font': fontStack(family, bold) } };
+  });
+  return { ...style, layers };
+}
+
 const TEXT = ['text-size'];
 const PAINT = ['text-halo-width', 'line-width', 'line-gap-width', 'circle-radius', 'circle-stroke-width'];
 

@@ -18,7 +18,7 @@ import { addProtocols } from './protocols';
 import { fromItem, works, workLayers, type Work } from './records';
 import { regionLayers, regionShape, type RegionShape } from './region';
 import * as roles from './roles';
-import { scaleStyle, WALL_TEXT } from './style';
+import { scaleStyle, WALL_TEXT, withFonts } from './style';
 import { TileSource } from './tiles';
 import { readTokens, type Tokens } from './tokens';
 import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } from './types';
@@ -130,8 +130,12 @@ export class IocMap implements MapHandle {
     });
     this.map.addControl(this.overlay as unknown as maplibregl.IControl);
     this.map.on('error', (e) => console.error('map', e.error?.message ?? e));
+    this.map.on('movestart', (e) => {
+      if ((e as { originalEvent?: Event }).originalEvent) this.fitted = null;
+    });
     this.map.on('style.load', () => {
       this.styled = true;
+      this.refit();
       this.invalidate();
     });
     this.map.on('move', () => this.moved());
@@ -282,8 +286,29 @@ export class IocMap implements MapHandle {
   private firstView(): Partial<maplibregl.MapOptions> {
     const view = this.options.page.url.value.view;
     if (view && this.interactive) return { center: [view.lon, view.lat], zoom: view.zoom };
-    if (this.config.bounds && this.el.clientWidth > 10) return { bounds: this.config.bounds, fitBoundsOptions: { padding: this.padding() } };
+    if (this.config.bounds && this.el.clientWidth > 10) {
+      const padding = this.padding();
+      this.fitted = this.frameKey(padding);
+      return { bounds: this.config.bounds, fitBoundsOptions: { padding } };
+    }
     return { center: this.config.center ?? [0, 0], zoom: this.config.zoom ?? 8 };
+  }
+
+  /** Size and paddings of the first view while nobody has moved the map. */
+  private fitted: string | null = null;
+
+  private frameKey(padding: object): string {
+    return JSON.stringify([this.el.clientWidth, this.el.clientHeight, padding]);
+  }
+
+  /** The page may settle after the map was made: the first view is fitted again as long as it is untouched. */
+  private refit(): void {
+    if (this.fitted === null || this.region || !this.config.bounds) return;
+    const padding = this.padding();
+    const key = this.frameKey(padding);
+    if (this.fitted === key) return;
+    this.fitted = key;
+    this.map.fitBounds(this.config.bounds, { padding, duration: 0 });
   }
 
   private home(): void {
@@ -292,10 +317,12 @@ export class IocMap implements MapHandle {
   }
 
   private fit(box: [number, number, number, number]): void {
+    this.fitted = null;
     this.map.fitBounds(box, { padding: this.padding(), duration: this.duration(), maxZoom: 17 });
   }
 
   private fly(lon: number, lat: number, zoom: number): void {
+    this.fitted = null;
     this.map.flyTo({ center: [lon, lat], zoom, duration: this.duration(), essential: true });
   }
 
@@ -317,6 +344,7 @@ export class IocMap implements MapHandle {
     if (u !== this.tokens.u) this.map.setStyle(this.style(), { diff: true });
     // A wall that changed its size shows the same place again.
     if (!this.interactive || u !== this.tokens.u) this.home();
+    else this.refit();
     this.invalidate();
   }
 
@@ -331,8 +359,9 @@ export class IocMap implements MapHandle {
   }
 
   private style(): maplibregl.StyleSpecification {
-    const { u } = this.tokens;
-    return this.options.variant === 'wall' ? scaleStyle(this.config.style, WALL_TEXT * u, u) : this.config.style;
+    const { u, font } = this.tokens;
+    const style = withFonts(this.config.style, font);
+    return this.options.variant === 'wall' ? scaleStyle(style, WALL_TEXT * u, u) : style;
   }
 
   private atlasKey = '';
@@ -399,6 +428,7 @@ export class IocMap implements MapHandle {
 
   private render(): void {
     if (!this.styled || this.destroyed) return;
+    this.refit();
     this.stats.renders++;
     const zoom = this.map.getZoom();
     this.lastZoom = zoom;
