@@ -10,6 +10,7 @@ INDICATOR = Indicator(
     title=Text("空气质量 AQI", "Air quality AQI"),
     unit=Text("", ""),
     query="aqi",
+    params={"kind": "air"},
     source="aqi",
     formula=Text(
         "各项污染物取区域内各站近 1 小时均值的平均，按 HJ 633 求分指数（向上取整），最大者为 AQI",
@@ -21,6 +22,6 @@ INDICATOR = Indicator(
     better="low",
     scale=(0.0, 100.0),
     decimals=0,
-    records="air",
+    records="air?kind=air",
     order=70,
 )

@@ -369,7 +369,11 @@ def _rolling_mean(cells: Mapping[int, Cell], hour: int) -> float | None:
 
 # ---------------------------------------------------------------- air
 
-AIR_STREAMS = sql.SQL("ds.property = ANY (%(air)s)")
+# Dust monitors at building sites measure PM10 too, and are no air quality stations.
+AIR_STREAMS = sql.SQL(
+    """ds.property = ANY (%(air)s) AND (%(kind)s::text = '' OR EXISTS (
+         SELECT FROM device s WHERE s.device_id = ds.device_id AND s.kind = %(kind)s))"""
+)
 _AIR_LEAF = sql.SQL(
     """
 SELECT s.region_id, s.priv, s.sens, s.bucket, sum(s.mean) AS num, count(*) AS den, max(s.as_of) AS as_of,
@@ -396,6 +400,11 @@ FROM (
 ).format(streams=AIR_STREAMS)
 
 
+def air_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """`kind`: the device kind that counts as a station; empty: whatever measures a pollutant."""
+    return {"air": list(air.POLLUTANTS), "kind": params.get("kind", "")}
+
+
 def aqi(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
     """AQI of the mean concentration over a region's stations (the rule HJ 663 uses for a city), last hour.
 
@@ -404,7 +413,7 @@ def aqi(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
     tables = _setting(conn, "aqi.tables")
     day = ask.now.astimezone(ask.tz).date()
     out: Answer = {}
-    for key, cells in rolled_up(conn, ask, _AIR_LEAF, {"air": list(air.POLLUTANTS)}).items():
+    for key, cells in rolled_up(conn, ask, _AIR_LEAF, air_params(params)).items():
         index = air.aqi(_concentrations(cells, 0), day, tables=tables)
         series = tuple(_index(cells, h, day, tables) for h in range(1, POINTS + 1)) if ask.series else ()
         stations = max((c[1] for b, c in cells.items() if b % 100 == 0), default=0.0)

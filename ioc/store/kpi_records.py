@@ -16,7 +16,6 @@ from urllib.parse import parse_qsl
 
 from psycopg import sql
 
-from ioc.aqi import POLLUTANTS
 from ioc.errors import Invalid, Reason
 from ioc.scope import Scope
 from ioc.settings import Settings
@@ -171,7 +170,7 @@ _LISTS: Mapping[str, Callable[[Mapping[str, str]], tuple[Listing, dict[str, Any]
     "events": lambda params: (_EVENTS, {}),
     "cases": _cases,
     "latest": lambda params: (_READING, q.latest_params(params)),
-    "air": lambda params: (_AIR, {"air": list(POLLUTANTS)}),
+    "air": lambda params: (_AIR, q.air_params(params)),
 }
 
 

@@ -158,6 +158,14 @@ def _cases(w: World, conn: psycopg.Connection[Any], rnd: random.Random) -> None:
 
 def _air(w: World, conn: psycopg.Connection[Any], rnd: random.Random) -> None:
     stream = 0
+    # a dust monitor measures PM10 too, and is no air quality station
+    _insert(conn, "device", {"source": "air", "external_id": "dust", "kind": "dust", "class": "other", "name": "dust",
+                             "geom": POINT, "h3_10": 0, "region_id": 4})  # fmt: skip
+    conn.execute(
+        "INSERT INTO datastream (datastream_id, device_id, property, region_id)"
+        " SELECT 999, device_id, 'pm10', 4 FROM device WHERE external_id = 'dust'"
+    )
+    _insert(conn, "observation", {"datastream_id": 999, "observed_at": NOW - dt.timedelta(minutes=2), "value": 400})
     for region in (2, 4, 5, None):
         for prop in ("pm25", "pm10", "o3"):
             stream += 1
