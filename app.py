@@ -29,9 +29,8 @@ def create_registry() -> Registry:
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Any:
     """The ASGI application: pages, API, tiles and `/live`."""
-    from ioc.services_live import LiveServices
-
     from callbacks import register_callbacks
+    from ioc.services_live import LiveServices
     from ioc.store.database import open_store
     from ioc.web import create_web
 

@@ -1,6 +1,6 @@
 """Age to state. Nothing is rendered without its age: a number travels with `as_of`, `source` and `interval`.
 
-Thresholds, `design.md` section 8: up to one interval live; up to three late; up to ten stale (滞后); beyond lost (断开).
+Thresholds, `design.md` section 8: to one interval live; to three late; to ten stale (滞后); beyond lost (断开).
 """
 
 from __future__ import annotations

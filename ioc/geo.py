@@ -1,6 +1,6 @@
 """Coordinates: declared systems, China's offset datums, the local metre grid, and H3 arithmetic.
 
-All functions take and return `lon, lat` in degrees (that order) unless a name says otherwise, as float64 arrays or floats.
+All functions take and return `lon, lat` in degrees (that order) unless a name says otherwise: float64 arrays or floats.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _NAMES: dict[str, tuple[type, str]] = {
 
 
 def discover(package: str, name: str) -> Mapping[str, object]:
-    """All declarations called `name` (or `name` + "S", a tuple) in the modules of `package`, by key, in `order` then key.
+    """All declarations called `name` (or `name` + "S", a tuple) in the modules of `package`, in `order` then key.
 
     Raises DeclarationError naming the file for: no declaration, wrong type, duplicate key.
     """
@@ -36,7 +36,8 @@ def discover(package: str, name: str) -> Mapping[str, object]:
         file = getattr(module, "__file__", None) or info.name
         for item in _declared(module, name, file):
             if not isinstance(item, kind):
-                raise DeclarationError(f"{file}: {name} 不是 {kind.__name__}", f"{file}: {name} is not a {kind.__name__}")
+                what = kind.__name__
+                raise DeclarationError(f"{file}: {name} 不是 {what}", f"{file}: {name} is not a {what}")
             key = str(getattr(item, key_field))
             if key in found:
                 both = f"{where[key]}, {file}"

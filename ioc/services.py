@@ -1,6 +1,6 @@
 """What screens and callbacks may ask for. Protocols and plain shapes only: implementations live behind the border.
 
-Every call takes the asker's `Scope` first. All times are aware UTC. Region arguments are codes ("" = the centre's root).
+Every call takes the asker's `Scope` first. All times are aware UTC. Regions are codes ("" = the centre's root).
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def _apply(conn: psycopg.Connection[Any], migration: Migration) -> None:
 
 
 def _finish(conn: psycopg.Connection[Any]) -> None:
-    """Shipped code tables, grants, the owner's right to act as the app, and session defaults for who comes through a pooler."""
+    """Shipped code tables, grants, the owner's right to act as the app, defaults for who comes through a pooler."""
     with conn.transaction():
         dictionaries.load(conn)
         conn.execute(GRANTS.read_bytes())
