@@ -169,6 +169,8 @@ class Supervisor:
         self._next_try = now + 0.2
         if not self.cluster.nudge():
             return False
+        if not self.cluster.ours:
+            self.cluster.process = None  # a command that ran meanwhile was quicker; its server is watched by asking
         self._database_up = True
         self._say("PostgreSQL 已恢复 / PostgreSQL is back")
         return True
