@@ -27,7 +27,7 @@ describe('zoom bands', () => {
   it('chooses tile zoom and H3 resolution as the server does', () => {
     expect([9.9, 11.99, 13.2, 19].map((z) => tileZoom('icons', z))).toEqual([9, 11, 13, 16]);
     expect(tileZoom('marks', 15.7)).toBe(14);
-    expect([5, 7, 8, 9, 10, 11, 12, 13].map(h3Resolution)).toEqual([5, 5, 6, 7, 7, 8, 7, 8]);
+    expect([5, 7, 8, 9, 10, 11, 12, 13].map(h3Resolution)).toEqual([5, 6, 7, 7, 8, 9, 7, 8]);
   });
   it('covers a view, nearest tiles first', () => {
     const tiles = coverTiles([111.2, 21.4, 112.4, 22.8], 9);

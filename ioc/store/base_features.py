@@ -19,7 +19,7 @@ from ioc.scope import SYSTEM
 from ioc.store.pool import Conn, Store
 
 # Simplification in degrees: 0.0004 is about 40 m, a pixel at z 11. `near` keeps what its source has.
-COARSE_DEG, FINE_DEG = 0.0004, 0.00005
+COARSE_DEG, FINE_DEG, UNDER_DEG = 0.0004, 0.00005, 0.0015
 NEAR_FROM = 12
 CHECK_S = 5.0
 
@@ -38,6 +38,9 @@ _FEATURES: LiteralString = """
 SELECT t.base_role AS role, f.name, coalesce(f.attributes->>'name_en', '') AS name_en, f.attributes->>'class' AS class,
        (f.attributes->>'rank')::float8 AS rank, (f.attributes->>'min_zoom')::float8 AS min_zoom,
        ST_AsGeoJSON(CASE WHEN ST_Dimension(f.geom) = 0 THEN f.geom
+                         -- neighbours lie under the land drawn over them, so they may be coarse and a little too large
+                         WHEN t.base_role = 'outside'
+                         THEN ST_SimplifyPreserveTopology(ST_Buffer(f.geom, %(under)s, 1), %(under)s)
                          ELSE ST_SimplifyPreserveTopology(f.geom, %(step)s) END, 5) AS geometry
 FROM thematic_feature f JOIN thematic_layer t USING (layer_id)
 WHERE t.base_role = ANY (%(roles)s)
@@ -131,7 +134,13 @@ def _features(conn: Conn, name: str) -> list[str]:
 
 
 def _rows(conn: Conn, roles: tuple[str, ...], near: bool) -> list[str]:
-    params = {"roles": list(roles), "near": NEAR_FROM, "is_near": near, "step": FINE_DEG if near else COARSE_DEG}
+    params = {
+        "roles": list(roles),
+        "near": NEAR_FROM,
+        "is_near": near,
+        "step": FINE_DEG if near else COARSE_DEG,
+        "under": UNDER_DEG,
+    }
     out: list[str] = []
     for r in conn.execute(_FEATURES, params):
         kind = None

@@ -27,7 +27,7 @@ from ioc.store.where import visible
 MAX_ZOOM = 22
 CELLS_TO, PINS_TO, LABELS_FROM = 11, 13, 16
 # H3 resolution of the aggregates by zoom: a hexagon is 10-30 px wide; a pin (z 12-13) needs 100 px to its neighbour.
-_RES = {8: 6, 9: 7, 10: 7, 11: 8, 12: 7, 13: 8}
+_RES = {7: 6, 8: 7, 9: 7, 10: 8, 11: 9, 12: 7, 13: 8}
 _HEAT_RES = {10: 8, 11: 8, 12: 9, 13: 9}
 # More marks than this in one tile at z 14-15 cover each other: the tile keeps its count pins (r9) instead.
 DENSE = 6000
@@ -55,7 +55,7 @@ class TileQuery:
 
 def resolution(z: int) -> int:
     """H3 resolution of the device aggregates at zoom `z` (up to 13)."""
-    return 5 if z <= 7 else _RES[min(z, PINS_TO)]
+    return 5 if z <= 6 else _RES[min(z, PINS_TO)]
 
 
 def lonlat_box(z: int, x: int, y: int) -> tuple[float, float, float, float]:

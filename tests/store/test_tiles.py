@@ -142,7 +142,7 @@ def test_points_are_where_the_rows_say_and_in_one_tile_only(city: Database) -> N
 
 
 def test_cells_are_h3_cells_at_their_centres_and_hold_their_devices(city: Database) -> None:
-    found = fetch(city, world.city_scope(), "camera", 10)["cells"]
+    found = fetch(city, world.city_scope(), "camera", 9)["cells"]
     with city.owner() as conn:
         rows = conn.execute("SELECT ST_X(geom) AS lon, ST_Y(geom) AS lat FROM device WHERE class = 'camera'").fetchall()
     parents = Counter(h3.cell_to_parent(h3.latlng_to_cell(r["lat"], r["lon"], 10), 7) for r in rows)

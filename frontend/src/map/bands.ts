@@ -52,11 +52,8 @@ export function coverTiles(bounds: [number, number, number, number], z: number):
 
 /** H3 resolution the server puts into a tile of zoom z (contract of `/tiles`). */
 export function h3Resolution(z: number): number {
-  if (z <= 7) return 5;
-  if (z === 8) return 6;
-  if (z <= 10) return 7;
-  if (z === 12) return 7;
-  return 8;
+  if (z <= 6) return 5;
+  return [6, 7, 7, 8, 9, 7][z - 7] ?? 8;
 }
 
 const NICE = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
