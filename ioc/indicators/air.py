@@ -23,5 +23,5 @@ INDICATOR = Indicator(
     scale=(0.0, 100.0),
     decimals=0,
     records="air?kind=air",
-    order=70,
+    order=60,
 )

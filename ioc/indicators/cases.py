@@ -57,7 +57,7 @@ INDICATORS = (
         scale=(0.0, 1000.0),
         decimals=0,
         records="cases?state=open",
-        order=55,
+        order=80,
         zero_text=Text("当前无在办", "Nothing open"),
     ),
 )

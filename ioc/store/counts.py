@@ -38,7 +38,8 @@ GROUP BY 1
 _HOURS = """
 SELECT extract(hour FROM e.occurred_at AT TIME ZONE %(tz)s)::int AS hour, count(*)::int AS n
 FROM event e
-WHERE e.occurred_at >= %(start)s AND e.occurred_at < %(stop)s AND e.status <> 'void' AND {seen} AND {inside}
+WHERE e.occurred_at >= %(start)s AND e.occurred_at < %(stop)s AND e.status <> 'void' AND NOT e.suspected
+  AND {seen} AND {inside}
 GROUP BY 1
 """
 _CLOSED = """

@@ -101,7 +101,7 @@ ISLAND = Indicator(
     decimals=2,
     records="latest?property=crowd&kind=crowd&within=4417H1&tag=%7B%22gate%22%3A%224417H1%22%7D",
     owner=Text("海陵岛经济开发试验区管委会", "Hailing Island Zone administration"),
-    order=90,
+    order=70,
 )
 
 PACK = Pack(
