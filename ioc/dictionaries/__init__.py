@@ -18,6 +18,7 @@ from ioc.errors import DeclarationError
 from ioc.fold import fold
 
 BEGINNING = dt.date(1900, 1, 1)
+MAX_ASKED = 10_000
 CONFIDENCE = ("V", "S", "M", "U")  # verified, seen in third-party text, from memory, unknown
 
 
@@ -47,6 +48,7 @@ class Dictionary(dict[str, Entry]):
     def __init__(self, entries: Sequence[Entry]) -> None:
         super().__init__({e.code: e for e in entries})
         self._by_word: dict[str, str] = {}
+        self._asked: dict[str, Entry | None] = {}  # files repeat the same few words a million times
         # Codes win over names, names over aliases: an alias that is another row's own word never shadows it.
         for rank in range(3):
             for entry in entries:
@@ -55,11 +57,12 @@ class Dictionary(dict[str, Entry]):
 
     def find(self, word: str) -> Entry | None:
         """The entry for a code, a name in either language, or an alias, whatever the case or script."""
-        direct = self.get(word)
-        if direct is not None:
-            return direct
-        code = self._by_word.get(fold(word).replace(" ", ""))
-        return self.get(code) if code is not None else None
+        if word in self._asked:
+            return self._asked[word]
+        found = self.get(word) or self.get(self._by_word.get(fold(word).replace(" ", ""), ""))
+        if len(self._asked) < MAX_ASKED:
+            self._asked[word] = found
+        return found
 
 
 @cache

@@ -104,7 +104,7 @@ class Reader:
 
     def optional(self, name: str, parse: Callable[[Any], T], default: T) -> T:
         value = self.record.get(name)
-        if blank(value):
+        if value is None or value == "" or blank(value):
             return default
         out = self.parsed(name, value, parse)
         return default if out is None else out

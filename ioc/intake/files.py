@@ -11,6 +11,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ioc.intake.kinds.devices import KIND as DEVICES
 from ioc.intake.kinds.places import GRIDS_KIND, REGIONS_KIND
 from ioc.intake.kinds.things import LAYER_KIND, RESOURCES_KIND, begin_layer, check_options
 from ioc.intake.kinds.work import CASES_KIND, EVENTS_KIND
-from ioc.intake.readers import BATCH, Reader, Rows, open_file
+from ioc.intake.readers import BATCH, UNREADABLE, Reader, Rows, open_file, unreadable
 from ioc.intake.reasons import Refuse, reason
 from ioc.intake.rows import Prepared, prepare, refusal
 from ioc.intake.seen import SeenKeys
@@ -203,7 +204,7 @@ class _Job:
         self, file: Reader, mapping: Mapping[str, str], layer: LayerOptions, batch_rows: int
     ) -> tuple[Context, dict[str, str], Iterator[Rows]]:
         found = recognise(file.columns, self.kind.fields, mapping)
-        batches = file.batches(batch_rows)
+        batches = _readable(file.batches(batch_rows), self.path)
         first = next(batches, None)
         shaped = first is not None and first.geometries is not None
         self._require_columns(found, file.columns, shaped)
@@ -220,7 +221,7 @@ class _Job:
         if self.kind is LAYER_KIND:
             check_options(layer)
             context.geometry = _first_family(first)
-        return context, found, _again(first, batches)
+        return context, found, iter(()) if first is None else chain((first,), batches)
 
     def _require_columns(self, found: Mapping[str, str], columns: Sequence[str], shaped: bool) -> None:
         """A column nobody can do without must be there at all, or every row would be refused for the same reason."""
@@ -379,11 +380,16 @@ class _Job:
             imports.finish(conn, report.batch_id, "failed", f"{type(error).__name__}: {error}", self.clock.now())
 
 
-def _again(first: Rows | None, rest: Iterator[Rows]) -> Iterator[Rows]:
-    if first is not None:
-        yield first
-        del first
-        yield from rest
+def _readable(batches: Iterator[Rows], path: Path) -> Iterator[Rows]:
+    """A file that breaks off in the middle is as unreadable as one that does at its beginning."""
+    while True:
+        try:
+            batch = next(batches, None)
+        except UNREADABLE as e:
+            raise unreadable(path, e) from e
+        if batch is None:
+            return
+        yield batch
 
 
 def _first_family(first: Rows | None) -> str:

@@ -9,11 +9,13 @@ import csv
 import io
 import json
 import sqlite3
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
+from xml.etree import ElementTree
 
 import numpy as np
 import openpyxl
@@ -22,6 +24,7 @@ import pyogrio.errors
 import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
+from openpyxl.utils.exceptions import InvalidFileException
 
 from ioc.errors import Invalid
 from ioc.intake import sniff
@@ -32,6 +35,26 @@ EXCEL = (".xlsx", ".xlsm")
 GEOJSON = (".geojson", ".json", ".geojsonl", ".ndjson")
 VECTOR = (".gpkg", ".shp", ".fgb", ".gml", ".kml", ".zip")
 Geometries = NDArray[np.object_]
+# What the libraries below raise for a file that is not what it says it is.
+UNREADABLE: tuple[type[Exception], ...] = (
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    pyogrio.errors.FieldError,
+    pyogrio.errors.FeatureError,
+    InvalidFileException,
+    zipfile.BadZipFile,
+    ElementTree.ParseError,
+    OSError,
+    KeyError,
+    ValueError,
+    csv.Error,
+    sqlite3.Error,
+    shapely.errors.ShapelyError,
+)
+
+
+def unreadable(path: Path, error: Exception) -> Invalid:
+    return Invalid(f"无法读取 {path.name}：{error}", f"cannot read {path.name}: {error}")
 
 
 @dataclass(frozen=True)
@@ -79,8 +102,8 @@ def open_file(path: Path, *, sheet: str = "", layer: str = "") -> Reader:
             return GeoJsonFile(path)
         if ending in VECTOR:
             return VectorFile(path, layer)
-    except (pyogrio.errors.DataSourceError, OSError, KeyError, ValueError, csv.Error, sqlite3.Error) as e:
-        raise Invalid(f"无法读取 {path.name}：{e}", f"cannot read {path.name}: {e}") from e
+    except UNREADABLE as e:
+        raise unreadable(path, e) from e
     known = " ".join((*TEXT, *EXCEL, *GEOJSON, *VECTOR))
     raise Invalid(f"不支持的文件类型 {ending}，可用：{known}", f"unknown file type {ending}, known: {known}")
 

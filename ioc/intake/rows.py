@@ -214,7 +214,7 @@ def _take(rows: Sequence[_Row], kind: Kind, seen: SeenKeys, out: Prepared) -> No
             for name in ("lon", "lat", "x_m", "y_m", "h3_10", "x_orig", "y_orig", "crs_orig"):
                 values.setdefault(name, None)
     keys = [tuple(cast(Values, r.values)[k] for k in kind.target.key) for r in good]
-    states = seen.check(keys, [repr(r.values) for r in good])
+    states = seen.check(keys, [_content(cast(Values, r.values)) for r in good])
     kept: list[_Row] = []
     for row, key, state in zip(good, keys, states, strict=True):
         if state == "new":
@@ -230,6 +230,11 @@ def _take(rows: Sequence[_Row], kind: Kind, seen: SeenKeys, out: Prepared) -> No
         out.rows.append(values)
         out.raws.append((row.number, row.record))
     out.rejected += [refusal(r.number, r.record, r.reasons) for r in rows if r.reasons]
+
+
+def _content(values: Values) -> tuple[object, ...]:
+    """What makes two rows of a key the same. Unhashable columns (lists, attributes) count by their spelling."""
+    return tuple(v if isinstance(v, str | int | float | bytes) else repr(v) for v in values.values())
 
 
 def refusal(number: int, record: Mapping[str, Any], reasons: Sequence[Reason]) -> Rejected:

@@ -50,7 +50,7 @@ def settle_metres(conn: Conn) -> tuple[int | None, bool]:
 
 
 def relocate(store: Store, locate: Locate, srid: int | None, *, metres: bool, progress: Callable[[str], None]) -> int:
-    """Give every row the region it lies in now; with `metres`, its place on a new metre grid too. In short transactions.
+    """Give every row the region it lies in now; with `metres`, its place on a new metre grid too. Short transactions.
 
     Returns the number of rows whose region changed. Aggregates are rebuilt at the end.
     """

@@ -37,8 +37,8 @@ def test_every_file_balances_and_nothing_is_refused(other_city: OtherCity) -> No
 def test_cameras_land_within_a_metre_of_their_true_place(other_city: OtherCity) -> None:
     found = rows(
         other_city.db,
-        "SELECT external_id AS id, ST_X(geom) AS lon, ST_Y(geom) AS lat, ST_X(geom_m) AS x, ST_SRID(geom_m) AS srid, x_orig,"
-        " crs_orig FROM device WHERE source = '公安局'",
+        "SELECT external_id AS id, ST_X(geom) AS lon, ST_Y(geom) AS lat, ST_X(geom_m) AS x, ST_SRID(geom_m) AS srid,"
+        " x_orig, crs_orig FROM device WHERE source = '公安局'",
     )
     assert len(found) == 324
     for row in found:

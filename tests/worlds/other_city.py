@@ -1,4 +1,4 @@
-"""A county far from the demo's, as its departments would deliver it: files only, in their formats and coordinate systems.
+"""A county far from the demo's, as its departments deliver it: files only, in their own formats and systems.
 
 松阳县 with four towns of three villages each; polygons are invented rectangles. One seed, the same files every time.
 

@@ -149,9 +149,12 @@ def check_case(r: Reader, context: Context, extra: dict[str, Any]) -> Values | N
     number = r.required("number", lambda v: text(v, 100))
     title = r.required("title", lambda v: text(v, 200))
     opened = r.required("opened_at", time)
-    flow = flows()[r.optional("flow", choice(context.words, "flow", "unknown_flow"), "grid")]
+    word = r.optional("flow", choice(context.words, "flow", "unknown_flow"), "" if r.record.get("flow") else "grid")
+    flow = flows()[word or "grid"]
     closed = r.optional("closed_at", lambda v: _at(time(v)), None)
-    stage = r.optional("stage", lambda v: _stage(flow, text(v, 50)), flow.closed if closed else flow.stages[0][0])
+    first = flow.closed if closed else flow.stages[0][0]
+    # without a flow nobody can say whether the stage is one of it
+    stage = r.optional("stage", lambda v: _stage(flow, text(v, 50)), first) if word else first
     total = r.optional("total_due_at", lambda v: _at(fields.time(v, later)), None)
     if closed and opened and closed < opened:
         r.refuse("closed_at", "time_order", other="opened_at")
