@@ -1,4 +1,4 @@
-"""Pages over `tests.fakes`, for looking at screens without a store: `python -m tests.fake_server [--port 8060] [--empty]`.
+"""Pages over `tests.fakes`, to look at screens without a store: `python -m tests.fake_server [--port N] [--empty]`.
 
 Live data comes once, with the snapshot; there is no stream.
 """
@@ -36,16 +36,23 @@ def create_server(services: FakeServices, folder: Path, fixed: bool = True) -> f
         flask.g.ioc_scope, flask.g.ioc_identity = SYSTEM, asker
 
     create_dash(
-        services, settings, register_callbacks, server=server, 
-        fixed_now=NOW if fixed else None, demo_users=lambda: [{"login": "zhiban", "name": "李嘉欣", "role": "officer", "password": "demo-pass"}],
-    )  # fmt: skip
+        services,
+        settings,
+        register_callbacks,
+        server=server,
+        fixed_now=NOW if fixed else None,
+        demo_users=lambda: [{"login": "zhiban", "name": "李嘉欣", "role": "officer", "password": "demo-pass"}],
+    )
 
     @server.get("/api/v1/live/snapshot")
     def snapshot() -> flask.Response:
         body = {
-            "v": 1, "feed": {"epoch": "fake", "last_no": 0}, "now": NOW.isoformat(),
-            "counts": counts_json(services.count), "rows": services.rows,
-        }  # fmt: skip
+            "v": 1,
+            "feed": {"epoch": "fake", "last_no": 0},
+            "now": NOW.isoformat(),
+            "counts": counts_json(services.count),
+            "rows": services.rows,
+        }
         return flask.Response(json.dumps(body), mimetype="application/json")
 
     @server.get("/api/v1/live/counts")
@@ -67,7 +74,12 @@ def create_server(services: FakeServices, folder: Path, fixed: bool = True) -> f
     @server.post("/api/v1/wall/enrol")
     def enrol() -> flask.Response:
         return flask.jsonify(
-            {"state": "waiting", "code": "7K4-Q2M", "fingerprint": "A7:1C:93:E0", "expires_at": "2026-10-03T06:38:32Z"}
+            {
+                "state": "waiting",
+                "code": "7K4-Q2M",
+                "fingerprint": "A7:1C:93:E0",
+                "expires_at": "2026-10-03T06:38:32Z",
+            }
         )
 
     @server.get("/enrol-page")

@@ -1,4 +1,4 @@
-"""A Services without a store: a small made-up city for tests of screens and for looking at pages (tests/fake_server.py)."""
+"""A Services without a store: a small made-up city for tests of screens and for tests/fake_server.py."""
 
 from __future__ import annotations
 
@@ -87,10 +87,30 @@ def record(
 def work() -> list[Record]:
     """Two incidents and thirteen cases, in list order."""
     return [
-        record(1, "物流仓库火情", flow="incident", stage=3, level=3, minutes=34, label="续报", icon="flame", urgency="urgent"),
         record(
-            2, "渔船失联，定位中断 40 分", flow="incident", stage=1, level=4, provisional=True, minutes=20, label="首报",
-            icon="boat", urgency="urgent", lon=112.2, lat=21.6,
+            1,
+            "物流仓库火情",
+            flow="incident",
+            stage=3,
+            level=3,
+            minutes=34,
+            label="续报",
+            icon="flame",
+            urgency="urgent",
+        ),
+        record(
+            2,
+            "渔船失联，定位中断 40 分",
+            flow="incident",
+            stage=1,
+            level=4,
+            provisional=True,
+            minutes=20,
+            label="首报",
+            icon="boat",
+            urgency="urgent",
+            lon=112.2,
+            lat=21.6,
         ),
         record(3, "燃气浓度超限核查", urgency="critical", minutes=5, icon="gas", lon=112.0, lat=21.84),
         record(4, "景区客流达承载 86%", urgency="urgent", stage=2, minutes=12, icon="users", lon=111.83, lat=21.58),
@@ -105,7 +125,7 @@ def work() -> list[Record]:
         record(13, "路灯成片不亮", flow="hotline", minutes=9000, date=True, icon="lamp"),
         record(14, "集市占道经营", flow="hotline", stage=3, minutes=9000, date=True, icon="users"),
         record(15, "河道漂浮物聚集", stage=4, minutes=7600, date=True, icon="drop"),
-    ]  # fmt: skip
+    ]
 
 
 def indicator(code: str, zh: str, en: str, unit: Text, **more: Any) -> Indicator:
@@ -123,22 +143,74 @@ def indicator(code: str, zh: str, en: str, unit: Text, **more: Any) -> Indicator
 
 PERCENT = Text("%", "%")
 INDICATORS = (
-    indicator("on_time_rate", "按期处置率", "Closed on time", PERCENT, target=95, scale=(88, 100), order=10, records="cases"),
     indicator(
-        "mean_response", "平均响应", "Mean response", Text("分钟", "min"), target=8, better="low", scale=(0, 12), order=20,
+        "on_time_rate", "按期处置率", "Closed on time", PERCENT, target=95, scale=(88, 100), order=10, records="cases"
+    ),
+    indicator(
+        "mean_response",
+        "平均响应",
+        "Mean response",
+        Text("分钟", "min"),
+        target=8,
+        better="low",
+        scale=(0, 12),
+        order=20,
         records="cases",
     ),
-    indicator("camera_online", "视频在线率", "Cameras online", PERCENT, target=97, scale=(90, 100), order=30, records="devices"),
-    indicator("sensor_online", "传感在线率", "Sensors online", PERCENT, target=95, scale=(88, 100), order=40, records="devices"),
     indicator(
-        "events_today", "今日事件", "Events today", Text("件", ""), decimals=0, order=50, records="events",
+        "camera_online",
+        "视频在线率",
+        "Cameras online",
+        PERCENT,
+        target=97,
+        scale=(90, 100),
+        order=30,
+        records="devices",
+    ),
+    indicator(
+        "sensor_online",
+        "传感在线率",
+        "Sensors online",
+        PERCENT,
+        target=95,
+        scale=(88, 100),
+        order=40,
+        records="devices",
+    ),
+    indicator(
+        "events_today",
+        "今日事件",
+        "Events today",
+        Text("件", ""),
+        decimals=0,
+        order=50,
+        records="events",
         compare=Text("较上周同日", "vs last week"),
     ),
-    indicator("open_cases", "在办", "Open cases", Text("件", ""), decimals=0, order=55, zero_text=Text("当前无在办", "Nothing open")),
-    indicator("aqi", "空气质量 AQI", "Air quality AQI", Text("优", "good"), target=50, better="low", decimals=0, order=70),
+    indicator(
+        "open_cases",
+        "在办",
+        "Open cases",
+        Text("件", ""),
+        decimals=0,
+        order=55,
+        zero_text=Text("当前无在办", "Nothing open"),
+    ),
+    indicator(
+        "aqi", "空气质量 AQI", "Air quality AQI", Text("优", "good"), target=50, better="low", decimals=0, order=70
+    ),
     indicator("sources_ok", "数据源正常", "Sources in order", Text("个", ""), decimals=0, order=90),
-    indicator("island", "海湾在岛人数", "People on the island", Text("万人", "10k"), target=6, better="low", scale=(0, 8), decimals=2),
-)  # fmt: skip
+    indicator(
+        "island",
+        "海湾在岛人数",
+        "People on the island",
+        Text("万人", "10k"),
+        target=6,
+        better="low",
+        scale=(0, 8),
+        decimals=2,
+    ),
+)
 _WAVE = (95.1, 95.6, 96.0, 95.2, 94.9, 95.3, 95.7, 95.1, 94.8, 95.0, 95.4, 94.7, 94.5)
 
 
@@ -179,12 +251,17 @@ def eight_states() -> dict[str, TileState]:
         "loading": replace(base, state="loading", value=None),
         "empty": replace(tile("open_cases", None), state="empty"),
         "error": replace(
-            base, state="error", value=None, error_code="E-502", error=Text("视频平台无响应", "Video platform silent"),
-            error_since=NOW - dt.timedelta(seconds=28), retries=2,
+            base,
+            state="error",
+            value=None,
+            error_code="E-502",
+            error=Text("视频平台无响应", "Video platform silent"),
+            error_since=NOW - dt.timedelta(seconds=28),
+            retries=2,
         ),
         "forbidden": replace(base, state="forbidden", value=None, missing_permission="device.view"),
         "unconnected": replace(base, state="unconnected", value=None),
-    }  # fmt: skip
+    }
 
 
 COUNTS = Counts(
@@ -230,10 +307,26 @@ class FakeServices:
     count: Counts = COUNTS
     warn: list[Warning_] | None = field(
         default_factory=lambda: [
-            Warning_("w1", Text("森林火险", "Forest fire risk"), "yellow", "北岭市、东城区", "", "市气象台", NOW - dt.timedelta(hours=22)),
-            Warning_("w2", Text("台风", "Typhoon"), "white", "全市", "48 小时内可能受影响", "市气象台", NOW - dt.timedelta(hours=3)),
+            Warning_(
+                "w1",
+                Text("森林火险", "Forest fire risk"),
+                "yellow",
+                "北岭市、东城区",
+                "",
+                "市气象台",
+                NOW - dt.timedelta(hours=22),
+            ),
+            Warning_(
+                "w2",
+                Text("台风", "Typhoon"),
+                "white",
+                "全市",
+                "48 小时内可能受影响",
+                "市气象台",
+                NOW - dt.timedelta(hours=3),
+            ),
         ]
-    )  # fmt: skip
+    )
     map: Mapping[str, Any] = field(default_factory=dict[str, Any])
     asked: list[tuple[str, Scope]] = field(default_factory=list[tuple[str, Scope]])
 
@@ -331,13 +424,22 @@ class FakeServices:
 
     def doctor(self) -> Sequence[Mapping[str, Any]]:
         return [
-            {"key": "postgis", "state": "ok", "zh": "PostgreSQL 15 与 PostGIS 3.3", "en": "PostgreSQL 15 and PostGIS 3.3"},
+            {
+                "key": "postgis",
+                "state": "ok",
+                "zh": "PostgreSQL 15 与 PostGIS 3.3",
+                "en": "PostgreSQL 15 and PostGIS 3.3",
+            },
             {"key": "disk", "state": "ok", "zh": "磁盘剩余 412 GB", "en": "412 GB free"},
             {
-                "key": "mqtt", "state": "warn", "zh": "MQTT 未启用", "en": "MQTT is off",
-                "advice_zh": "第 4 步", "advice_en": "step 4",
+                "key": "mqtt",
+                "state": "warn",
+                "zh": "MQTT 未启用",
+                "en": "MQTT is off",
+                "advice_zh": "第 4 步",
+                "advice_en": "step 4",
             },
-        ]  # fmt: skip
+        ]
 
 
 def case_detail(row: Record) -> dict[str, Any]:
@@ -358,7 +460,10 @@ def case_detail(row: Record) -> dict[str, Any]:
             {"label": {"zh": "类别", "en": "Category"}, "value": "燃气泄漏"},
             {"label": {"zh": "上报", "en": "Reported"}, "value": iso},
             {"label": {"zh": "主责", "en": "Department"}, "value": "东城区住建局"},
-            {"label": {"zh": "描述", "en": "Description"}, "value": "居民报告楼道内有燃气异味，传感器同时报警，请立即到场核查并疏散。"},
+            {
+                "label": {"zh": "描述", "en": "Description"},
+                "value": "居民报告楼道内有燃气异味，传感器同时报警，请立即到场核查并疏散。",
+            },
         ],
         "sources": [
             {"icon": "sensor", "title": "传感器", "text": "RQ-990102-0931 27% LEL", "at": iso},
@@ -366,8 +471,14 @@ def case_detail(row: Record) -> dict[str, Any]:
         ],
         "series": [
             {
-                "property": "gas", "title": {"zh": "燃气浓度", "en": "Gas"}, "unit": "% LEL", "value": 27.0, "limit": 25,
-                "limit_kind": "high", "exceeded": True, "points": points,
+                "property": "gas",
+                "title": {"zh": "燃气浓度", "en": "Gas"},
+                "unit": "% LEL",
+                "value": 27.0,
+                "limit": 25,
+                "limit_kind": "high",
+                "exceeded": True,
+                "points": points,
             }
         ],
         "cameras": [
@@ -378,7 +489,7 @@ def case_detail(row: Record) -> dict[str, Any]:
             {"at": iso, "actor": "谭小玲", "text": "签收通知，预计 8 分到场"},
             {"at": iso, "actor": "系统", "text": {"zh": "自动生成", "en": "made by rule"}},
         ],
-    }  # fmt: skip
+    }
 
 
 def device_detail() -> dict[str, Any]:
@@ -398,24 +509,43 @@ def blank_map() -> dict[str, Any]:
     """A map with nothing but its ground, enough for the component to start."""
     layers = [
         {
-            "key": "camera", "title": {"zh": "视频", "en": "Cameras"}, "theme": {"zh": "感知", "en": "Sensing"}, "icon": "camera",
-            "count": 50312, "visible": True, "order": 20, "ok": True,
+            "key": "camera",
+            "title": {"zh": "视频", "en": "Cameras"},
+            "theme": {"zh": "感知", "en": "Sensing"},
+            "icon": "camera",
+            "count": 50312,
+            "visible": True,
+            "order": 20,
+            "ok": True,
             "legend": [{"swatch": "ramp", "text": {"zh": "视频密度", "en": "Camera density"}, "steps": 4}],
         },
         {
-            "key": "event", "title": {"zh": "事件", "en": "Events"}, "theme": {"zh": "事件", "en": "Events"}, "icon": "pin",
-            "count": 612, "visible": True, "order": 60, "ok": True, "legend": [],
+            "key": "event",
+            "title": {"zh": "事件", "en": "Events"},
+            "theme": {"zh": "事件", "en": "Events"},
+            "icon": "pin",
+            "count": 612,
+            "visible": True,
+            "order": 60,
+            "ok": True,
+            "legend": [],
         },
-    ]  # fmt: skip
+    ]
     style = {
         "version": 8,
         "sources": {},
         "layers": [{"id": "sea", "type": "background", "paint": {"background-color": "#1A2129"}}],
     }
     return {
-        "style": style, "bounds": [111.2, 21.4, 112.4, 22.7], "center": [111.8, 22.0], "zoom": 9, "layers": layers,
-        "spec": {"layers": []}, "demo": True, "note": "示意底图，非正式测绘成果",
-    }  # fmt: skip
+        "style": style,
+        "bounds": [111.2, 21.4, 112.4, 22.7],
+        "center": [111.8, 22.0],
+        "zoom": 9,
+        "layers": layers,
+        "spec": {"layers": []},
+        "demo": True,
+        "note": "示意底图，非正式测绘成果",
+    }
 
 
 EVERYBODY = SYSTEM

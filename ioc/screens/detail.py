@@ -150,7 +150,7 @@ def _fields(detail: Part, view: View) -> Component | None:
         value = _value(row, view)
         title = value if isinstance(value, str) else ""
         # a long value takes the whole row, so that nothing is cut that a person has to read
-        wide = "w" if isinstance(value, str) and _width(value) > 15 else ""
+        wide = "w" if isinstance(value, str) and _width(value) > 10 else ""
         parts += [
             html.Dt(label, className=wide, title=label),
             html.Dd(value, className=f"num {wide}".strip(), title=title),

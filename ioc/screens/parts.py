@@ -87,7 +87,9 @@ def map_box(model: Model, overlays: Sequence[Any] = (), variant: str | None = No
     if not model.map_config:
         why = model.faults.get("map") or t("screens.bc.no_region", lang)
         return html.Section(html.Div(html.B(why), className="none2"), className="mapbox p-map")
-    view = MapView(id="map", config=dict(model.map_config), variant=variant or model.page.surface)
+    kind = variant or model.page.surface
+    # an embed is too small for plates beside its marks: its rows say the same
+    view = MapView(id="map", config=dict(model.map_config), variant=kind, labels=kind != "embed")
     return html.Section([view, *overlays], className="mapbox p-map", **{"aria-label": t("screens.map.label", lang)})
 
 
