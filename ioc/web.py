@@ -72,6 +72,11 @@ def compose(server: flask.Flask, deps: Deps, pages: Pages | None, metrics: Metri
     api_errors.install(server)
     register_all(server, deps)
     app = pages(server) if pages is not None else None
+    if app is not None:
+        # Dash otherwise does this inside the first request, with that request's asker: a wall without one would be
+        # the first to come after a restart and be turned away.
+        with server.app_context():
+            app._setup_server()  # pyright: ignore[reportPrivateUsage]
 
     def hashes() -> Sequence[str]:
         found = list(app.csp_hashes()) if app is not None else []
