@@ -49,7 +49,7 @@ def body(place: tuple[float, float]) -> dict[str, Any]:
 @pytest.fixture
 def bearer(accounts: Accounts) -> Callable[..., dict[str, str]]:
     def make(*actions: str, **more: Any) -> dict[str, str]:
-        secret = create_token(accounts, f"t{len(actions)}{more}", list(actions), created_by="test", **more)
+        secret = create_token(accounts, f"t{len(actions)}{more}", list(actions), **more)
         return {"Authorization": f"Bearer {secret}"}
 
     return make
