@@ -405,7 +405,8 @@ def _layer(x: Props, f: Frame) -> str:
 
 
 def _map(props: Props, f: Frame) -> str:
-    return f"<div{attrs(props, 'ioc-map', str(props.get('variant') or f.surface))} data-map></div>"
+    variant = props.get("variant") or f.surface
+    return f"<div{attrs(props, 'ioc-map', f'on-{variant}')} data-map></div>"
 
 
 _DRAW: Mapping[str, Callable[[Props, Frame], str]] = {

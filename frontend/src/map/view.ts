@@ -125,6 +125,7 @@ export class IocMap implements MapHandle {
       pickingRadius: 5,
       useDevicePixels: !(wall || this.still),
       onHover: (i) => this.hovered(i),
+      onAfterRender: () => this.painted++,
       onError: (e) => console.error('deck.gl', e),
       getCursor: ({ isDragging, isHovering }) => (isDragging ? 'grabbing' : isHovering ? 'pointer' : 'grab'),
     });
@@ -375,8 +376,8 @@ export class IocMap implements MapHandle {
 
   private settled(): void {
     const c = this.map.getCenter();
-    // On a wall nobody pans: its address stays short.
-    if (this.interactive && this.styled && !this.still) this.options.page.url.replace({ view: { lon: c.lng, lat: c.lat, zoom: this.map.getZoom() } });
+    // On a wall nobody pans, and an untouched view fits every screen by itself: such addresses stay short.
+    if (this.interactive && this.styled && !this.still && this.fitted === null) this.options.page.url.replace({ view: { lon: c.lng, lat: c.lat, zoom: this.map.getZoom() } });
     this.invalidate();
   }
 
@@ -695,10 +696,19 @@ export class IocMap implements MapHandle {
   private checkReady(): void {
     if (this.readyFrame || this.readyDone) return;
     let calm = 0;
+    let painted = -1;
     const started = performance.now();
     const look = (): void => {
       if (this.destroyed) return;
-      calm = this.idle() ? calm + 1 : 0;
+      // A living city never stops changing: outside of screenshots two paints of a complete map are enough.
+      const complete = this.still ? this.idle() : this.complete();
+      if (!complete) calm = 0;
+      else if (calm === 0 || this.still || this.painted !== painted) {
+        calm++;
+        painted = this.painted;
+      }
+      // Nothing left to paint counts as well.
+      if (complete && !this.still && this.idle()) calm++;
       if (calm >= 3 || performance.now() - started > READY_LIMIT_MS) {
         if (calm < 3) console.error('map was not idle in time', this.waiting());
         this.readyFrame = 0;
@@ -716,6 +726,13 @@ export class IocMap implements MapHandle {
   idle(): boolean {
     return Object.values(this.waiting()).every((v) => v === false || v === '');
   }
+
+  /** Everything of the view is there and drawn, whatever changes next. */
+  private complete(): boolean {
+    return Object.entries(this.waiting()).every(([k, v]) => v === false || v === '' || k === 'frame' || (k === 'deck' && this.painted > 0));
+  }
+
+  private painted = 0;
 
   /** Why the map is not idle, by name. */
   waiting(): Record<string, boolean | string> {

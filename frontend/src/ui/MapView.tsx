@@ -91,7 +91,7 @@ export function MapView(props: Props): React.ReactElement {
     if (props.state) map.current?.setState(props.state);
   }, [props.state]);
   return (
-    <div id={props.id} className={cx('ioc-map', variant, props.className)} style={props.style} data-map="">
+    <div id={props.id} className={cx('ioc-map', `on-${variant}`, props.className)} style={props.style} data-map="">
       <div ref={el} className="ioc-map-gl" />
       {failed ? <p className="map-fault">{failed}</p> : null}
     </div>
