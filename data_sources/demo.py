@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 
 from data_sources._demo.drop import drop_rows
+from data_sources._demo.indexes import put_back
 from data_sources._demo.load import LoadReport, announce, load
 from data_sources._demo.sim import run
 from data_sources._demo.work import connect
@@ -42,6 +43,7 @@ def set_rate(dsns: Dsns, per_second: float) -> bool:
 def drop(settings: Settings, dsns: Dsns, clock: Clock) -> int:
     """Remove every demo row, account, number and file. Returns the rows removed. Real rows stay."""
     with connect(dsns.owner) as conn:
+        put_back(dsns.owner, conn)
         gone = drop_rows(conn)
         announce(conn, "dropped")
     store = open_store(settings)

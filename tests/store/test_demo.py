@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from data_sources import demo
-from data_sources._demo import sim
+from data_sources._demo import indexes, sim
 from data_sources._demo.drop import drop_rows
 from data_sources._demo.work import connect
 from ioc.clock import FixedClock
@@ -220,6 +220,25 @@ def test_real_rows_survive_the_drop_without_links_into_it(
     assert event == [{"region_id": None, "grid_cell_ids": []}]
     assert count(db, "observation") == 1
     assert count(db, "region") == 0
+
+
+def index_names(db: Database) -> set[str]:
+    with db.owner() as conn:
+        rows = conn.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'device'").fetchall()
+    return {r["indexname"] for r in rows}
+
+
+def test_indexes_a_killed_load_left_behind_come_back(db: Database, settings: Settings, clock: FixedClock) -> None:
+    whole = index_names(db)
+    with connect(dsns(settings).owner) as conn:
+        indexes.take_down(conn)
+    assert len(index_names(db)) < len(whole)
+    load_demo(settings, clock)
+    assert index_names(db) == whole
+    assert count(db, "setting", "key = 'demo.indexes'") == 0
+    with connect(dsns(settings).owner) as conn:
+        indexes.take_down(conn)
+    assert index_names(db) == whole  # never from under rows
 
 
 def test_drop_of_an_empty_centre_changes_nothing(db: Database, settings: Settings) -> None:
