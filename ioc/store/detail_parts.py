@@ -149,16 +149,20 @@ def officer_links(row: Row, scope: Scope) -> list[Part]:
 
 
 def cameras_near(asked: Asked, lon: float | None, lat: float | None, but: int = 0, limit: int = 8) -> list[Part]:
-    """Cameras within `NEAR_M` of the place, nearest first: the box goes by the index, the distance decides."""
+    """Cameras within `NEAR_M` of the place, nearest first.
+
+    The box goes by the index of places (OFFSET 0: by no other), the distance decides.
+    """
     if lon is None or lat is None or not asked.scope.can("device.view"):
         return []
     seen, params = visible(asked.scope, "d")
     query = sql.SQL(
         """
         SELECT d.device_id, d.name, d.status, ST_DistanceSphere(d.geom, p.at) AS distance_m
-        FROM device d, (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS at) p
-        WHERE d.geom && ST_Expand(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), %(dx)s, %(dy)s)
-          AND d.class = 'camera' AND d.device_id <> %(but)s AND {seen}
+        FROM (SELECT * FROM device n
+              WHERE n.geom && ST_Expand(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), %(dx)s, %(dy)s) OFFSET 0) d,
+             (SELECT ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS at) p
+        WHERE d.class = 'camera' AND d.device_id <> %(but)s AND {seen}
           AND ST_DistanceSphere(d.geom, p.at) <= %(near)s
         ORDER BY distance_m, d.device_id LIMIT %(limit)s
         """

@@ -12,6 +12,7 @@ import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import h3.api.basic_int as h3
@@ -21,7 +22,7 @@ from psycopg.rows import tuple_row
 
 from ioc.declare import Heat, Layer
 from ioc.errors import NotFound
-from ioc.scope import INTERNAL, Scope
+from ioc.scope import INTERNAL, SENSITIVE, Scope
 from ioc.store.where import visible
 
 MAX_ZOOM = 22
@@ -30,13 +31,14 @@ CELLS_TO, PINS_TO, LABELS_FROM = 11, 13, 16
 _RES = {7: 6, 8: 7, 9: 7, 10: 8, 11: 9, 12: 7, 13: 8}
 _HEAT_RES = {10: 8, 11: 8, 12: 9, 13: 9}
 # More marks than this in one tile at z 14-15 cover each other: the tile keeps its count pins (r9) instead.
-DENSE = 6000
+DENSE, DENSE_RES = 6000, 9
 EXTENT = 4096
 # Degrees to look beyond the tile for rows of a cell whose centre lies inside: one and a half cell diameters.
 _CELL_MARGIN_DEG = {7: 0.045, 8: 0.017, 9: 0.0065}
 
 Params = dict[str, Any]
-Statement = tuple[sql.Composed, Params]
+# Query text as the server gets it, and its parameters.
+Statement = tuple[bytes, Params]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,10 @@ def render(conn: psycopg.Connection[Any], q: TileQuery) -> bytes:
     build = _QUERIES.get(q.layer.query)
     if build is None:
         raise NotFound(f"图层 {q.layer.key}", f"layer {q.layer.key}")
-    return b"".join(_run(conn, statement) for statement in build(conn, q))
+    made = build(conn, q)
+    if q.layer.query == "device" and PINS_TO < q.z < LABELS_FROM:
+        return _marks_or_pins(conn, q, made[0])
+    return b"".join(_run(conn, statement)[0] for statement in made)
 
 
 def statements(conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
@@ -83,16 +88,17 @@ def statements(conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
     return _QUERIES[q.layer.query](conn, q)
 
 
-def explained(query: sql.Composed) -> sql.Composed:
+def explained(query: bytes) -> bytes:
     """`query` as EXPLAIN, for tests that fail when an index is not used."""
-    return sql.SQL("EXPLAIN (COSTS off) {}").format(query)
+    return b"EXPLAIN (COSTS off) " + query
 
 
-def _run(conn: psycopg.Connection[Any], statement: Statement) -> bytes:
+def _run(conn: psycopg.Connection[Any], statement: Statement) -> tuple[bytes, int]:
+    """The tile, and what the query counted beside it (0 when it counts nothing)."""
     query, params = statement
     with conn.cursor(row_factory=tuple_row, binary=True) as cur:
         row = cur.execute(query, params).fetchone()
-    return bytes(row[0] or b"") if row else b""
+    return (bytes(row[0] or b""), int(row[1]) if len(row) > 1 else 0) if row else (b"", 0)
 
 
 # ---------------------------------------------------------------- shared pieces
@@ -146,22 +152,81 @@ def _mvt(name: str, inner: sql.Composable) -> sql.Composed:
     return sql.SQL("SELECT ST_AsMVT(t, {}, 4096, 'geom') FROM ({}) t").format(sql.Literal(name), inner)
 
 
+def _tile(name: str, inner: sql.Composable) -> bytes:
+    return _mvt(name, inner).as_bytes(None)
+
+
 # ---------------------------------------------------------------- devices
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What decides the text of a device query; the rest is parameters. Composing SQL costs more than sending it."""
+
+    band: str
+    whole: bool
+    guarded: bool
+    departments: bool
+    drill: bool
+    columns: tuple[str, ...]
+
+    def where(self, alias: str) -> sql.Composed:
+        scope = Scope(
+            "shape",
+            whole=self.whole,
+            departments=frozenset() if self.departments else None,
+            sensitivity=0 if self.guarded else SENSITIVE,
+        )
+        parts: list[sql.Composable] = [visible(scope, alias)[0]]
+        if self.drill:
+            parts.append(sql.SQL("{} = ANY (%(tile_regions)s)").format(sql.Identifier(alias, "region_id")))
+        for column in self.columns:
+            parts.append(sql.SQL("{} = {}").format(sql.Identifier(alias, column), sql.Placeholder(f"where_{column}")))
+        return sql.SQL(" AND ").join(parts)
+
+
 def _devices(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
-    if q.z <= PINS_TO:
-        return [_device_cells(q)]
-    if q.z >= LABELS_FROM:
-        return [_device_points(q)]
-    return [_device_marks(q)]
+    band = "cells" if q.z <= CELLS_TO else "pins" if q.z <= PINS_TO else "marks" if q.z < LABELS_FROM else "points"
+    return [_device_query(q, band)]
 
 
-def _device_cells(q: TileQuery) -> Statement:
-    where, params = _narrow(q, "c", ("class", "kind"))
-    cells = _cell_rows(where)
-    name = "cells" if q.z <= CELLS_TO else "pins"
-    return _mvt(name, cells), {**_frame(q), **params, "res": resolution(q.z)}
+def _device_query(q: TileQuery, band: str) -> Statement:
+    for column in q.layer.where:
+        if column not in ("class", "kind"):
+            raise NotFound(f"图层 {q.layer.key} 的条件 {column}", f"condition {column} of layer {q.layer.key}")
+    scope = q.scope
+    shape = _Shape(
+        band,
+        scope.whole,
+        scope.sensitivity < SENSITIVE,
+        scope.departments is not None,
+        q.region_ids is not None,
+        tuple(q.layer.where),
+    )
+    params = _frame(q) | {f"where_{column}": value for column, value in q.layer.where.items()}
+    if q.region_ids is not None:
+        params["tile_regions"] = list(q.region_ids)
+    params |= visible(scope, "d" if band in ("marks", "points") else "c")[1]
+    params["res"], params["most"] = resolution(q.z), DENSE + 1
+    return _device_text(shape), params
+
+
+def _marks_or_pins(conn: psycopg.Connection[Any], q: TileQuery, marks: Statement) -> bytes:
+    """z 14-15: the marks; where there are too many of them, the count pins of the same tile."""
+    body, n = _run(conn, marks)
+    if n <= DENSE:
+        return body
+    text, params = _device_query(q, "pins")
+    return _run(conn, (text, params | {"res": DENSE_RES}))[0]
+
+
+@lru_cache(maxsize=256)
+def _device_text(shape: _Shape) -> bytes:
+    if shape.band in ("cells", "pins"):
+        return _tile(shape.band, _cell_rows(shape.where("c")))
+    if shape.band == "points":
+        return _tile("points", _device_points(shape.where("d")))
+    return _device_marks(shape.where("d")).as_bytes(None)
 
 
 def _cell_rows(where: sql.Composable) -> sql.Composed:
@@ -172,38 +237,27 @@ def _cell_rows(where: sql.Composable) -> sql.Composed:
     ).format(point=_on(_POINT, "c", "center"), inside=_on(_IN_TILE, "c", "center"), where=where)
 
 
-def _device_marks(q: TileQuery) -> Statement:
-    """z 14-15: marks, or count pins where there are too many. A one-time filter keeps the other half unread."""
-    of_cells, params = _narrow(q, "c", ("class", "kind"))
-    of_devices, more = _narrow(q, "d", ("class", "kind"))
-    query = sql.SQL(
-        "WITH many AS MATERIALIZED (SELECT coalesce(sum(c.total), 0) > %(dense)s AS yes FROM device_cell c"
-        " WHERE c.res = %(res)s::smallint AND {cells_inside} AND {of_cells})"
-        " SELECT ({points}) || ({pins})"
-    ).format(
-        cells_inside=_on(_IN_TILE, "c", "center"),
-        of_cells=of_cells,
-        points=_mvt("points", _device_rows(sql.SQL("NOT (SELECT yes FROM many) AND {}").format(of_devices))),
-        pins=_mvt("pins", _cell_rows(sql.SQL("(SELECT yes FROM many) AND {}").format(of_cells))),
-    )
-    return query, {**_frame(q), **params, **more, "res": 9, "dense": DENSE}
+# Only the place is left to the planner: OFFSET 0 keeps it from joining the index of places with one of classes or
+# regions, which would read every camera of the city for each tile.
+_DEVICES_HERE = sql.SQL("(SELECT * FROM device d WHERE {touches} OFFSET 0) d").format(touches=_on(_TOUCHES, "d"))
 
 
-def _device_rows(where: sql.Composable) -> sql.Composed:
+def _device_marks(where: sql.Composable) -> sql.Composed:
+    """Marks with their number, at most one more than a tile may hold."""
     return sql.SQL(
+        "SELECT ST_AsMVT(t, 'points', 4096, 'geom'), count(*) FROM ("
         "SELECT {point} AS geom, d.device_id AS id, d.kind AS k, d.status AS s, d.exceeded::int AS ex, d.name"
-        " FROM device d WHERE {inside} AND {where}"
-    ).format(point=_on(_POINT, "d"), inside=_on(_IN_TILE, "d"), where=where)
+        " FROM {here} WHERE {inside} AND {where} LIMIT %(most)s) t"
+    ).format(point=_on(_POINT, "d"), here=_DEVICES_HERE, inside=_on(_IN_TILE, "d"), where=where)
 
 
-def _device_points(q: TileQuery) -> Statement:
+def _device_points(where: sql.Composable) -> sql.Composed:
     """z >= 16: with the value that matters most (exceeded first), the view cone and the kind's icon."""
-    where, params = _narrow(q, "d", ("class", "kind"))
-    inner = sql.SQL(
+    return sql.SQL(
         """
         SELECT {point} AS geom, d.device_id AS id, d.kind AS k, d.status AS s, d.exceeded::int AS ex, d.name,
                v.label, d.azimuth_deg AS az, d.fov_deg AS fov, coalesce(k.attributes->>'icon', d.class) AS icon
-        FROM device d
+        FROM {here}
         LEFT JOIN dictionary_now k ON k.dict = 'device_kind' AND k.code = d.kind
         LEFT JOIN LATERAL (
           SELECT trim_scale(round(l.value::numeric, 2)) || coalesce(nullif(' ' || ds.unit, ' '), '') AS label
@@ -212,8 +266,7 @@ def _device_points(q: TileQuery) -> Statement:
           ORDER BY l.exceeded DESC, ds.datastream_id LIMIT 1) v ON true
         WHERE {inside} AND {where}
         """
-    ).format(point=_on(_POINT, "d"), inside=_on(_IN_TILE, "d"), where=where)
-    return _mvt("points", inner), {**_frame(q), **params}
+    ).format(point=_on(_POINT, "d"), here=_DEVICES_HERE, inside=_on(_IN_TILE, "d"), where=where)
 
 
 # ---------------------------------------------------------------- events, cases, heat
@@ -254,7 +307,7 @@ def _work(
         band=band,
         where=where,
     )
-    out: list[Statement] = [(_mvt("points", inner), {**_frame(q), **params})]
+    out: list[Statement] = [(_tile("points", inner), {**_frame(q), **params})]
     if CELLS_TO < q.z <= PINS_TO:
         quiet = sql.SQL("{} AND NOT {} AND {}").format(is_open, _LOUD, where)
         out.append(_counted(conn, q, table, quiet, params, resolution(q.z), "pins"))
@@ -302,7 +355,7 @@ def _counted(
         " AS c(cell, n, lat, lon)"
     )
     columns = {key: [p[i] for p in kept] for i, key in enumerate(("cells", "counts", "lats", "lons"))}
-    return _mvt(name, inner), {**_frame(q), **columns}
+    return _tile(name, inner), {**_frame(q), **columns}
 
 
 # ---------------------------------------------------------------- resources, areas
@@ -320,7 +373,7 @@ def _resources(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
         where=where,
         label=label if q.z >= LABELS_FROM else sql.SQL(""),
     )
-    return [(_mvt("points", inner), {**_frame(q), **params})]
+    return [(_tile("points", inner), {**_frame(q), **params})]
 
 
 def _grid_cells(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
@@ -340,7 +393,7 @@ def _grid_cells(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]
         where=where,
         label=label if q.z >= LABELS_FROM else sql.SQL(""),
     )
-    return [(_mvt("areas", inner), {**_frame(q), **params})]
+    return [(_tile("areas", inner), {**_frame(q), **params})]
 
 
 def _regions(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
@@ -353,7 +406,7 @@ def _regions(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
         " FROM region r WHERE {touches} AND r.kind = ANY (%(kinds)s) AND {limit}"
     ).format(shape=_on(_SHAPE, "r"), touches=_on(_TOUCHES, "r"), limit=limit)
     params = {**_frame(q), "kinds": list(q.kinds or ("county", "zone")), "allowed": list(allowed or ())}
-    return [(_mvt("areas", inner), params)]
+    return [(_tile("areas", inner), params)]
 
 
 def _warnings(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
@@ -380,7 +433,7 @@ def _warnings(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
         whole=sql.SQL("true" if q.scope.whole and q.region_ids is None else "false"),
     )
     allowed = sorted(q.scope.region_ids) if q.region_ids is None else list(q.region_ids)
-    return [(_mvt("areas", inner), {**_frame(q), "now": q.now, "allowed": allowed})]
+    return [(_tile("areas", inner), {**_frame(q), "now": q.now, "allowed": allowed})]
 
 
 def _thematic(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
@@ -397,7 +450,7 @@ def _thematic(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
     )
     name = {"point": "points", "line": "lines"}.get(q.layer.geometry, "areas")
     detail = q.layer.detail
-    return [(_mvt(name, inner), {**_frame(q), **params, "label": getattr(detail, "label", "") or "name"})]
+    return [(_tile(name, inner), {**_frame(q), **params, "label": getattr(detail, "label", "") or "name"})]
 
 
 _QUERIES: Mapping[str, Callable[[psycopg.Connection[Any], TileQuery], list[Statement]]] = {
