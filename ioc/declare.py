@@ -178,7 +178,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class PackIndicator:
-    """An indicator a place declares for itself (海陵岛在岛人数)."""
+    """An indicator a place declares for itself (people on its island)."""
 
     indicator: Indicator
 

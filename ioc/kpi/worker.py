@@ -25,7 +25,8 @@ from ioc.scope import SYSTEM
 from ioc.settings import Settings
 from ioc.store import Store
 from ioc.store import kpi_write as keep
-from ioc.store.kpi_queries import QUERIES, Ask, Audience, Named
+from ioc.store.kpi_queries import QUERIES, Named
+from ioc.store.kpi_rollup import Ask, Audience
 from ioc.store.kpi_write import Key
 
 LOCK = 7340601  # advisory lock of the one KPI worker of a cluster

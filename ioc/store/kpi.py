@@ -24,7 +24,7 @@ from ioc.scope import SYSTEM, Scope
 from ioc.services import DistrictRow, TileState
 from ioc.settings import Settings
 from ioc.store import Store
-from ioc.store.kpi_queries import Row
+from ioc.store.kpi_rollup import Row
 from ioc.store.pool import Conn
 from ioc.store.regions import Region, Regions
 from ioc.store.where import visible

@@ -1,126 +1,18 @@
-"""The named queries behind indicators: a whole region tree, for every audience, in one grouped statement each.
-
-Every statement has the same shape. A *leaf* select groups a table by finest region, `private_to` and sensitivity and
-gives `num`, `den`, `as_of` and whether a demo row is inside, under a `bucket`: 0 is the period now, -1 the period it is
-compared with, 1-24 the hours of the series (24 = the running hour; 1-48 where a rolling day is needed). `_ROLLUP` adds
-the leaves up to every ancestor region through `region_closure`, once per audience that may see them.
-"""
+"""The named queries behind indicators: devices, events and cases, and the table of all of them."""
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
-from ioc import aqi as air
-from ioc.clock import local_day
 from ioc.declare import Reading
-from ioc.freshness import freshness
 from ioc.i18n import Text
+from ioc.store.kpi_readings import aqi, sources_ok, sum_latest
+from ioc.store.kpi_rollup import POINTS, Answer, Ask, Cell, Compute, origin_of, rolled_up
 from ioc.store.pool import Conn
-
-Row = Mapping[str, Any]
-Cell = tuple[float, float, dt.datetime | None, bool]  # num, den, as_of, demo
-HOUR = dt.timedelta(hours=1)
-DAY = dt.timedelta(days=1)
-POINTS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """The department and sensitivity part of a scope. `departments` None: all; empty: only rows shared with all."""
-
-    key: str
-    departments: tuple[str, ...] | None
-    sensitivity: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One computation. `series` asks for the 24 points too: costly ones are asked for once an hour."""
-
-    now: dt.datetime
-    tz: ZoneInfo
-    audiences: Sequence[Audience]
-    root: int | None = None  # the centre's only root region: what lies in no region is counted there and nowhere below
-    series: bool = True
-
-    @property
-    def hour(self) -> dt.datetime:
-        """Start of the running hour."""
-        return self.now.astimezone(self.tz).replace(minute=0, second=0, microsecond=0).astimezone(dt.UTC)
-
-    def common(self) -> dict[str, Any]:
-        """Bounds every leaf may use: now, local midnight, 24 h earlier, last week, and where the series begins."""
-        day = local_day(self.now, self.tz)[0]
-        # Calendar arithmetic in local time, so that a change of clocks does not move "the same time of day".
-        local = self.now.astimezone(self.tz)
-        before, week = (local - DAY).astimezone(dt.UTC), (local - 7 * DAY).astimezone(dt.UTC)
-        return {
-            "now": self.now,
-            "day": day,
-            "before": before,
-            "day_before": local_day(self.now, self.tz, 1)[0],
-            "week": week,
-            "day_week": local_day(self.now, self.tz, 7)[0],
-            "since": self.hour - (POINTS - 1) * HOUR,
-            "since48": self.hour - (2 * POINTS - 1) * HOUR,
-            "with_series": self.series,
-            "root": self.root,
-        }
-
-
-Answer = dict[tuple[int, str], Reading]
-Compute = Callable[[Conn, Ask, Mapping[str, Any]], Answer]
-
-_ROLLUP = sql.SQL(
-    """
-WITH leaf AS ({leaf}),
-aud AS (SELECT key, all_departments, departments, sensitivity FROM jsonb_to_recordset(%(audiences)s::jsonb)
-        AS a (key text, all_departments boolean, departments text[], sensitivity int))
-SELECT c.ancestor_id AS region_id, a.key AS audience, l.bucket, sum(l.num)::float8 AS num, sum(l.den)::float8 AS den,
-       max(l.as_of) AS as_of, bool_or(l.demo) AS demo
-FROM leaf l JOIN region_closure c ON c.descendant_id = l.region_id
-JOIN aud a ON l.sens <= a.sensitivity AND (a.all_departments OR l.priv = '' OR l.priv = ANY (a.departments))
-GROUP BY 1, 2, 3"""
-)
-
-
-def audiences_json(audiences: Sequence[Audience]) -> str:
-    return json.dumps(
-        [
-            {
-                "key": a.key,
-                "all_departments": a.departments is None,
-                "departments": list(a.departments or ()),
-                "sensitivity": a.sensitivity,
-            }
-            for a in audiences
-        ]
-    )
-
-
-def rolled_up(
-    conn: Conn, ask: Ask, leaf: sql.Composable, params: Mapping[str, Any]
-) -> dict[tuple[int, str], dict[int, Cell]]:
-    """Run one leaf for all regions and audiences: {(region, audience): {bucket: cell}}."""
-    query = _ROLLUP.format(leaf=leaf)
-    values = {**ask.common(), **params, "audiences": audiences_json(ask.audiences)}
-    out: dict[tuple[int, str], dict[int, Cell]] = {}
-    for r in conn.execute(query, values):
-        cell = (float(r["num"] or 0.0), float(r["den"] or 0.0), r["as_of"], bool(r["demo"]))
-        out.setdefault((r["region_id"], r["audience"]), {})[r["bucket"]] = cell
-    return out
-
-
-def _origin(cells: Mapping[int, Cell]) -> str:
-    return "demo" if any(c[3] for c in cells.values()) else "real"
-
 
 # ---------------------------------------------------------------- devices
 
@@ -158,7 +50,7 @@ def device_rate(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
         series = tuple(_percent(min(max(p, 0.0), total), total) for p in points)
         previous = series[0] if series else None
         out[key] = Reading(
-            _percent(online, total), online, total, origin=_origin(cells), series=series, previous=previous
+            _percent(online, total), online, total, origin=origin_of(cells), series=series, previous=previous
         )
     return out
 
@@ -203,7 +95,7 @@ def events_today(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
         before = cells.get(-1, (0.0, 0.0, None, False))[0]
         series = tuple(cells[h][0] if h in cells else 0.0 for h in range(1, POINTS + 1))
         state = "ok" if today else "empty"
-        out[key] = Reading(today, today, None, state=state, origin=_origin(cells), series=series, previous=before)
+        out[key] = Reading(today, today, None, state=state, origin=origin_of(cells), series=series, previous=before)
     return out
 
 
@@ -255,7 +147,7 @@ def open_cases(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
             now,
             None,
             state="ok" if now else "empty",
-            origin=_origin(cells),
+            origin=origin_of(cells),
             note=urgency_note(urgency),
             series=series,
             previous=value.get(-1, 0.0),
@@ -314,7 +206,7 @@ def on_time_rate(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
             kept,
             due,
             state="ok" if due else "empty",
-            origin=_origin(cells),
+            origin=origin_of(cells),
             series=tuple(rate.get(h) for h in range(1, POINTS + 1)),
             previous=rate.get(-1),
         )
@@ -353,7 +245,7 @@ def mean_response(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
             minutes,
             count,
             state="ok" if count else "empty",
-            origin=_origin(cells),
+            origin=origin_of(cells),
             series=tuple(_rolling_mean(cells, hour) for hour in range(POINTS + 1, 2 * POINTS + 1)),
             previous=before[0] / before[1] if before and before[1] else None,
         )
@@ -365,186 +257,6 @@ def _rolling_mean(cells: Mapping[int, Cell], hour: int) -> float | None:
     window = [cells[h] for h in range(hour - POINTS + 1, hour + 1) if h in cells]
     count = sum(c[1] for c in window)
     return sum(c[0] for c in window) / count if count else None
-
-
-# ---------------------------------------------------------------- air
-
-# Dust monitors at building sites measure PM10 too, and are no air quality stations.
-AIR_STREAMS = sql.SQL(
-    """ds.property = ANY (%(air)s) AND (%(kind)s::text = '' OR EXISTS (
-         SELECT FROM device s WHERE s.device_id = ds.device_id AND s.kind = %(kind)s))"""
-)
-_AIR_LEAF = sql.SQL(
-    """
-SELECT s.region_id, s.priv, s.sens, s.bucket, sum(s.mean) AS num, count(*) AS den, max(s.as_of) AS as_of,
-       bool_or(s.demo) AS demo
-FROM (
-  SELECT coalesce(ds.region_id, %(root)s::int) AS region_id, coalesce(ds.private_to, '') AS priv,
-         ds.sensitivity AS sens,
-         100 * array_position(%(air)s, ds.property) AS bucket, avg(o.value) AS mean, max(o.observed_at) AS as_of,
-         bool_or(ds.origin = 'demo') AS demo
-  FROM datastream ds JOIN observation o ON o.datastream_id = ds.datastream_id
-  WHERE {streams} AND o.observed_at > %(now)s - interval '1 hour' AND o.observed_at <= %(now)s
-    AND o.quality <= 1 AND o.value >= 0
-  GROUP BY ds.datastream_id
-  UNION ALL
-  SELECT coalesce(ds.region_id, %(root)s::int) AS region_id, coalesce(ds.private_to, ''), ds.sensitivity,
-         100 * array_position(%(air)s, ds.property)
-           + 1 + floor(extract(epoch FROM o.observed_at - %(since)s) / 3600)::int AS bucket,
-         avg(o.value), NULL, bool_or(ds.origin = 'demo')
-  FROM datastream ds JOIN observation o ON o.datastream_id = ds.datastream_id
-  WHERE %(with_series)s AND {streams} AND o.observed_at >= %(since)s AND o.observed_at <= %(now)s
-    AND o.quality <= 1 AND o.value >= 0
-  GROUP BY ds.datastream_id, 4
-) s GROUP BY 1, 2, 3, 4"""
-).format(streams=AIR_STREAMS)
-
-
-def air_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """`kind`: the device kind that counts as a station; empty: whatever measures a pollutant."""
-    return {"air": list(air.POLLUTANTS), "kind": params.get("kind", "")}
-
-
-def aqi(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
-    """AQI of the mean concentration over a region's stations (the rule HJ 663 uses for a city), last hour.
-
-    The denominator is the number of stations of the pollutant most stations measure. Missing pollutants are named.
-    """
-    tables = _setting(conn, "aqi.tables")
-    day = ask.now.astimezone(ask.tz).date()
-    out: Answer = {}
-    for key, cells in rolled_up(conn, ask, _AIR_LEAF, air_params(params)).items():
-        index = air.aqi(_concentrations(cells, 0), day, tables=tables)
-        series = tuple(_index(cells, h, day, tables) for h in range(1, POINTS + 1)) if ask.series else ()
-        stations = max((c[1] for b, c in cells.items() if b % 100 == 0), default=0.0)
-        as_of = max((c[2] for c in cells.values() if c[2] is not None), default=None)
-        out[key] = Reading(
-            float(index.value) if index else None,
-            None,
-            stations or None,
-            as_of=as_of,
-            state="ok" if index else "empty",
-            origin=_origin(cells),
-            note=index.note() if index else None,
-            series=series,
-            previous=series[0] if series else None,
-        )
-    return out
-
-
-def _concentrations(cells: Mapping[int, Cell], hour: int) -> dict[str, float | None]:
-    found = {p: cells.get(100 * (i + 1) + hour) for i, p in enumerate(air.POLLUTANTS)}
-    return {p: c[0] / c[1] if c and c[1] else None for p, c in found.items()}
-
-
-def _index(cells: Mapping[int, Cell], hour: int, day: dt.date, tables: Mapping[str, Any] | None) -> float | None:
-    found = air.aqi(_concentrations(cells, hour), day, tables=tables)
-    return float(found.value) if found else None
-
-
-def _setting(conn: Conn, key: str) -> Mapping[str, Any] | None:
-    row = conn.execute("SELECT value FROM setting WHERE key = %s", (key,)).fetchone()
-    return row["value"] if row else None
-
-
-# ---------------------------------------------------------------- a sum of latest readings
-
-LATEST_COUNTED = sql.SQL(
-    """ds.property = %(property)s AND (%(kind)s::text = '' OR d.kind = %(kind)s)
-    AND (%(within)s::text = '' OR EXISTS (SELECT FROM region_closure w JOIN region r ON r.region_id = w.ancestor_id
-         WHERE r.code = %(within)s AND w.descendant_id = ds.region_id))
-    AND (%(tag)s::jsonb IS NULL OR d.attributes @> %(tag)s::jsonb)"""
-)
-LATEST_ALIVE = sql.SQL(
-    """t.value IS NOT NULL AND t.quality <= 1 AND t.observed_at <= %(now)s
-    AND t.observed_at > %(now)s - 10 * ds.interval_s * interval '1 second'"""
-)
-_LATEST_LEAF = sql.SQL(
-    """
-SELECT coalesce(ds.region_id, %(root)s::int) AS region_id, coalesce(ds.private_to, '') AS priv,
-       ds.sensitivity AS sens, 0 AS bucket, sum(t.value) AS num,
-       count(*) AS den, max(t.observed_at) AS as_of, bool_or(ds.origin = 'demo') AS demo
-FROM datastream ds JOIN device d USING (device_id) JOIN latest t USING (datastream_id)
-WHERE {counted} AND {alive} GROUP BY 1, 2, 3
-UNION ALL
-SELECT s.region_id, s.priv, s.sens, s.bucket, sum(s.mean), count(*), NULL, bool_or(s.demo)
-FROM (
-  SELECT coalesce(ds.region_id, %(root)s::int) AS region_id, coalesce(ds.private_to, '') AS priv,
-         ds.sensitivity AS sens,
-         1 + floor(extract(epoch FROM o.observed_at - %(since)s) / 3600)::int AS bucket, avg(o.value) AS mean,
-         bool_or(ds.origin = 'demo') AS demo
-  FROM datastream ds JOIN device d USING (device_id) JOIN observation o USING (datastream_id)
-  WHERE %(with_series)s AND {counted} AND o.observed_at >= %(since)s AND o.observed_at <= %(now)s
-    AND o.quality <= 1 AND o.value IS NOT NULL
-  GROUP BY ds.datastream_id, ds.region_id, ds.private_to, ds.sensitivity, 4
-) s GROUP BY 1, 2, 3, 4"""
-).format(counted=LATEST_COUNTED, alive=LATEST_ALIVE)
-
-
-def latest_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Defaults of `sum_latest`: see there."""
-    tag = params.get("tag")
-    return {
-        "property": params["property"],
-        "kind": params.get("kind", ""),
-        "within": params.get("within", ""),
-        "tag": (tag if isinstance(tag, str) else json.dumps(tag)) if tag else None,
-    }
-
-
-def sum_latest(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
-    """Sum of the latest readings of one `property`, such as people counted at gates.
-
-    Optional: `kind` (device kind), `within` (code of a region the devices must lie in), `tag` (a JSON object the
-    device's attributes must contain), `scale` (0.0001 shows 万). Readings older than ten of their intervals are left
-    out. Numerator: the unscaled sum; denominator: readings in it. Series: sum of the hourly means.
-    """
-    scale = float(params.get("scale", 1.0))
-    out: Answer = {}
-    for key, cells in rolled_up(conn, ask, _LATEST_LEAF, latest_params(params)).items():
-        now = cells.get(0)
-        series = tuple(cells[h][0] * scale if h in cells else None for h in range(1, POINTS + 1)) if ask.series else ()
-        out[key] = Reading(
-            now[0] * scale if now else None,
-            now[0] if now else None,
-            now[1] if now else None,
-            as_of=now[2] if now else None,
-            state="ok" if now else "empty",
-            origin=_origin(cells),
-            series=series,
-            previous=series[0] if series else None,
-        )
-    return out
-
-
-# ---------------------------------------------------------------- sources
-
-
-def source_in_order(row: Row, now: dt.datetime) -> bool:
-    """Without error and heard within three of its intervals (live or late, design.md section 8)."""
-    heard = max((t for t in (row["last_seen_at"], row["last_data_at"]) if t is not None), default=None)
-    interval = dt.timedelta(seconds=row["interval_s"])
-    return row["state"] not in ("error", "off") and freshness(heard, interval, now) in ("live", "late")
-
-
-SOURCE_SELECT = sql.SQL("SELECT * FROM source WHERE enabled ORDER BY source_key")
-
-
-def sources_ok(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
-    """Sources in order ÷ enabled sources, of the centre as a whole: kept at the root regions only."""
-    rows = conn.execute(SOURCE_SELECT).fetchall()
-    top = conn.execute("SELECT region_id FROM region WHERE parent_id IS NULL AND kind <> 'zone'")
-    roots = [r["region_id"] for r in top]
-    good = float(sum(source_in_order(r, ask.now) for r in rows))
-    reading = Reading(
-        good if rows else None,
-        good,
-        float(len(rows)),
-        as_of=ask.now if rows else None,
-        state="ok" if rows else "unconnected",
-        origin="demo" if any(r["origin"] == "demo" for r in rows) else "real",
-    )
-    return {(root, a.key): reading for root in roots for a in ask.audiences}
 
 
 _NOTHING = Reading(None, state="empty")

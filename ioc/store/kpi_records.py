@@ -21,6 +21,8 @@ from ioc.scope import Scope
 from ioc.settings import Settings
 from ioc.store import Store
 from ioc.store import kpi_queries as q
+from ioc.store import kpi_readings as readings
+from ioc.store.kpi_rollup import Ask
 from ioc.store.pool import Conn
 from ioc.store.regions import Regions
 from ioc.store.where import visible
@@ -140,7 +142,7 @@ _READING = Listing(
     ),
     _SQL("datastream ds JOIN device d USING (device_id) JOIN latest t USING (datastream_id)"),
     "ds",
-    _SQL("{} AND {}").format(q.LATEST_COUNTED, q.LATEST_ALIVE),
+    _SQL("{} AND {}").format(readings.LATEST_COUNTED, readings.LATEST_ALIVE),
     _SQL("t.value DESC, ds.datastream_id"),
     "device.view",
 )
@@ -148,7 +150,7 @@ _AIR = replace(
     _READING,
     where=_SQL(
         "{} AND t.observed_at > %(now)s - interval '1 hour' AND t.observed_at <= %(now)s AND t.quality <= 1"
-    ).format(q.AIR_STREAMS),
+    ).format(readings.AIR_STREAMS),
     order=_SQL("d.name, ds.property, ds.datastream_id"),
 )
 _CASE_LISTS: Mapping[str, Listing] = {"open": _CASES_OPEN, "due_today": _CASES_DUE, "answered_today": _CASES_ANSWERED}
@@ -169,8 +171,8 @@ _LISTS: Mapping[str, Callable[[Mapping[str, str]], tuple[Listing, dict[str, Any]
     "devices": _devices,
     "events": lambda params: (_EVENTS, {}),
     "cases": _cases,
-    "latest": lambda params: (_READING, q.latest_params(params)),
-    "air": lambda params: (_AIR, q.air_params(params)),
+    "latest": lambda params: (_READING, readings.latest_params(params)),
+    "air": lambda params: (_AIR, readings.air_params(params)),
 }
 
 
@@ -188,7 +190,7 @@ def records(
     listing, own = _LISTS[name](params)
     scope.require(listing.permission)
     ids = Regions.of(store).ids(scope, region)
-    ask = q.Ask(now, settings.tz, ()).common()
+    ask = Ask(now, settings.tz, ()).common()
     with store.scoped(scope) as conn:
         return _page(conn, scope, listing, ids, params.get("part", ""), {**ask, **own}, offset, limit)
 
@@ -227,7 +229,7 @@ def _page(
 def _sources(store: Store, scope: Scope, offset: int, limit: int, now: dt.datetime) -> dict[str, Any]:
     scope.require("source.view")
     with store.scoped(scope) as conn:
-        rows = conn.execute(q.SOURCE_SELECT).fetchall()
+        rows = conn.execute(readings.SOURCE_SELECT).fetchall()
     out: list[dict[str, Any]] = [
         {
             "key": "source:" + r["source_key"],
@@ -238,7 +240,7 @@ def _sources(store: Store, scope: Scope, offset: int, limit: int, now: dt.dateti
             "received": r["received"],
             "rejected": r["rejected"],
             "owner": r["owner"],
-            "counted": q.source_in_order(r, now),
+            "counted": readings.source_in_order(r, now),
         }
         for r in rows
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ioc.declare import Indicator, Reading
 from ioc.store import outbox
-from ioc.store.kpi_queries import Audience, Row
+from ioc.store.kpi_rollup import Audience, Row
 from ioc.store.pool import Conn
 
 Key = tuple[str, int, str]  # code, region_id, audience
