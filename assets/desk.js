@@ -53,7 +53,15 @@
     if (cls) td.className = cls;
     return td;
   };
-  const when = (text) => (text ? text.replace("T", " ").slice(0, 16) : "—");
+  const when = (text, timeZone) => {
+    const at = text ? new Date(text) : null;
+    return at && !Number.isNaN(at.getTime()) ? at.toLocaleString("sv-SE", { timeZone }).slice(0, 16) : "—";
+  };
+  const area = (wall, words) => {
+    if (wall.whole) return words.wWhole;
+    const names = [...document.querySelectorAll("#f-region option")].map((o) => [o.value, o.textContent]);
+    return (wall.region_codes || []).map((code) => new Map(names).get(code) || code).join(", ");
+  };
   const walls = async () => {
     const body = document.getElementById("walls");
     if (!body) return;
@@ -67,9 +75,9 @@
       const row = body.insertRow();
       cell(row, wall.name);
       cell(row, wall.revoked_at ? words.wRevoked : words.wActive, wall.revoked_at ? "mut" : "");
-      cell(row, (wall.region_codes || []).join(", ") || "*", "num");
-      cell(row, when(wall.created_at), "num");
-      cell(row, when(wall.renewed_at || wall.seen_at || wall.last_seen_at), "num");
+      cell(row, area(wall, words));
+      cell(row, when(wall.recorded_at, words.zone), "num");
+      cell(row, when(wall.seen_at || wall.renewed_at, words.zone), "num");
       const last = cell(row, "");
       if (wall.revoked_at) continue;
       const button = document.createElement("button");

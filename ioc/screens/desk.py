@@ -336,12 +336,14 @@ def settings(model: Model) -> Component:
     lang, who = model.lang, model.who
     may = who is not None and who.can("wall.confirm")
     if may:
-        words = {k: t(f"screens.set.{k}", lang) for k in ("none", "revoke", "revoked", "active", "done", "bad")}
+        words = {
+            k: t(f"screens.set.{k}", lang) for k in ("none", "revoke", "revoked", "active", "done", "bad", "whole")
+        }
         heads = [t(f"screens.set.{k}", lang) for k in ("name", "state", "region", "made", "renewed")] + [""]
         table = html.Table(
             [html.Thead(html.Tr([html.Th(h) for h in heads])), html.Tbody([], id="walls")], className="tbl"
         )
-        attrs = {f"data-w-{k}": v for k, v in words.items()}
+        attrs = {f"data-w-{k}": v for k, v in words.items()} | {"data-zone": model.view.zone.key}
         walls: list[Any] = [
             html.P(t("screens.set.walls_why", lang), className="sec"),
             _wall_form(model),

@@ -119,6 +119,15 @@ def wall_sources(services: Services, scope: Scope, page: PageState) -> list[Any]
         return _said(error, page.lang)
 
 
+def _titled(services: Services, scope: Scope, data: Mapping[str, Any], lang: str) -> Mapping[str, Any]:
+    """Sources by their titles instead of their keys."""
+    names = {source.key: source.title(lang) for source in services.sources(scope)}
+    rows = [
+        {**row, "source": names.get(row["source"], row["source"])} if "source" in row else row for row in data["rows"]
+    ]
+    return {**data, "rows": rows}
+
+
 def tile_records(services: Services, scope: Scope, page: PageState, region: str, ask: Mapping[str, Any]) -> list[Any]:
     """Content of the records dialog for `ask` = {code, offset}."""
     lang, code = page.lang, str(ask.get("code") or "")
@@ -128,7 +137,9 @@ def tile_records(services: Services, scope: Scope, page: PageState, region: str,
     if found is None or not found.indicator.records:
         return records.records_missing(code, t("screens.rec.no_list", lang), lang)
     try:
-        data = services.records(scope, region, found.indicator.records, offset, records.PAGE)
+        data = _titled(
+            services, scope, services.records(scope, region, found.indicator.records, offset, records.PAGE), lang
+        )
         place = [ref.name for ref in services.breadcrumb(scope, region)][-1:]
     except IocError as error:
         return records.records_missing(found.indicator.title(lang), error.message(lang), lang)
