@@ -1,9 +1,9 @@
 """One grouped statement for a whole region tree and every audience: what all indicator queries are made of.
 
 A *leaf* select groups a table by finest region, `private_to` and sensitivity and gives `num`, `den`, `as_of` and
-whether a demo row is inside, under a `bucket`: 0 is the period now, -1 the period it is compared with, 1-24 the hours of the
-series (24 = the running hour; 1-48 where a rolling day is needed). `rolled_up` adds the leaves up to every ancestor
-region through `region_closure`, once per audience that may see them.
+whether a demo row is inside, under a `bucket`: 0 is the period now, -1 the period it is compared with, 1-24 the hours
+of the series (24 = the running hour; 1-48 where a rolling day is needed). `rolled_up` adds the leaves up to every
+ancestor region through `region_closure`, once per audience that may see them.
 """
 
 from __future__ import annotations
