@@ -51,6 +51,9 @@ class Metrics:
         if hub is not None:
             registry.register(_Feed(hub))
 
+    def observe(self, route: str, method: str, status: int, took_s: float) -> None:
+        self._took.labels(route, method, str(status)).observe(took_s)
+
     def begin(self) -> None:
         flask.g.ioc_began = time.perf_counter()
 
@@ -59,6 +62,5 @@ class Metrics:
         if began is not None:
             rule = flask.request.url_rule
             route = rule.rule if rule is not None else "none"
-            took = time.perf_counter() - began
-            self._took.labels(route, flask.request.method, str(response.status_code)).observe(took)
+            self.observe(route, flask.request.method, response.status_code, time.perf_counter() - began)
         return response

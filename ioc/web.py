@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
+import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
+from types import FrameType
 from typing import Any, cast
 
 import dash
@@ -18,7 +21,7 @@ from starlette.routing import Mount, Route
 from ioc.accounts.base import Accounts
 from ioc.accounts.credentials import Credentials
 from ioc.accounts.users import sign_in_hints
-from ioc.api import Deps, auth, register_all
+from ioc.api import Deps, auth, register_all, tiles_asgi
 from ioc.api import errors as api_errors
 from ioc.cache import CacheUser, make_cache
 from ioc.clock import Clock
@@ -119,10 +122,15 @@ def create_web(
         services.use_cache(cache, lambda: versions.of("indicator"))
     deps = Deps(settings, store, registry, clock, services, cache, accounts, credentials, versions)
     pages = None if register_callbacks is None else _pages(deps, register_callbacks)
-    compose(server, deps, pages, Metrics(CollectorRegistry(), hub))
+    metrics = Metrics(CollectorRegistry(), hub)
+    compose(server, deps, pages, metrics)
     wsgi = WSGIMiddleware(cast(Any, server), workers=settings.pool_size + THREADS_BESIDE_POOL)
     app = Starlette(
-        routes=[Route("/live", live.handle, methods=["GET"]), Mount("/", app=cast(Any, wsgi))],
+        routes=[
+            Route("/live", live.handle, methods=["GET"]),
+            *tiles_asgi.routes(deps, metrics.observe),
+            Mount("/", app=cast(Any, wsgi)),
+        ],
         lifespan=_lifespan(hub, live),
     )
     app.state.hub, app.state.live, app.state.deps, app.state.server = hub, live, deps, server
@@ -146,6 +154,7 @@ def _lifespan(hub: Hub, live: Live) -> Callable[[Starlette], contextlib.Abstract
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         tasks = [asyncio.create_task(hub.run()), asyncio.create_task(live.watch())]
+        _end_streams_when_told(hub)
         try:
             yield
         finally:
@@ -155,3 +164,22 @@ def _lifespan(hub: Hub, live: Live) -> Callable[[Starlette], contextlib.Abstract
             await asyncio.gather(*tasks, return_exceptions=True)
 
     return lifespan
+
+
+def _end_streams_when_told(hub: Hub) -> None:
+    """Streams never end by themselves, and the server waits for them before it tells the application: hear its signal.
+
+    The server's own handler, installed before, is called as well. Only in a main thread (tests serve from others).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        inner = signal.getsignal(number)
+
+        def told(n: int, frame: FrameType | None, inner: Any = inner) -> None:
+            loop.call_soon_threadsafe(hub.close)
+            if callable(inner):
+                inner(n, frame)
+
+        signal.signal(number, told)

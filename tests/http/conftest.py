@@ -13,9 +13,11 @@ from typing import Any
 import flask
 import pytest
 import uvicorn
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 
 from callbacks import register_callbacks
+from ioc.accounts import passwords
 from ioc.accounts.base import Accounts, Grant
 from ioc.accounts.tokens import create_token
 from ioc.accounts.users import add_user
@@ -31,6 +33,15 @@ from tests.http.world import World
 
 PASSWORD = "Right-Word-42"
 ORIGIN = {"Origin": "http://localhost"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """argon2 with the least cost: the rules are under test here, not the hash (tests/unit/test_account_rules.py)."""
+    usual = passwords._HASHER
+    passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    yield
+    passwords._HASHER = usual
 
 
 @pytest.fixture

