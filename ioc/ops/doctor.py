@@ -131,8 +131,8 @@ def check_node(look: Look) -> Finding:
 
 
 def check_port(look: Look) -> Finding:
-    port = look.settings.port
-    ours = bool(look.run.get("running")) and look.run.get("port") == port
+    ours = bool(look.run.get("running"))
+    port = int(look.run["port"]) if ours else look.settings.port
     good = ours or broker.is_free("127.0.0.1", port)
     return Finding(
         "port",
