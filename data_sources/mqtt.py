@@ -45,7 +45,7 @@ AHEAD = 4000  # messages the broker may send ahead of our acknowledgements
 BATCH_MESSAGES = 1000
 BATCH_READINGS = 4000
 BATCH_WAIT_S = 0.05  # how long the first message of a batch waits for company
-RETRY_S = (0.5, 10.0)
+RETRY_S = (0.2, 2.0)
 RAW_PART = 4000
 
 
@@ -106,7 +106,7 @@ class Listener:
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._arrived
         self._client.on_connect_fail = self._failed
-        self._client.reconnect_delay_set(1, 10)
+        self._client.reconnect_delay_set(1, 3)
         if self._url.username:
             self._client.username_pw_set(unquote(self._url.username), unquote(self._url.password or ""))
         if self._url.scheme == "mqtts":

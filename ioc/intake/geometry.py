@@ -41,7 +41,7 @@ def require_crs(own: str | None, declared: str, file: str) -> None:
         f"{file} 自带坐标系 {name}，声明的是 {declared}；请改用 --crs，或导出为不带坐标系的文件",
         f"{file} says it is in {name}, declared was {declared}; change --crs, or export the file without a system",
         {"file_crs": name, "declared": declared},
-        reasons=[reason("crs", "crs_mismatch", name, crs=declared)],
+        reasons=[reason("crs", "crs_disagrees", name, crs=declared)],
     )
 
 

@@ -37,6 +37,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "bad_level": ("应为 1 至 4 级（Ⅰ–Ⅳ）", "must be level 1 to 4 (I-IV)"),
     "bad_choice": ("应为 {choices} 之一", "must be one of {choices}"),
     "crs_mismatch": ("数值与声明的坐标系 {crs} 不符", "the values do not fit the declared system {crs}"),
+    "crs_disagrees": ("文件自带坐标系与声明的 {crs} 不一致", "the file's own system is not the declared {crs}"),
     "swapped_lonlat": ("经度与纬度颠倒", "longitude and latitude are swapped"),
     "out_of_area": (
         "位于本中心范围之外（超出 {buffer} 米缓冲）",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from itertools import count
 
 import psycopg
 import structlog
@@ -22,6 +23,7 @@ from ioc.store.imports import close_interrupted
 log = structlog.get_logger(__name__)
 
 HEALTH_EVERY_S = 2.0
+TIDY_TURNS = 15  # of the health sweep: how often imports that were killed are looked for
 SWEEP_EVERY_S = 5.0
 BACKOFF_S = (1.0, 60.0)  # first and longest pause before a failed source is started again
 JOIN_S = 10.0
@@ -69,8 +71,12 @@ def _register(
 
 
 def _health(store: Store, clock: Clock) -> Callable[[], object]:
+    turns = count(1)
+
     def turn() -> int:
         with store.scoped(SYSTEM) as conn:
+            if next(turns) % TIDY_TURNS == 0:
+                close_interrupted(conn, clock.now())
             return sources.sweep(conn, clock.now())
 
     return turn
@@ -95,6 +101,7 @@ def _every(seconds: float, work: Callable[[], object], stop: threading.Event) ->
 def keep_running(source: Source, context: SourceContext) -> None:
     """Run a source's loop until `stop`; after a fault tell of it once and start again, later each time."""
     pause, longest = BACKOFF_S
+    silent = ""
     while not context.stop.is_set() and source.run is not None:
         began = context.clock.monotonic()
         try:
@@ -103,7 +110,8 @@ def keep_running(source: Source, context: SourceContext) -> None:
                 return
             fault: tuple[str, str, str] = ("ended", "数据源循环意外结束", "the source's loop ended by itself")
         except StoreUnavailable as e:
-            fault = (e.code, e.message("zh"), e.message("en"))
+            # not the source's fault: it goes on as soon as the database is back
+            fault, pause = (e.code, e.message("zh"), e.message("en")), BACKOFF_S[0]
         except IocError as e:
             fault = (e.code, e.message("zh"), e.message("en"))
         except Exception as e:
@@ -111,13 +119,17 @@ def keep_running(source: Source, context: SourceContext) -> None:
             fault = ("fault", f"数据源程序出错：{type(e).__name__}", f"the source's program failed: {type(e).__name__}")
         if context.clock.monotonic() - began > longest:
             pause = BACKOFF_S[0]
-        _tell(context, fault)
+        if not _tell(context, fault) and silent != fault[0]:
+            log.warning("state of the source not stored", source=context.key, fault=fault[0])
+        silent = fault[0]
         context.stop.wait(pause)
         pause = min(pause * 2, longest)
 
 
-def _tell(context: SourceContext, fault: tuple[str, str, str]) -> None:
+def _tell(context: SourceContext, fault: tuple[str, str, str]) -> bool:
+    """Whether the fault could be stored; with the database away it cannot, and need not."""
     try:
         context.failed(*fault)
-    except (IocError, psycopg.Error) as e:
-        log.warning("state of the source not stored", source=context.key, fault=fault[0], error=str(e))
+    except (IocError, psycopg.Error):
+        return False
+    return True
