@@ -27,6 +27,8 @@ describe('zoom bands', () => {
   it('chooses tile zoom and H3 resolution as the server does', () => {
     expect([9.9, 11.99, 13.2, 19].map((z) => tileZoom('icons', z))).toEqual([9, 11, 13, 16]);
     expect(tileZoom('marks', 15.7)).toBe(14);
+    expect([8.3, 8.5, 10.9, 11.9].map((z) => tileZoom('density', z))).toEqual([8, 9, 11, 11]);
+    expect(tileZoom('heat', 13.9)).toBe(13);
     expect([5, 7, 8, 9, 10, 11, 12, 13].map(h3Resolution)).toEqual([5, 6, 7, 7, 8, 9, 7, 8]);
   });
   it('covers a view, nearest tiles first', () => {

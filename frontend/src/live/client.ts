@@ -3,7 +3,8 @@ import { Signal } from '../core/emit';
 import type { Beat, Change, Conn, Counts, Item, Snapshot } from '../core/types';
 import { RecordStore } from './store';
 
-export const BEAT_LOST_MS = 10_000;
+/** Two beats missed, and noticed within ten seconds with a watchdog that looks once a second. */
+export const BEAT_LOST_MS = 8_500;
 const BACKOFF_MS = [500, 1000, 2000, 4000, 5000] as const;
 const POLL_MS = 15_000;
 const SLEPT_MS = 5_000;

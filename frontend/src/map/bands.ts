@@ -17,6 +17,8 @@ export function activeSpecs(specs: readonly LayerSpec[], visible: ReadonlySet<st
 /** Integer zoom of the tiles a role reads. Marks hold on to z 14 tiles: a z 15 view then needs a quarter of the requests. */
 export function tileZoom(role: Role | undefined, zoom: number): number {
   const z = Math.max(0, Math.min(MAX_TILE_ZOOM, Math.floor(zoom)));
+  // Hexagons of the next zoom from .4 on: they stay 6-13 px, fine enough to show roads and towns.
+  if (role === 'density' || role === 'heat') return Math.max(z, Math.min(role === 'heat' ? 13 : 11, Math.floor(zoom + 0.6)));
   return role === 'marks' && z === 15 ? 14 : z;
 }
 
