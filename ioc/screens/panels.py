@@ -242,8 +242,8 @@ def day_trend(counts: Counts, view: View) -> Component:
     # the hour that is still running would look like a fall
     done = [n if hour < view.local(view.now).hour else None for hour, n in enumerate(counts.hours)]
     charts = [
-        draw.trend(done, counts.hours_last_week, words, "t-a", width=504, height=250),
-        draw.trend(done, counts.hours_last_week, words, "t-b", width=880, height=230),
+        draw.trend(done, counts.hours_last_week, words, "t-a", width=504, height=212),
+        draw.trend(done, counts.hours_last_week, words, "t-b", width=880, height=204),
     ]
     legend = html.Div(
         [html.Span([html.I(className="k1"), words[0]]), html.Span([html.I(className="k2"), words[1]])], className="tleg"
