@@ -83,7 +83,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def listing() -> Response:
         scope, region = current_scope(), flask.request.args.get("region", "")
-        return _tagged({"indicators": [tile_json(t, deps.clock.now()) for t in catalogue.tiles(scope, region)]})
+        return _tagged(catalogue.body(scope, region))
 
     @routes.get("/api/v1/indicators/<code>/values")
     @doc(
@@ -99,7 +99,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
         else:
             points = kpi.values_between(deps.store, scope, code, region, start, end)
         tile = next(t for t in catalogue.tiles(scope, region) if t.indicator.code == code)
-        return _tagged({"current": tile_json(tile, now), "values": [_plain(p) for p in points]})
+        return _tagged(flask.json.dumps({"current": tile_json(tile, now), "values": [_plain(p) for p in points]}))
 
     @routes.get("/api/v1/indicators/<code>/records")
     @doc(
@@ -149,6 +149,17 @@ class _Catalogue:
             (region, deps.versions.of("indicator")),
             KEEP_S,
             lambda: kpi.tiles(deps.store, scope, region, active, deps.clock.now()),
+        )
+
+    def body(self, scope: Scope, region: str) -> str:
+        """All of them as JSON text, written once for everyone of the scope class."""
+        now = self._deps.clock.now()
+        return self._deps.cache.get(
+            scope,
+            "tiles.json",
+            (region, self._deps.versions.of("indicator")),
+            KEEP_S,
+            lambda: flask.json.dumps({"indicators": [tile_json(t, now) for t in self.tiles(scope, region)]}),
         )
 
 
@@ -211,9 +222,9 @@ def _time(name: str, default: dt.datetime) -> dt.datetime:
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
-def _tagged(body: dict[str, Any]) -> Response:
-    """With an ETag, so that pollers cost a comparison."""
-    response = flask.jsonify(body)
+def _tagged(body: str) -> Response:
+    """JSON text with an ETag, so that pollers cost a comparison."""
+    response = flask.Response(body, mimetype="application/json")
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()
     return response.make_conditional(flask.request)
