@@ -47,6 +47,15 @@ class Broker:
         self.process = subprocess.Popen([own_broker.binary(), "-c", str(conf)], stderr=subprocess.DEVNULL)
         wait(lambda: own_broker.listens(self.port), 10, "broker")
 
+    def saved(self) -> None:
+        """The broker saves after each turn of its loop, a moment after the acknowledgement: wait for that moment."""
+        file, seen, since = self.root / "mqtt" / "mosquitto.db", 0, time.monotonic()
+        while time.monotonic() - since < 1:
+            now = file.stat().st_mtime_ns
+            if now != seen:
+                seen, since = now, time.monotonic()
+            time.sleep(0.05)
+
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
@@ -157,7 +166,7 @@ def in_store(db: Database) -> list[tuple[str, int]]:
 
 
 def settled(world: World, publisher: Publisher) -> None:
-    wait(lambda: world.stored() >= len(publisher.accepted), 30, "all accepted values stored")
+    wait(lambda: world.stored() >= len(publisher.accepted), 90, "all accepted values stored")
     time.sleep(0.5)
     found = in_store(world.db)
     assert len(found) == len(set(found)), "doubled"
@@ -227,6 +236,7 @@ def test_a_killed_broker_keeps_what_it_accepted_while_the_worker_was_away(world:
     publisher = Publisher(world)
     publisher.send(0, 1500)
     publisher.close()
+    world.broker.saved()
     world.broker.kill()
     world.broker.start()
     world.worker()
