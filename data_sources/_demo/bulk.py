@@ -347,16 +347,23 @@ def latest(
     return len(stream)
 
 
+# A state has to be known before it can change: this long before its outage a device is logged as online.
+_BEFORE_S = 5 * 3600
+
+
 def state_log(conn: Conn, fleet: Fleet, frame: Frame, exceeded: NDArray[np.bool_]) -> int:
-    """How the states came about: outages that last, outages of the last day that are over."""
+    """How the states came about: outages that last, outages of the last day that are over, and what was before."""
 
     def lines() -> Iterable[str]:
         for i in np.flatnonzero(fleet.off_since > 0).tolist():
             at, state = iso(int(fleet.off_since[i])), "fault" if fleet.fault[i] else "offline"
+            before = iso(int(fleet.off_since[i]) - _BEFORE_S)
+            yield text.line((frame.first_device + i, before, before, "online", False, "demo"))
             yield text.line((frame.first_device + i, at, at, state, bool(exceeded[i]), "demo"))
         for i in np.flatnonzero(fleet.back_at > 0).tolist():
-            for at, state in ((fleet.gone_at[i], "offline"), (fleet.back_at[i], "online")):
-                yield text.line((frame.first_device + i, iso(int(at)), iso(int(at)), state, bool(exceeded[i]), "demo"))
+            gone, back = int(fleet.gone_at[i]), int(fleet.back_at[i])
+            for at, state in ((gone - _BEFORE_S, "online"), (gone, "offline"), (back, "online")):
+                yield text.line((frame.first_device + i, iso(at), iso(at), state, bool(exceeded[i]), "demo"))
 
     return copy_lines(
         conn, "device_state_log", ("device_id", "recorded_at", "observed_at", "status", "exceeded", "origin"), lines()

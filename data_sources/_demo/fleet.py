@@ -95,9 +95,9 @@ def build_fleet(g: Ground, scale: Scale, seed: int, now: float, gates: Gates | N
     gate = _gate_mask(g, klass, kind, village, gates)
     off_since = np.where(gate, 0, _off_since(klass, kind, rng, now, lost))
     first, device = _streams(klass, kind)
-    outage = (klass == CAMERA) & (off_since == 0) & (rng.random(n) < 0.008)
+    outage = (klass != GATEWAY) & ~gate & (off_since == 0) & (rng.random(n) < 0.012)
     gone = now - 82_800 * rng.random(n)
-    back = np.minimum(gone + 300 + 5400 * rng.random(n), now - 120)
+    back = np.minimum(gone + 600 + 7200 * rng.random(n), now - 900)
     return Fleet(
         lon, lat, village, cell, klass, kind,
         word=rng.integers(0, 1 << 14, n).astype(np.int16),
@@ -137,7 +137,7 @@ def _sensors(
             points, village = _crowd(g, n, dense, gates, rng)
         else:
             weights = {"people": g.weights, "urban": dense, "spread": area}[kind.where]
-            near = (0.1, 0.0) if kind.where == "spread" else (0.57, 0.38)
+            near = (0.1, 0.0) if kind.where == "spread" else (0.34, 0.61)
             points, village = places.scatter(g, places.share_out(weights, n), rng, *near)
         out.append((points, village, len(CAMERA_KINDS) + i, SENSOR))
     return out

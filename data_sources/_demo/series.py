@@ -68,6 +68,7 @@ class Series:
         self.hourly = np.array([x.hourly for x in READINGS])[r]
         self.phase = np.floor(uniform(seed, 2, ids) * 300).astype(np.int64)
         self.off_since = fleet.off_since[fleet.stream_device]
+        self.gone_at, self.back_at = fleet.gone_at[fleet.stream_device], fleet.back_at[fleet.stream_device]
         self._gates(fleet)
         self._water(fleet)
 

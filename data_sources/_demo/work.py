@@ -84,7 +84,8 @@ def observation_rows(city: City, lo: int, hi: int) -> Iterator[tuple[NDArray[np.
         newest = city.frame.now - (city.frame.now - series.phase[mine]) % step
         at = newest[:, None] - step * np.arange(city.hours * 3600 // step - 1, -1, -1)[None, :]
         off = series.off_since[mine]
-        keep = (at > begin - 1) & ((off == 0)[:, None] | (at <= off[:, None]))
+        missing = (at > series.gone_at[mine][:, None]) & (at <= series.back_at[mine][:, None])
+        keep = (at > begin - 1) & ~missing & ((off == 0)[:, None] | (at <= off[:, None]))
         yield np.broadcast_to(mine[:, None], at.shape)[keep], np.asarray(at[keep], dtype=np.float64)
 
 

@@ -69,7 +69,7 @@ def test_every_sensor_of_the_issue_is_there(city: City) -> None:
 
 
 def test_a_day_at_five_minutes_is_288_values_for_each_sensor(city: City) -> None:
-    online = (city.series.off_since == 0) & ~city.series.hourly
+    online = (city.series.off_since == 0) & (city.series.back_at == 0) & ~city.series.hourly
     count: Counter[int] = Counter()
     for stream, at in observation_rows(city, 0, 2000):
         assert (at <= NOW).all()
@@ -80,6 +80,16 @@ def test_a_day_at_five_minutes_is_288_values_for_each_sensor(city: City) -> None
             assert count[s] == 288
     every_step = int((~city.series.hourly).sum()) * 288
     assert every_step == 5_760_000
+
+
+def test_an_outage_leaves_a_hole_in_the_values(city: City) -> None:
+    s = int(np.flatnonzero((city.series.back_at > 0) & ~city.series.hourly)[0])
+    at = np.concatenate([t for _, t in observation_rows(city, s, s + 1)])
+    gone, back = int(city.series.gone_at[s]), int(city.series.back_at[s])
+    assert 0 < gone < back < NOW
+    assert not ((at > gone) & (at <= back)).any()
+    assert (at < gone).any()
+    assert (at > back).any()
 
 
 def test_online_rates_follow_the_promise(city: City) -> None:
