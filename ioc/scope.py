@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ioc.errors import Forbidden
 
@@ -40,13 +41,7 @@ class Scope:
     @property
     def class_key(self) -> str:
         """Equal for two askers who see the same rows. Caches and streams are shared by class, never by accident."""
-        parts = [
-            "*" if self.whole else ",".join(map(str, sorted(self.region_ids))),
-            "*" if self.departments is None else ",".join(sorted(self.departments)),
-            str(self.sensitivity),
-            ",".join(sorted(self.permissions)),
-        ]
-        return hashlib.blake2b("|".join(parts).encode(), digest_size=8).hexdigest()
+        return _class_key(self)
 
     def sees(self, region_id: int | None, department: str | None = None, sensitivity: int = PUBLIC) -> bool:
         """The same rule as the SQL predicate and the row-level policy, for records already in memory (the feed)."""
@@ -60,6 +55,18 @@ class Scope:
         """The scope of a drill-down: the asker's own, cut to the regions of the chosen one."""
         ids = frozenset(region_ids)
         return replace(self, whole=False, region_ids=ids if self.whole else self.region_ids & ids)
+
+
+@lru_cache(maxsize=256)
+def _class_key(scope: Scope) -> str:
+    """Asked for with every tile and message; a scope may hold thousands of regions."""
+    parts = [
+        "*" if scope.whole else ",".join(map(str, sorted(scope.region_ids))),
+        "*" if scope.departments is None else ",".join(sorted(scope.departments)),
+        str(scope.sensitivity),
+        ",".join(sorted(scope.permissions)),
+    ]
+    return hashlib.blake2b("|".join(parts).encode(), digest_size=8).hexdigest()
 
 
 NOBODY = Scope(actor="nobody")
