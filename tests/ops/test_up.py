@@ -43,10 +43,12 @@ class Product:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
-    def ioc(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def ioc(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "app", *words, "--data-dir", str(self.folder)]
         env = {**os.environ, **self.env}
-        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(
+            command, cwd=ROOT, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=120
+        )
 
     def up(self, seconds: float = 60) -> list[str]:
         """Starts it and reads its lines until `ready`, and the rest of that moment."""
