@@ -13,8 +13,8 @@ INDICATOR = Indicator(
     params={"centre": True},  # sources belong to the centre, not to a region
     source="",
     formula=Text(
-        "距上次到达不超过 3 个上报间隔且无错误的数据源数 ÷ 启用的数据源数",
-        "Sources without error, heard within three of their intervals ÷ enabled sources",
+        "距上次到达不超过 3 个上报间隔且无错误的数据源数 ÷ 启用且有过数据的数据源数",
+        "Sources without error, heard within three of their intervals ÷ enabled sources that ever delivered",
     ),
     permission="source.view",
     interval=dt.timedelta(seconds=30),

@@ -274,8 +274,8 @@ _BAD = ("lost", "error")
 
 
 def source_counts(sources: Sequence[SourceState]) -> tuple[int, int]:
-    """(normal, all) of the sources that are switched on."""
-    on = [s for s in sources if s.state != "off"]
+    """(normal, all) of the sources that are switched on and have spoken: the same count as the indicator's."""
+    on = [s for s in sources if s.state not in ("off", "never")]
     return sum(1 for s in on if s.state in ("live", "late")), len(on)
 
 

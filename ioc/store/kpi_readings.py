@@ -175,11 +175,12 @@ def source_in_order(row: Row, now: dt.datetime) -> bool:
     return row["state"] not in ("error", "off") and freshness(heard, interval, now) in ("live", "late")
 
 
-SOURCE_SELECT = sql.SQL("SELECT * FROM source WHERE enabled ORDER BY source_key")
+# A door nobody has used yet (an intake that never received anything) is not a source out of order.
+SOURCE_SELECT = sql.SQL("SELECT * FROM source WHERE enabled AND state <> 'never' ORDER BY source_key")
 
 
 def sources_ok(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
-    """Sources in order ÷ enabled sources, of the centre as a whole: kept at the root regions only."""
+    """Sources in order ÷ enabled sources that ever spoke, of the centre as a whole: kept at the root regions only."""
     rows = conn.execute(SOURCE_SELECT).fetchall()
     top = conn.execute("SELECT region_id FROM region WHERE parent_id IS NULL AND kind <> 'zone'")
     roots = [r["region_id"] for r in top]

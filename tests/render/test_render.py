@@ -107,7 +107,8 @@ def test_structure_check_can_fail(browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 400, "height": 300})
     page.set_content(
         "<html data-surface='wall'><body style='margin:0;font:20px sans-serif'>"
-        "<div style='position:absolute;top:10px;left:10px'>重叠的字</div><div style='position:absolute;top:12px;left:20px'>重叠的字</div>"
+        "<div style='position:absolute;top:10px;left:10px'>重叠的字</div>"
+        "<div style='position:absolute;top:12px;left:20px'>重叠的字</div>"
         "<b style='display:block;margin-top:60px;width:20px;overflow:hidden;white-space:nowrap'>123456</b>"
         "<div style='height:900px'></div><p>\u2ffe</p></body></html>"
     )
