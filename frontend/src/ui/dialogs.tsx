@@ -98,7 +98,8 @@ function SearchForm({ placeholder, close }: { placeholder: string; close: () => 
       <label className="sd-in">
         <Icon name="search" />
         <input
-          type="search"
+          type="text"
+          enterKeyHint="search"
           autoFocus
           value={q}
           placeholder={placeholder}
