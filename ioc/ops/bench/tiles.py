@@ -1,0 +1,279 @@
+"""Vector tiles of 70,000 and of 2,000,000 devices, for who sees the whole city and who sees one town.
+
+Floor of the uncached close tiles: `pgbench` with the same statements, settings and number of connections. Before each
+round the data version moves, so that no answer comes from the cache but where the cache is what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import random
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from ioc.declare import Layer
+from ioc.errors import ConfigError
+from ioc.ops.bench import Figure, Job, city, interleaved, median, percentile
+from ioc.ops.bench.rig import Rig
+from ioc.scope import Scope
+from ioc.store import tiles
+from ioc.store.cluster import find_binaries
+from ioc.store.database import dsns
+from ioc.store.pool import SESSION_OPTIONS, Store, scope_settings
+from ioc.store.regions import Regions
+
+SIZES = (70_000, 2_000_000)
+CONNECTIONS = 4  # clients here, connections of pgbench there
+BROWSER = 6  # connections a browser opens to one host
+TOWN = 20
+LAYER = "camera"
+GENERATOR = f"asyncio streams, one process, {CONNECTIONS} keep-alive connections; floor: pgbench -c {CONNECTIONS} -j 1"
+# A desk's map of 1400 x 800 px around the middle of a town.
+VIEW_PX = (1400, 800)
+VIEW_ZOOMS = (9, 12, 14)
+_STATUS, _LENGTH = re.compile(rb"HTTP/1.1 (\d+)"), re.compile(rb"content-length: (\d+)", re.I)
+Tile = tuple[int, int, int]
+
+
+@dataclass
+class Subject:
+    """One running centre of one size, asked by one kind of person."""
+
+    rig: Rig
+    layer: Layer
+    scope: Scope
+    token: str
+    tiles: Sequence[Tile]
+
+    def path(self, tile: Tile) -> str:
+        z, x, y = tile
+        return f"/tiles/{LAYER}/{z}/{x}/{y}.mvt"
+
+    def renew(self) -> None:
+        """Move the data version, and wait until the web process has heard of it."""
+        ask = {"Authorization": f"Bearer {self.token}"}
+        with httpx.Client(base_url=self.rig.url, headers=ask, timeout=30) as client, self.rig.owner() as conn:
+            before = client.get("/api/v1/live/snapshot").json()["feed"]["last_no"]
+            conn.execute(
+                "INSERT INTO outbox (topic, op, entity_id, permission, origin, payload)"
+                " VALUES ('reload', 'change', 'bench', 'map.view', 'demo', '{\"layers\": [\"camera\", \"sensor\"]}')"
+            )
+            conn.execute("NOTIFY ioc_outbox")
+            for _ in range(200):
+                if client.get("/api/v1/live/snapshot").json()["feed"]["last_no"] > before:
+                    return
+                time.sleep(0.05)
+        raise ConfigError("推送没有前进", "the feed does not move")
+
+    def rate(self, wanted: Sequence[Tile], connections: int = CONNECTIONS) -> float:
+        """Tiles a second over `connections`, each tile once."""
+        took = asyncio.run(_fetch(self.rig.port, [self.path(t) for t in wanted], self.token, connections))
+        return len(wanted) / took[0]
+
+    def latencies(self, wanted: Sequence[Tile]) -> list[float]:
+        """Milliseconds of each tile, one after the other."""
+        return asyncio.run(_fetch(self.rig.port, [self.path(t) for t in wanted], self.token, 1))[1]
+
+    def floor(self, now: dt.datetime) -> float:
+        """Statements a second of pgbench over the same tiles."""
+        info = dsns(self.rig.settings).app
+        statements: list[str] = []
+        with psycopg.connect(info) as conn, psycopg.ClientCursor(conn) as cur:
+            for z, x, y in self.tiles:
+                q = tiles.TileQuery(self.scope, self.layer, z, x, y, now)
+                statements += [cur.mogrify(text, params) for text, params in tiles.statements(conn, q)]
+        return _pgbench(info, statements, self.scope)
+
+
+def run(job: Job) -> list[Figure]:
+    job.generator = GENERATOR
+    sizes = (2_000, 4_000) if job.quick else tuple(job.options.get("devices", SIZES))
+    layer = job.composition.registry().layers[LAYER]
+    now = dt.datetime.now(dt.UTC)
+    figures: list[Figure] = []
+    with ExitStack() as stack:
+        subjects: dict[int, tuple[Subject, Subject]] = {}
+        for size in sizes:
+            rig = stack.enter_context(Rig(job.composition))
+            begun = time.monotonic()
+            with rig.owner() as conn:
+                city.load(conn, size)
+            job.say(f"{size:,} devices loaded in {time.monotonic() - begun:.0f} s")
+            subjects[size] = _subjects(rig, layer, 40 if job.quick else 400)
+        for size, pair in subjects.items():
+            for subject, who in zip(pair, ("city", "town"), strict=True):
+                figures += _close(job, subject, f"{size // 1000}k, {who}", now)
+                figures.append(_far(job, subject, f"{size // 1000}k, {who}"))
+            figures.append(_cached(job, pair[0], f"{size // 1000}k"))
+        figures += _views(job, subjects[sizes[0]][0], subjects[sizes[1]][0])
+    return figures
+
+
+def _subjects(rig: Rig, layer: Layer, count: int) -> tuple[Subject, Subject]:
+    """Who sees the whole city, and who sees one town, each with tiles where things stand."""
+    code = city.town_code(TOWN)
+    store = Store(dsns(rig.settings).app, size=2)
+    try:
+        everything = Scope("bench", frozenset({"*"}), whole=True, departments=None, sensitivity=1)
+        ids = Regions(store).ids(everything, code) or ()
+    finally:
+        store.close()
+    town = Scope("bench", frozenset({"*"}), region_ids=frozenset(ids), departments=None, sensitivity=1)
+    return (
+        Subject(rig, layer, everything, rig.token("city"), _tiles(rig, 14, count)),
+        Subject(rig, layer, town, rig.token("town", [code]), _tiles(rig, 14, count, ids)),
+    )
+
+
+def _tiles(rig: Rig, z: int, count: int, region_ids: Sequence[int] = ()) -> list[Tile]:
+    """Tiles that hold devices, in an order of chance that is the same every time."""
+    with rig.owner() as conn:
+        rows = conn.execute(
+            "SELECT DISTINCT floor((ST_X(geom) + 180) / 360 * %(n)s)::int AS x,"
+            " floor((0.5 - ln(tan(radians(45 + ST_Y(geom) / 2))) / (2 * pi())) * %(n)s)::int AS y"
+            " FROM device WHERE class = 'camera' AND (%(all)s OR region_id = ANY (%(ids)s)) ORDER BY 1, 2",
+            {"n": 1 << z, "all": not region_ids, "ids": list(region_ids)},
+        ).fetchall()
+    found = [(z, int(r["x"]), int(r["y"])) for r in rows]
+    random.Random(7).shuffle(found)  # noqa: S311 - a repeatable order, no secret
+    return found[:count]
+
+
+# ---------------------------------------------------------------- figures
+
+
+def _close(job: Job, subject: Subject, name: str, now: dt.datetime) -> list[Figure]:
+    subject.renew()
+    subject.rate(subject.tiles)  # connections open, statements prepared
+
+    def ours() -> float:
+        subject.renew()
+        return subject.rate(subject.tiles)
+
+    rate, floor = interleaved(job.rounds, ours, lambda: subject.floor(now))
+    limit = None if job.quick else 0.8
+    return [
+        Figure(
+            f"z14 uncached, {name}", median(rate), "tiles/s", median(floor), "pgbench, same SQL", limit, "high",
+            "ratio", tuple(rate), note=f"{len(subject.tiles)} tiles a round",
+        )
+    ]  # fmt: skip
+
+
+def _far(job: Job, subject: Subject, name: str) -> Figure:
+    wanted = [t for z in (8, 9, 10, 11, 12, 13) for t in _tiles(subject.rig, z, 12)]
+    samples: list[float] = []
+    for _ in range(job.rounds):
+        subject.renew()
+        samples.append(percentile(subject.latencies(wanted), 0.95))
+    return Figure(f"z8-13 p95 uncached, {name}", median(samples), "ms", samples=tuple(samples))
+
+
+def _cached(job: Job, subject: Subject, name: str) -> Figure:
+    tile = subject.tiles[0]
+    subject.rate([tile])
+    many = [tile] * (200 if job.quick else 4000)
+    samples = [subject.rate(many) for _ in range(job.rounds)]
+    return Figure(f"cached, {name}", median(samples), "tiles/s", samples=tuple(samples))
+
+
+def _views(job: Job, small: Subject, large: Subject) -> list[Figure]:
+    """What one waits for when a view opens: all its tiles, over a browser's connections, none cached."""
+    out: list[Figure] = []
+    for z in VIEW_ZOOMS:
+        wanted = _view(z)
+
+        def seconds(subject: Subject, wanted: Sequence[Tile] = wanted) -> float:
+            subject.renew()
+            return 1000 * len(wanted) / subject.rate(wanted, BROWSER)
+
+        of_small, of_large = interleaved(job.rounds, lambda: seconds(small), lambda: seconds(large))
+        limit = None if job.quick else 1.5
+        out.append(
+            Figure(
+                f"view z{z}, {len(wanted)} tiles, 2M", median(of_large), "ms", median(of_small), "the same at 70k",
+                limit, "low", "ratio", tuple(of_large),
+            )
+        )  # fmt: skip
+    return out
+
+
+def _view(z: int) -> list[Tile]:
+    """Tiles (512 px) under a desk's map that is centred on a town."""
+    lon, lat = city.town_centre(TOWN)
+    column, row = (lon + 180) / 360 * (1 << z), _row(lat, z)
+    wide, high = VIEW_PX[0] / 512 / 2, VIEW_PX[1] / 512 / 2
+    columns = range(int(column - wide), int(column + wide) + 1)
+    return [(z, x, y) for x in columns for y in range(int(row - high), int(row + high) + 1)]
+
+
+def _row(lat: float, z: int) -> float:
+    """Row of a latitude, with its fraction, by bisection on the tiles' own edges."""
+    low, high = 0, 1 << z
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if tiles.lonlat_box(z, 0, middle)[3] >= lat else (low, middle)
+    _, south, _, north = tiles.lonlat_box(z, 0, low)
+    return low + (north - lat) / (north - south)
+
+
+# ---------------------------------------------------------------- load and floor
+
+
+async def _fetch(port: int, paths: Sequence[str], token: str, connections: int) -> tuple[float, list[float]]:
+    """Seconds for all paths, and milliseconds of each. Raises ConfigError for an answer that is none."""
+    waiting = list(reversed(paths))
+    took: list[float] = []
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)
+        while waiting:
+            path = waiting.pop()
+            begun = time.perf_counter()
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            status, length = _STATUS.match(head), _LENGTH.search(head)
+            if not status or status[1] not in (b"200", b"204"):
+                raise ConfigError(f"{path}: {head[:40]!r}", f"{path}: {head[:40]!r}")
+            if length and status[1] == b"200":
+                await reader.readexactly(int(length[1]))
+            took.append((time.perf_counter() - begun) * 1000)
+        writer.close()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(connections)))
+    return time.perf_counter() - begun, took
+
+
+def _pgbench(info: str, statements: Sequence[str], scope: Scope) -> float:
+    """Statements a second over `CONNECTIONS` connections; each runs the whole list, in its order."""
+    settings = " ".join(f"-c {k}={_plain(v)}" for k, v in scope_settings(scope).items())
+    environment: dict[str, str] = {**os.environ, "PGOPTIONS": f"{SESSION_OPTIONS} {settings}"}
+    command: list[Any] = [find_binaries() / "pgbench", "-n", "-c", str(CONNECTIONS), "-j", "1", "-t", "1"]
+    with tempfile.TemporaryDirectory(prefix="ioc-bench-") as folder:
+        script = Path(folder) / "tiles.sql"
+        script.write_text(";\n".join(" ".join(s.split()) for s in statements) + ";\n")
+        done = subprocess.run(
+            [*command, "-f", script, info], env=environment, capture_output=True, text=True, timeout=600
+        )
+    found = re.search(r"tps = ([0-9.]+) \(without", done.stdout)
+    if done.returncode or not found:
+        raise ConfigError(f"pgbench：{done.stderr[-400:]}", f"pgbench: {done.stderr[-400:]}")
+    return float(found[1]) * len(statements)
+
+
+def _plain(value: str) -> str:
+    """A value inside PGOPTIONS, where a space ends it."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
