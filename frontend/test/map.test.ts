@@ -1,7 +1,7 @@
 import { GeoJSONVT } from '@maplibre/geojson-vt';
 import { describe, expect, it } from 'vitest';
 import { Atlas } from '../src/map/atlas';
-import { activeSpecs, coverTiles, h3Resolution, niceTop, rampStep, tileKey, tileZoom } from '../src/map/bands';
+import { activeSpecs, coverTiles, niceTop, rampStep, tileKey, tileZoom } from '../src/map/bands';
 import { resolution, scaleLength, scaleText } from '../src/map/controls';
 import { merge, type Found } from '../src/map/interact';
 import { clipRing, innerRuns } from '../src/map/mvt';
@@ -24,12 +24,9 @@ describe('zoom bands', () => {
     expect(activeSpecs(specs, new Set(['camera', 'grid']), 14).map((s) => s.id)).toEqual(['c2', 'g']);
     expect(activeSpecs(specs, new Set(), 10)).toEqual([]);
   });
-  it('chooses tile zoom and H3 resolution as the server does', () => {
+  it('asks for the tiles of the zoom below, at most z 16', () => {
     expect([9.9, 11.99, 13.2, 19].map((z) => tileZoom('icons', z))).toEqual([9, 11, 13, 16]);
     expect(tileZoom('marks', 15.7)).toBe(14);
-    expect([8.3, 8.5, 10.9, 11.9].map((z) => tileZoom('density', z))).toEqual([8, 9, 11, 11]);
-    expect(tileZoom('heat', 13.9)).toBe(13);
-    expect([5, 7, 8, 9, 10, 11, 12, 13].map(h3Resolution)).toEqual([5, 6, 7, 7, 8, 9, 7, 8]);
   });
   it('covers a view, nearest tiles first', () => {
     const tiles = coverTiles([111.2, 21.4, 112.4, 22.8], 9);

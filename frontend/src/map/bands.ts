@@ -17,8 +17,6 @@ export function activeSpecs(specs: readonly LayerSpec[], visible: ReadonlySet<st
 /** Integer zoom of the tiles a role reads. Marks hold on to z 14 tiles: a z 15 view then needs a quarter of the requests. */
 export function tileZoom(role: Role | undefined, zoom: number): number {
   const z = Math.max(0, Math.min(MAX_TILE_ZOOM, Math.floor(zoom)));
-  // Hexagons of the next zoom from .4 on: they stay 6-13 px, fine enough to show roads and towns.
-  if (role === 'density' || role === 'heat') return Math.max(z, Math.min(role === 'heat' ? 13 : 11, Math.floor(zoom + 0.6)));
   return role === 'marks' && z === 15 ? 14 : z;
 }
 
@@ -50,12 +48,6 @@ export function coverTiles(bounds: [number, number, number, number], z: number):
   const cx = (x0 + x1) / 2;
   const cy = (y0 + y1) / 2;
   return tiles.sort((a, b) => Math.hypot(a.x - cx, a.y - cy) - Math.hypot(b.x - cx, b.y - cy));
-}
-
-/** H3 resolution the server puts into a tile of zoom z (contract of `/tiles`). */
-export function h3Resolution(z: number): number {
-  if (z <= 6) return 5;
-  return [6, 7, 7, 8, 9, 7][z - 7] ?? 8;
 }
 
 const NICE = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
