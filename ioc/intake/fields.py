@@ -82,8 +82,8 @@ def number(value: Any, low: float = -math.inf, high: float = math.inf) -> float:
 
 
 def _number_text(value: str) -> float:
-    plain = unicodedata.normalize("NFKC", value).strip()
-    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", plain):
+    plain = value.strip() if value.isascii() else unicodedata.normalize("NFKC", value).strip()
+    if "," in plain and re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", plain):
         plain = plain.replace(",", "")
     if "_" in plain:  # Python reads 1_000 as a number; no instrument writes it
         raise ValueError(value)

@@ -24,6 +24,8 @@ from ioc.intake.reasons import reason
 from ioc.intake.seen import SeenKeys
 from ioc.store.rejects import Rejected
 
+_PLAIN = frozenset({str, int, float, bytes, bool, type(None)})
+
 
 @dataclass
 class Prepared:
@@ -234,7 +236,7 @@ def _take(rows: Sequence[_Row], kind: Kind, seen: SeenKeys, out: Prepared) -> No
 
 def _content(values: Values) -> tuple[object, ...]:
     """What makes two rows of a key the same. Unhashable columns (lists, attributes) count by their spelling."""
-    return tuple(v if isinstance(v, str | int | float | bytes) else repr(v) for v in values.values())
+    return tuple([v if v.__class__ in _PLAIN else repr(v) for v in values.values()])
 
 
 def refusal(number: int, record: Mapping[str, Any], reasons: Sequence[Reason]) -> Rejected:
