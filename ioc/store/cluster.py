@@ -159,8 +159,9 @@ class PrivateCluster:
             if not (self.data / "PG_VERSION").exists():
                 self._initdb()
             self._write_conf()
+            former = self.process
             while not self.nudge():
-                self._wait_a_moment(end)
+                self._wait_a_moment(end, former)
             self._create_database()
         return self
 
@@ -277,10 +278,13 @@ class PrivateCluster:
                 env={k: v for k, v in os.environ.items() if not k.startswith("PG")},
             )
 
-    def _wait_a_moment(self, end: float) -> None:
-        """Between two looks. Orphan backends of a killed postmaster hold its memory for about a second: try again."""
+    def _wait_a_moment(self, end: float, former: subprocess.Popen[bytes] | None) -> None:
+        """Between two looks. Orphan backends of a killed postmaster hold its memory for about a second: try again.
+
+        The death of `former`, the server of an earlier start, is why we are here and no refusal to start.
+        """
         time.sleep(0.05)
-        if self.process is not None and self.process.poll() is not None:
+        if self.process is not None and self.process is not former and self.process.poll() is not None:
             said = self._last_words()
             if not _COMING.search(said):
                 raise StoreUnavailable(f"PostgreSQL 无法启动：{said}", f"PostgreSQL does not start: {said}")
