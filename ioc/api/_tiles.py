@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ioc.cache import ScopedCache
+from ioc.api._kept import TileMemory
 from ioc.clock import Clock
 from ioc.errors import NotFound
 from ioc.feed.versions import FeedVersions
@@ -45,15 +45,16 @@ class Tile:
 class TileService:
     """Thread-safe; one a process."""
 
-    def __init__(
-        self, store: Store, registry: Registry, clock: Clock, cache: ScopedCache, versions: FeedVersions
-    ) -> None:
-        self._store, self._registry, self._clock = store, registry, clock
-        self._cache, self._versions = cache, versions
+    def __init__(self, store: Store, registry: Registry, clock: Clock, versions: FeedVersions) -> None:
+        self._store, self._registry, self._clock, self._versions = store, registry, clock, versions
+        self._kept = TileMemory()
         self._regions = Regions.of(store)
 
-    def get(self, scope: Scope, key: str, z: int, x: int, y: int, region: str = "") -> Tile:
-        """Raises NotFound (no such layer, tile or region for this asker) and Forbidden."""
+    def get(self, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = "") -> Tile:
+        """`v`: a version of the client's own; another one is never answered from what an earlier one left behind.
+
+        Raises NotFound (no such layer, tile or region for this asker) and Forbidden.
+        """
         tiles.lonlat_box(z, x, y)
         now = self._clock.now()
         query = self._query(scope, key)
@@ -68,8 +69,9 @@ class TileService:
                 body = tiles.render(conn, tiles.TileQuery(scope, layer, z, x, y, now, ids, kinds))
             return body, hashlib.blake2b(body, digest_size=8).hexdigest()
 
-        body, etag = self._cache.get(scope, "tile", (key, z, x, y, region, version, tick), KEEP_S, make)
-        return Tile(body, etag)
+        place = (scope.class_key, key, z, x, y, region, version, tick, v[:20])
+        found = self._kept.get(place, KEEP_S, make)
+        return Tile(found.body, found.etag)
 
     def _query(self, scope: Scope, key: str) -> str:
         """Name of the layer's query, with its right checked before anything is looked up."""

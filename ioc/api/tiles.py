@@ -12,18 +12,19 @@ from ioc.api.openapi import doc
 
 
 def register(server: flask.Flask, deps: Deps) -> None:
-    service = TileService(deps.store, deps.registry, deps.clock, deps.cache, deps.versions)
+    service = TileService(deps.store, deps.registry, deps.clock, deps.versions)
     bp = flask.Blueprint("tiles", __name__)
 
     @bp.get("/tiles/<layer>/<int:z>/<int:x>/<int:y>.mvt")
     @doc(
         "Vector tile (MVT 2.1) of a layer; 204 where it is empty",
-        query={"region": "12-digit or zone code; what lies outside is left out"},
+        query={"region": "12-digit or zone code; what lies outside is left out", "v": "version"},
         media=MIME,
         statuses={204: "Nothing here", 304: "Not modified"},
     )
     def tile(layer: str, z: int, x: int, y: int) -> Response:
-        found = service.get(current_scope(), layer, z, x, y, flask.request.args.get("region", ""))
+        args = flask.request.args
+        found = service.get(current_scope(), layer, z, x, y, args.get("region", ""), args.get("v", ""))
         response = flask.Response(found.body, status=200 if found.body else 204, mimetype=MIME)
         response.set_etag(found.etag)
         response.headers["Cache-Control"] = "private, no-cache"

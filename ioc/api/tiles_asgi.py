@@ -51,6 +51,7 @@ class _Asked:
     x: int
     y: int
     region: str
+    v: str
     given: Presented
     known: str
     packed: bool
@@ -68,7 +69,7 @@ class Tiles:
 
     def __init__(self, deps: Deps, observe: Observe | None = None) -> None:
         self._credentials = deps.credentials
-        self._service = TileService(deps.store, deps.registry, deps.clock, deps.cache, deps.versions)
+        self._service = TileService(deps.store, deps.registry, deps.clock, deps.versions)
         self._threads = ThreadPoolExecutor(deps.settings.pool_size, thread_name_prefix="tiles")
         self._observe = observe
 
@@ -93,7 +94,8 @@ class Tiles:
             identity = self._credentials.identify(asked.given)
             if identity.kind == "nobody":
                 raise NotSignedIn()
-            tile = self._service.get(identity.scope, asked.layer, asked.z, asked.x, asked.y, asked.region)
+            a = asked
+            tile = self._service.get(identity.scope, a.layer, a.z, a.x, a.y, a.region, a.v)
         except IocError as e:
             if e.severity in ("error", "critical"):
                 log.error("tile %s/%s/%s/%s: %s", asked.layer, asked.z, asked.x, asked.y, e)
@@ -132,6 +134,7 @@ def _read(scope: Scope) -> _Asked:
         x=path["x"],
         y=path["y"],
         region=query.get("region", [""])[0],
+        v=query.get("v", [""])[0],
         given=Presented(
             cookies=_cookies(heads.get(b"cookie", b"").decode("latin-1")),
             authorization=heads.get(b"authorization", b"").decode("latin-1"),

@@ -30,8 +30,9 @@ CELLS_TO, PINS_TO, LABELS_FROM = 11, 13, 16
 # H3 resolution of the aggregates by zoom: a hexagon is 10-30 px wide; a pin (z 12-13) needs 100 px to its neighbour.
 _RES = {7: 6, 8: 7, 9: 7, 10: 8, 11: 9, 12: 7, 13: 8}
 _HEAT_RES = {10: 8, 11: 8, 12: 9, 13: 9}
-# More marks than this in one tile at z 14-15 cover each other: the tile keeps its count pins (r9) instead.
-DENSE, DENSE_RES = 6000, 9
+# With more marks than this in one tile (512 px) at z 14-15 a quarter of it is covered and none can be told from its
+# neighbour: the tile keeps its count pins (r9) instead.
+DENSE, DENSE_RES = 1500, 9
 EXTENT = 4096
 # Degrees to look beyond the tile for rows of a cell whose centre lies inside: one and a half cell diameters.
 _CELL_MARGIN_DEG = {7: 0.045, 8: 0.017, 9: 0.0065}
@@ -51,7 +52,7 @@ class TileQuery:
     x: int
     y: int
     now: dt.datetime
-    region_ids: Sequence[int] | None = None
+    region_ids: tuple[int, ...] | None = None
     kinds: Sequence[str] = ()
 
 
@@ -212,18 +213,36 @@ def _device_query(q: TileQuery, band: str) -> Statement:
 
 
 def _marks_or_pins(conn: psycopg.Connection[Any], q: TileQuery, marks: Statement) -> bytes:
-    """z 14-15: the marks; where there are too many of them, the count pins of the same tile."""
+    """z 14-15: the marks; where there are too many of them, the count pins of the same tile.
+
+    Which tiles were too full is remembered, so that their marks are not made each time to be thrown away.
+    """
+    place = (q.layer.key, q.z, q.x, q.y, q.scope.class_key, hash(q.region_ids))
+    text, params = _device_query(q, "pins")
+    pins: Statement = (text, params | {"res": DENSE_RES})
+    if place in _full:
+        body, n = _run(conn, pins)
+        if n > DENSE:
+            return body
+        _full.pop(place, None)
     body, n = _run(conn, marks)
     if n <= DENSE:
         return body
-    text, params = _device_query(q, "pins")
-    return _run(conn, (text, params | {"res": DENSE_RES}))[0]
+    if len(_full) >= _FULL_KEPT:
+        _full.clear()
+    _full[place] = None
+    return _run(conn, pins)[0]
+
+
+_FULL_KEPT = 4096
+_full: dict[tuple[Any, ...], None] = {}
 
 
 @lru_cache(maxsize=256)
 def _device_text(shape: _Shape) -> bytes:
     if shape.band in ("cells", "pins"):
-        return _tile(shape.band, _cell_rows(shape.where("c")))
+        counted = sql.SQL("SELECT ST_AsMVT(t, {}, 4096, 'geom'), coalesce(sum(t.n), 0) FROM ({}) t")
+        return counted.format(sql.Literal(shape.band), _cell_rows(shape.where("c"))).as_bytes(None)
     if shape.band == "points":
         return _tile("points", _device_points(shape.where("d")))
     return _device_marks(shape.where("d")).as_bytes(None)
