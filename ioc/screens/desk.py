@@ -95,7 +95,7 @@ def frame(model: Model, current: str, main: Any) -> Component:
         id="warn-strip",
         className="wstrip",
         role="status",
-        **{"aria-label": t("screens.warn.label", model.lang)},
+        **{"aria-label": t("screens.warn.label", model.lang), "data-scrolls": "1"},
     )
     body = [_nav(model, current), _top(model), strip, main, _status(model)]
     tail = [ConnStrip(id="conn", variant="strip"), Keys(id="keys", page=f"desk-{current}"), records_dialog()]
@@ -270,7 +270,7 @@ def check_list(checks: Sequence[Mapping[str, Any]], lang: str) -> Component:
             html.Em(tail, className="ellip", title=tail),
         ]
         rows.append(html.Li([icon("check" if good else "warn"), *words]))
-    return html.Ul(rows, className="chk")
+    return html.Ul(rows, className="chk", **{"data-volatile": "1"})
 
 
 def data(model: Model) -> Component:

@@ -225,11 +225,11 @@ def enrol(page: PageState, front: Front, view: View, address: str) -> Component:
         ]
     )
     cells = [html.B("", **{"data-cell": str(i)}) for i in range(6)]
-    code = html.Div([*cells[:3], html.I(), *cells[3:]], className="n num", **{"aria-live": "polite"})
+    code = html.Div([*cells[:3], html.I(), *cells[3:]], className="n num", **{"aria-live": "polite", "data-volatile": "1"})
     left = html.Div(
         [
             html.I(html.I(className="bar")),
-            html.B("", className="num", **{"data-left": "1"}),
+            html.B("", className="num", **{"data-left": "1", "data-volatile": "1"}),
             html.Span(t("screens.wall.renew", lang)),
         ],
         className="ex",
@@ -258,7 +258,7 @@ def enrol(page: PageState, front: Front, view: View, address: str) -> Component:
     foot = html.Footer(
         [
             *[
-                html.Span([t(f"screens.wall.{key}", lang), " ", html.B(value, **{attr: "1"})])
+                html.Span([t(f"screens.wall.{key}", lang), " ", html.B(value, **{attr: "1", "data-volatile": "1"})])
                 for key, attr, value in facts
             ],
             html.Span(

@@ -121,7 +121,7 @@ def _case(asked: Asked, name: str) -> Part:
     ]
     sources = [
         {
-            "title": s.get("source", ""),
+            "title": parts.source_of(asked.conn, s.get("source", ""), None, None)["title"],
             "text": " ".join(str(s[k]) for k in ("source_id", "text") if s.get(k)),
             "at": s.get("at"),
         }

@@ -100,7 +100,7 @@ def attributes(row: Row, scope: Scope) -> list[Part]:
     out: list[Part] = []
     for name, value in (row["attributes"] or {}).items():
         low = name.lower()
-        if name.startswith("_") or isinstance(value, dict | list) or any(n in low for n in _NEVER):
+        if name.startswith("_") or name == "icon" or isinstance(value, dict | list) or any(n in low for n in _NEVER):
             continue
         if scope.sensitivity < SENSITIVE and any(low == g or low.startswith((f"{g}_", g + ":")) for g in _GUARDED):
             continue

@@ -28,10 +28,10 @@ class Comparison:
 def compare(name: str, actual: Path, golden: Path, out: Path) -> Comparison:
     if not golden.exists():
         return Comparison(-1, None, f"no golden {golden.name}: run scripts/bless {name}")
-    a, e = Image.open(actual).convert("RGB"), Image.open(golden).convert("RGB")
+    a, e = Image.open(actual).convert("RGBA"), Image.open(golden).convert("RGBA")
     if a.size != e.size:
         return Comparison(-1, side_by_side(name, a, e, e.copy(), out), f"size {a.size}, expected {e.size}")
-    diff = Image.new("RGB", a.size)
+    diff = Image.new("RGBA", a.size)
     count = int(pixelmatch(a, e, diff, threshold=THRESHOLD))
     if count <= LIMIT:
         return Comparison(count, None)

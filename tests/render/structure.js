@@ -7,7 +7,7 @@
   const name = el => (el.className && el.className.baseVal === undefined ? '.' + String(el.className).trim().replace(/\s+/g, '.') : el.tagName) +
     ' "' + (el.textContent || '').trim().slice(0, 24) + '"';
   const leaves = [...document.body.querySelectorAll('*')].filter(el => {
-    if (el.closest('canvas,svg,dialog:not([open]),.sr-only,[aria-hidden="true"],[hidden],template,script,style')) return false;
+    if (el.closest('canvas,svg,dialog:not([open]),details:not([open]) > :not(summary),details:not([open]) > :not(summary) *,.sr-only,[aria-hidden="true"],[hidden],template,script,style')) return false;
     if (![...el.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) return false;
     return seen(el);
   });

@@ -68,8 +68,8 @@ def shoot(browser: Browser, product: Product, case: RenderCase, target: Path) ->
     return found, log
 
 
-# What is random by nature (an enrolment code, a key's fingerprint) is blanked before the picture, not compared.
-_STILL = "() => document.querySelectorAll('[data-random]').forEach(e => { e.style.visibility = 'hidden'; })"
+# What belongs to one machine or moment (an enrolment code, a key's fingerprint, the doctor's findings) is blanked before the picture, not compared.
+_STILL = "() => document.querySelectorAll('[data-volatile]').forEach(e => { e.style.visibility = 'hidden'; })"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
@@ -79,7 +79,7 @@ def test_case(browser: Browser, centre: Callable[[str], Product], case: RenderCa
     assert not log, "\n".join(log)
     assert not found, "\n".join(f"{f['kind']}: {f['what']}" for f in found)
     golden = GOLDEN / f"{case.name}.png"
-    if os.environ.get("IOC_BLESS") == "1":
+    if os.environ.get("RENDER_BLESS") == "1":
         golden.parent.mkdir(exist_ok=True)
         Image.open(actual).convert("RGB").save(golden, optimize=True)
         return
