@@ -164,9 +164,9 @@ def test_a_reading_above_its_limit_changes_the_device_and_the_feed(centre: Centr
     wait_for(lambda: centre.one(found, before) == 1, 10, "one feed record")
     desk.keyboard.press("Control+k")
     desk.keyboard.type("SN-000")
-    desk.get_by_role("option").first.wait_for(timeout=10_000)
+    desk.get_by_role("option").filter(has_text="水位0").first.wait_for(timeout=10_000)
     desk.keyboard.press("Enter")
-    desk.get_by_text("9.75").first.wait_for(timeout=10_000)
+    desk.get_by_text("9.75 m").locator("visible=true").first.wait_for(timeout=30_000)
     assert desk.evaluate("window.__stayed"), "the page was reloaded"
 
 
