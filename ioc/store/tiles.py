@@ -23,12 +23,13 @@ from psycopg.rows import tuple_row
 from ioc.declare import Heat, Layer
 from ioc.errors import NotFound
 from ioc.scope import INTERNAL, SENSITIVE, Scope
+from ioc.store import direct
 from ioc.store.where import visible
 
 MAX_ZOOM = 22
 CELLS_TO, PINS_TO, LABELS_FROM = 11, 13, 16
 # H3 resolution of the aggregates by zoom: a hexagon is 10-30 px wide; a pin (z 12-13) needs 100 px to its neighbour.
-_RES = {7: 6, 8: 7, 9: 7, 10: 8, 11: 9, 12: 7, 13: 8}
+_RES = {7: 6, 8: 7, 9: 7, 10: 8, 11: 8, 12: 7, 13: 8}
 _HEAT_RES = {10: 8, 11: 8, 12: 9, 13: 9}
 # With more marks than this in one tile (512 px) at z 14-15 a quarter of it is covered and none can be told from its
 # neighbour: the tile keeps its count pins (r9) instead.
@@ -81,7 +82,9 @@ def render(conn: psycopg.Connection[Any], q: TileQuery) -> bytes:
     made = build(conn, q)
     if q.layer.query == "device" and PINS_TO < q.z < LABELS_FROM:
         return _marks_or_pins(conn, q, made[0])
-    return b"".join(_run(conn, statement)[0] for statement in made)
+    if q.layer.query == "device":
+        return _direct(conn, made[0])[0]
+    return b"".join(_run(conn, statement) for statement in made)
 
 
 def statements(conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
@@ -94,12 +97,17 @@ def explained(query: bytes) -> bytes:
     return b"EXPLAIN (COSTS off) " + query
 
 
-def _run(conn: psycopg.Connection[Any], statement: Statement) -> tuple[bytes, int]:
-    """The tile, and what the query counted beside it (0 when it counts nothing)."""
+def _run(conn: psycopg.Connection[Any], statement: Statement) -> bytes:
     query, params = statement
     with conn.cursor(row_factory=tuple_row, binary=True) as cur:
         row = cur.execute(query, params).fetchone()
-    return (bytes(row[0] or b""), int(row[1]) if len(row) > 1 else 0) if row else (b"", 0)
+    return bytes(row[0] or b"") if row else b""
+
+
+def _direct(conn: psycopg.Connection[Any], statement: Statement) -> tuple[bytes, int]:
+    """The tile, and what the query counted beside it (0 when it counts nothing)."""
+    row = direct.first_row(conn, *statement)
+    return (row[0] or b"") if row else b"", int.from_bytes(row[1] or b"", "big") if len(row) > 1 else 0
 
 
 # ---------------------------------------------------------------- shared pieces
@@ -221,17 +229,17 @@ def _marks_or_pins(conn: psycopg.Connection[Any], q: TileQuery, marks: Statement
     text, params = _device_query(q, "pins")
     pins: Statement = (text, params | {"res": DENSE_RES})
     if place in _full:
-        body, n = _run(conn, pins)
+        body, n = _direct(conn, pins)
         if n > DENSE:
             return body
         _full.pop(place, None)
-    body, n = _run(conn, marks)
+    body, n = _direct(conn, marks)
     if n <= DENSE:
         return body
     if len(_full) >= _FULL_KEPT:
         _full.clear()
     _full[place] = None
-    return _run(conn, pins)[0]
+    return _direct(conn, pins)[0]
 
 
 _FULL_KEPT = 4096
