@@ -225,7 +225,8 @@ def enrol(page: PageState, front: Front, view: View, address: str) -> Component:
         ]
     )
     cells = [html.B("", **{"data-cell": str(i)}) for i in range(6)]
-    code = html.Div([*cells[:3], html.I(), *cells[3:]], className="n num", **{"aria-live": "polite", "data-volatile": "1"})
+    spoken = {"aria-live": "polite", "data-volatile": "1"}
+    code = html.Div([*cells[:3], html.I(), *cells[3:]], className="n num", **spoken)
     left = html.Div(
         [
             html.I(html.I(className="bar")),

@@ -68,7 +68,8 @@ def shoot(browser: Browser, product: Product, case: RenderCase, target: Path) ->
     return found, log
 
 
-# What belongs to one machine or moment (an enrolment code, a key's fingerprint, the doctor's findings) is blanked before the picture, not compared.
+# What belongs to one machine or moment (an enrolment code, a key's fingerprint, the doctor's findings) is blanked
+# before the picture, not compared.
 _STILL = "() => document.querySelectorAll('[data-volatile]').forEach(e => { e.style.visibility = 'hidden'; })"
 
 
