@@ -93,7 +93,7 @@ def test_a_case_tells_stages_sources_and_its_events(city: Database) -> None:
     found = show(city, "case:6")
     assert found["number"] == "N0006"
     assert found["record"]["stage_count"] >= 5
-    assert found["sources"][0]["title"] == "网格上报"
+    assert found["sources"][0]["title"]["zh"] == "网格上报"
     assert [link["key"] for link in found["links"]] == ["event:6"]
     assert any("上报" in h["text"]["zh"] for h in found["history"])
 
