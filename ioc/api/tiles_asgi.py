@@ -1,7 +1,7 @@
 """Tiles natively in ASGI. A tile takes a millisecond or two to make; the way through WSGI costs as much again.
 
 The same service, rights and answers as `ioc.api.tiles` (which a pure WSGI deployment keeps); gates that concern writes
-are not needed here. Work that may block runs in threads, one for each database connection.
+are not needed here. Work that may block runs in threads.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class Tiles:
     def __init__(self, deps: Deps, observe: Observe | None = None) -> None:
         self._credentials = deps.credentials
         self._service = TileService(deps.store, deps.registry, deps.clock, deps.versions)
-        self._threads = ThreadPoolExecutor(deps.settings.pool_size, thread_name_prefix="tiles")
+        # More than connections: while some wait for the database, others read requests and pack answers.
+        self._threads = ThreadPoolExecutor(deps.settings.pool_size + 4, thread_name_prefix="tiles")
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

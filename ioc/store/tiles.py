@@ -226,10 +226,8 @@ def _marks_or_pins(conn: psycopg.Connection[Any], q: TileQuery, marks: Statement
     Which tiles were too full is remembered, so that their marks are not made each time to be thrown away.
     """
     place = (q.layer.key, q.z, q.x, q.y, q.scope.class_key, hash(q.region_ids))
-    text, params = _device_query(q, "pins")
-    pins: Statement = (text, params | {"res": DENSE_RES})
     if place in _full:
-        body, n = _direct(conn, pins)
+        body, n = _direct(conn, _pins_of(q))
         if n > DENSE:
             return body
         _full.pop(place, None)
@@ -239,7 +237,12 @@ def _marks_or_pins(conn: psycopg.Connection[Any], q: TileQuery, marks: Statement
     if len(_full) >= _FULL_KEPT:
         _full.clear()
     _full[place] = None
-    return _direct(conn, pins)[0]
+    return _direct(conn, _pins_of(q))[0]
+
+
+def _pins_of(q: TileQuery) -> Statement:
+    text, params = _device_query(q, "pins")
+    return text, params | {"res": DENSE_RES}
 
 
 _FULL_KEPT = 4096

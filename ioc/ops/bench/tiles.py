@@ -35,12 +35,13 @@ from ioc.store.pool import SESSION_OPTIONS, Store, scope_settings
 from ioc.store.regions import Regions
 
 SIZES = (70_000, 2_000_000)
-CONNECTIONS = 4  # clients here, connections of pgbench there
+CONNECTIONS = 4  # to the database, of the product and of pgbench
+CLIENTS = 2 * CONNECTIONS  # so that the database need not wait for us, as it does not wait for pgbench
 BROWSER = 6  # connections a browser opens to one host
 TOWN = 20
 LAYER = "camera"
 ROUND = 800
-GENERATOR = f"asyncio streams, one process, {CONNECTIONS} keep-alive connections; floor: pgbench -c {CONNECTIONS} -j 1"
+GENERATOR = f"asyncio streams, one process, {CLIENTS} keep-alive connections; floor: pgbench -c {CONNECTIONS} -j 1"
 # A desk's map of 1400 x 800 px around the middle of a town.
 VIEW_PX = (1400, 800)
 VIEW_ZOOMS = (9, 12, 14)
@@ -64,7 +65,7 @@ class Subject:
         version = "" if cached else f"?v={next(_versions)}"
         return [f"/tiles/{LAYER}/{z}/{x}/{y}.mvt{version}" for z, x, y in wanted]
 
-    def rate(self, paths: Sequence[str], connections: int = CONNECTIONS) -> float:
+    def rate(self, paths: Sequence[str], connections: int = CLIENTS) -> float:
         """Tiles a second over `connections`."""
         return len(paths) / asyncio.run(_fetch(self.rig.port, paths, self.token, connections))[0]
 
@@ -94,14 +95,17 @@ class Subject:
 
 def run(job: Job) -> list[Figure]:
     job.generator = GENERATOR
-    sizes = (2_000, 4_000) if job.quick else tuple(job.options.get("devices", SIZES))
+    given = str(job.options.get("devices", ""))  # "70000,2000000"
+    sizes = tuple(map(int, given.split(","))) if given else (2_000, 4_000) if job.quick else SIZES
+    if len(sizes) != 2:
+        raise ConfigError(f"devices={given}：要两个数", f"devices={given}: two numbers are needed")
     layer = job.composition.registry().layers[LAYER]
     now = dt.datetime.now(dt.UTC)
     figures: list[Figure] = []
     with ExitStack() as stack:
         subjects: dict[int, tuple[Subject, Subject]] = {}
         for size in sizes:
-            rig = stack.enter_context(Rig(job.composition))
+            rig = stack.enter_context(Rig(job.composition, env={"IOC_POOL_SIZE": str(CONNECTIONS)}))
             begun = time.monotonic()
             with rig.owner() as conn:
                 city.load(conn, size)
