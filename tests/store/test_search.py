@@ -12,6 +12,7 @@ from ioc.fold import fold, fold_many
 from ioc.scope import Scope
 from ioc.store import search as searching
 from ioc.store.cluster import PrivateCluster
+from ioc.store.pool import Conn
 from ioc.store.regions import Regions
 from ioc.store.where import visible
 from tests.conftest import Database
@@ -116,3 +117,22 @@ def test_search_goes_by_an_index_under_row_level_security(city: Database, scope:
         plan = "\n".join(str(r["QUERY PLAN"]) for r in conn.execute(query, {**params, **scoped}))
     assert index in plan
     assert "Index Cond" in plan
+
+
+def test_what_takes_too_long_is_given_up_and_the_rest_answers(city: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(conn: Conn, *_args: object) -> list[searching.Item]:
+        conn.execute("SELECT pg_sleep(5)")
+        return []
+
+    plain = searching._ranked
+    monkeypatch.setattr(searching, "_ranked", lambda conn, scope, terms, query, alias, *more: (
+        slow(conn) if alias == "d" else plain(conn, scope, terms, query, alias, *more)
+    ))  # fmt: skip
+    found = find(city, world.city_scope(), "网格")
+    assert "device" not in found
+    assert "grid:1" in keys(found["place"])
+
+
+def test_a_word_in_every_name_is_answered_from_a_part_of_them(city: Database) -> None:
+    assert len(find(city, world.city_scope(), "批量")["device"]) == 20
+    assert len(find(city, world.city_scope(), "点位", limit=50)["device"]) == 50
