@@ -9,7 +9,7 @@ from ioc import geo
 from ioc.clock import FixedClock
 from ioc.scope import SYSTEM
 from ioc.store.cells import device_counts
-from tests.store.test_observations import rows
+from tests.store.test_observations import rows, whole
 from tests.worlds import other_city as world
 from tests.worlds.other_city import OtherCity, other_city
 
@@ -96,14 +96,14 @@ def test_words_of_the_files_are_understood(other_city: OtherCity) -> None:
 def test_bringing_the_files_again_changes_nothing(other_city: OtherCity, clock: FixedClock) -> None:
     db = other_city.db
     tables = ("device", "region", "grid_cell", "resource", "event", "cases", "thematic_feature")
-    before = {t: rows(db, f"SELECT * FROM {t} ORDER BY 1") for t in tables}
+    before = whole(db, tables)
     history = rows(db, "SELECT count(*) AS n FROM entity_history")
     clock.advance(3600)
     reports = world.fill(db.store, other_city.settings, clock, other_city.files)
     assert {k: (r.unchanged, r.rejected) for k, r in reports.items()} == {
         k: (r.read, 0) for k, r in other_city.reports.items()
     }
-    assert {t: rows(db, f"SELECT * FROM {t} ORDER BY 1") for t in tables} == before
+    assert whole(db, tables) == before
     assert int(rows(db, "SELECT count(*) AS n FROM entity_history")[0]["n"]) == int(history[0]["n"]) + 1, (
         "the layer's row"
     )

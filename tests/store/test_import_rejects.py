@@ -21,7 +21,7 @@ from ioc.registry import Registry
 from ioc.settings import Settings
 from tests.conftest import Database
 from tests.store import world
-from tests.store.test_observations import add_device, codes, rows
+from tests.store.test_observations import add_device, codes, rows, whole
 
 pytestmark = pytest.mark.store
 Bring = Callable[..., ImportReport]
@@ -112,12 +112,9 @@ def test_a_dry_run_says_the_same_and_writes_nothing(db: Database, bring: Bring, 
     path = table(tmp_path / "d.csv", lines)
     tables = ("device", "import_batch", "reject", "outbox", "device_cell", "source", "setting", "device_state_log")
 
-    def sizes() -> list[int]:
-        return [rows(db, f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in tables]
-
-    before = sizes()
+    before = whole(db, tables)
     dry = bring("devices", path, dry_run=True, batch_rows=20)
-    assert sizes() == before
+    assert whole(db, tables) == before
     real = bring("devices", path, batch_rows=20)
     assert (dry.counts(), dry.reasons) == (real.counts(), real.reasons)
 

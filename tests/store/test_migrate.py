@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from ioc.errors import ConfigError
 from ioc.scope import NOBODY, SYSTEM
@@ -53,7 +54,7 @@ def test_partitions_cannot_be_read_past_the_policies(db: Database) -> None:
             ).fetchall()
             assert readable == []
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            app.execute(f"SELECT 1 FROM {parts[0]}")
+            app.execute(sql.SQL("SELECT 1 FROM {}").format(sql.Identifier(parts[0])))
 
 
 def test_history_is_append_only_for_the_app_and_secrets_are_hidden(db: Database) -> None:

@@ -17,6 +17,7 @@ import paho.mqtt.client as paho
 import psycopg
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from psycopg import sql
 
 from data_sources import mqtt
 from ioc.intake.reasons import CODES
@@ -271,10 +272,11 @@ def test_a_database_that_is_away_stops_acknowledgement_not_the_worker(world: Wor
     publisher.send(0, 100)
     wait(lambda: world.stored() == 100, 20, "first hundred")
     with psycopg.connect(world.db.dsn_owner.replace(world.db.name, "postgres"), autocommit=True) as conn:
-        conn.execute(f'ALTER DATABASE "{world.db.name}" ALLOW_CONNECTIONS false')
+        gate = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        conn.execute(gate.format(sql.Identifier(world.db.name), False))
         conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (world.db.name,))
         publisher.send(100, 400)
         time.sleep(1.5)
-        conn.execute(f'ALTER DATABASE "{world.db.name}" ALLOW_CONNECTIONS true')
+        conn.execute(gate.format(sql.Identifier(world.db.name), True))
     settled(world, publisher)
     publisher.close()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
+from psycopg import sql
 
 from ioc.clock import FixedClock
 from ioc.intake.observations import ObservationIntake, Result
@@ -45,9 +46,14 @@ def limit(db: Database, device_id: int, prop: str, high: float) -> None:
         )
 
 
-def rows(db: Database, query: str, *params: Any) -> list[dict[str, Any]]:
+def rows(db: Database, query: LiteralString | sql.Composed, *params: Any) -> list[dict[str, Any]]:
     with db.owner() as conn:
-        return conn.execute(query, params).fetchall()  # type: ignore[arg-type]
+        return conn.execute(query, params).fetchall()
+
+
+def whole(db: Database, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Every row of `tables`, in the order of their first column."""
+    return {t: rows(db, sql.SQL("SELECT * FROM {} ORDER BY 1").format(sql.Identifier(t))) for t in tables}
 
 
 def codes(db: Database) -> list[str]:

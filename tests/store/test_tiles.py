@@ -317,24 +317,26 @@ def _multiply(conn: Any) -> None:
         " ST_SetSRID(ST_MakePoint(110 + mod(i, 300) * 0.01, 20 + (i / 300) * 0.01), 4326)"
         " FROM generate_series(1, 30000) i, generate_series(7, 8) r"
     )
-    place = "ST_SetSRID(ST_MakePoint(111.5 + mod(i, 200) * 0.002, 21.8 + (i / 200) * 0.002), 4326)"
+    conn.execute(
+        "CREATE TEMP TABLE spot AS SELECT i, ST_SetSRID(ST_MakePoint(111.5 + mod(i, 200) * 0.002,"
+        " 21.8 + (i / 200) * 0.002), 4326) AS geom FROM generate_series(1, 20000) i"
+    )
     conn.execute(
         "INSERT INTO event (source, source_id, title, geom, region_id, occurred_at, received_at)"
-        f" SELECT 'many', i::text, 'x', {place}, 4, %s, %s FROM generate_series(1, 20000) i",
+        " SELECT 'many', i::text, 'x', geom, 4, %s, %s FROM spot",
         (NOW, NOW),
     )
     conn.execute(
         "INSERT INTO cases (number, source, source_id, flow, stage, title, geom, region_id, opened_at)"
-        f" SELECT 'm' || i, 'many', i::text, 'grid', 'a', 'x', {place}, 4, %s FROM generate_series(1, 20000) i",
+        " SELECT 'm' || i, 'many', i::text, 'grid', 'a', 'x', geom, 4, %s FROM spot",
         (NOW,),
     )
     conn.execute(
         "INSERT INTO resource (source, external_id, kind, name, geom, region_id)"
-        f" SELECT 'many', i::text, 'x', 'x', {place}, 4 FROM generate_series(1, 20000) i"
+        " SELECT 'many', i::text, 'x', 'x', geom, 4 FROM spot"
     )
     conn.execute(
         "INSERT INTO grid_cell (source, code, kind, name, geom, region_id)"
-        f" SELECT 'many', i::text, 'unit', 'x', ST_Multi(ST_Buffer({place}, 0.001, 1)), 4"
-        " FROM generate_series(1, 20000) i"
+        " SELECT 'many', i::text, 'unit', 'x', ST_Multi(ST_Buffer(geom, 0.001, 1)), 4 FROM spot"
     )
     conn.execute("ANALYZE")

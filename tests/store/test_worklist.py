@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
+from psycopg import sql
 
 from ioc.clock import FixedClock
 from ioc.registry import Registry
@@ -170,8 +171,8 @@ def test_hot_queries_use_their_indexes(db: Database, world: World, clock: FixedC
         )
         conn.execute("ANALYZE cases, event")
 
-        def plan(query: str, *params: Any) -> str:
-            rows = conn.execute(f"EXPLAIN {query}", params).fetchall()
+        def plan(query: LiteralString, *params: Any) -> str:
+            rows = conn.execute(sql.SQL("EXPLAIN {}").format(sql.SQL(query)), params).fetchall()
             return "\n".join(str(next(iter(r.values()))) for r in rows)
 
         open_plan = plan("SELECT case_id FROM cases c WHERE c.closed_at IS NULL ORDER BY c.due_at LIMIT 200")
