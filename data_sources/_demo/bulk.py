@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from data_sources._demo import binary, places, rows, text
-from data_sources._demo.copying import Conn, copy_lines, next_id
+from data_sources._demo.copying import Conn, copy_lines
 from data_sources._demo.fleet import Fleet
 from data_sources._demo.rows import Frame, iso
 from data_sources._demo.sources import Systems
@@ -68,64 +68,6 @@ def regions(conn: Conn, place: PlaceData, now: dt.datetime) -> dict[str, int]:
             ids[r.code] = row[0]
     conn.execute("SELECT ioc_rebuild_region_closure()")
     return ids
-
-
-def grid_cells(
-    conn: Conn, place: PlaceData, ids: Mapping[str, int], systems: Systems, seed: int, now: dt.datetime
-) -> dict[str, int]:
-    """General grid cells with their officers. Returns ids by code."""
-    rng = np.random.default_rng([seed, 404])
-    by_code = places.by_region_code(place)
-    first = next_id(conn, "grid_cell", "grid_cell_id")
-    out: dict[str, int] = {}
-
-    def lines() -> Iterable[str]:
-        for k, cell in enumerate(place.cells):
-            village = by_code[cell.village]
-            town = by_code[village.parent or cell.village]
-            officers = [
-                {"name": text.name(rng), "phone_masked": text.phone(rng), "role": role}
-                for role in ("网格员", "网格长")[: 1 + (k % 3 == 0)]
-            ]
-            out[cell.code] = first + k
-            name = f"{village.name}{cell.name.replace(' ', '')}"
-            yield text.line(
-                (
-                    first + k,
-                    systems.report("grid"),
-                    cell.code,
-                    "general",
-                    name,
-                    _hex(cell.geom),
-                    ids[cell.village],
-                    town.name,
-                    text.Json(officers),
-                    True,
-                    fold_all(name, town.name, *(o["name"] for o in officers)),
-                    "demo",
-                    now,
-                    now,
-                )
-            )
-
-    columns = (
-        "grid_cell_id",
-        "source",
-        "code",
-        "kind",
-        "name",
-        "geom",
-        "region_id",
-        "department",
-        "officers",
-        "sketch",
-        "search",
-        "origin",
-        "recorded_at",
-        "updated_at",
-    )
-    copy_lines(conn, "grid_cell", columns, lines())
-    return out
 
 
 def base_map(conn: Conn, place: PlaceData, now: dt.datetime) -> int:

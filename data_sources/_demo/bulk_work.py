@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-import shapely
 
 from data_sources._demo import binary, text
 from data_sources._demo.casework import Setting, Work, case_rows
 from data_sources._demo.copying import Conn, copy_lines, next_id
+from data_sources._demo.grids import Written
 from data_sources._demo.rows import Frame, iso
 from ioc.fold import fold_all
 from ioc.geo import to_metres
-from ioc.place import PlaceData
 
 
-def write(
-    conn: Conn, s: Setting, done: Sequence[Work], frame: Frame, place: PlaceData, cell_ids: Mapping[str, int]
-) -> tuple[int, int]:
+def write(conn: Conn, s: Setting, done: Sequence[Work], frame: Frame, grid: Written) -> tuple[int, int]:
     """Events and cases with their histories. Returns (events, cases)."""
-    cells = _cells_of(done, place, cell_ids)
+    cells = grid.at([w.lon for w in done], [w.lat for w in done])
     lon, lat = np.array([w.lon for w in done]), np.array([w.lat for w in done])
     east, north = to_metres(lon, lat, frame.srid)
     geom, geom_m = binary.ewkb_points(lon, lat, 4326), binary.ewkb_points(east, north, frame.srid)
@@ -157,16 +154,3 @@ def _copy_cases(
             )
 
     return copy_lines(conn, "cases", columns, lines())
-
-
-def _cells_of(done: Sequence[Work], place: PlaceData, cell_ids: Mapping[str, int]) -> list[list[int]]:
-    """The general grid cell each report lies in."""
-    out: list[list[int]] = [[] for _ in done]
-    if not place.cells or not cell_ids:
-        return out
-    shapes = shapely.from_wkb([c.geom for c in place.cells])
-    points = shapely.points([(w.lon, w.lat) for w in done])
-    for i, c in shapely.STRtree(shapes).query(points, predicate="within").T.tolist():
-        if not out[i]:
-            out[i].append(cell_ids[place.cells[c].code])
-    return out

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from data_sources._demo import casework, text
 from data_sources._demo.casework import Setting, Work, step
-from data_sources._demo.stories import FLOWS, INCIDENTS
+from data_sources._demo.stories import FLOWS, INCIDENTS, FlowStory
 from data_sources._demo.work import City
 from ioc.fold import fold_all
 from ioc.geo import to_metres
@@ -20,42 +20,37 @@ from ioc.store import cases_write
 from ioc.store.pool import Conn
 
 _FLOWS = {f.key: f for f in (*FLOWS, INCIDENTS)}
-# Seconds a report waits before it is accepted as a case.
-_WAIT_S = (12.0, 45.0)
+_STORIES = {(f.key, story.title): story for f in FLOWS for story in f.stories}
+# Seconds a report is looked at before it can be accepted as a case, and the most accepted in one turn.
+_LOOK_S, _ACCEPTED = 20.0, 200
 # Of how many nearest deadlines the next case to move is drawn, and the most moved in one turn.
 _DRAWN, _MOST = 40, 40
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    event_id: int
-    work: Work
-    at: dt.datetime
-
-
 class CaseLife:
-    """The writer of demo cases: row, history and feed record in one short transaction each."""
+    """The writer of demo cases: row, history and feed record in one short transaction each.
 
-    def __init__(self, context: SourceContext, city: City, setting: Setting) -> None:
-        self._context, self._city, self._setting = context, city, setting
+    What waits to be accepted is read from the store, so that a restart forgets nothing. `queue`: so many routine
+    reports, the newest, stay unaccepted.
+    """
+
+    def __init__(self, context: SourceContext, city: City, setting: Setting, queue: int) -> None:
+        self._context, self._city, self._setting, self._queue = context, city, setting, queue
         self._rng = np.random.default_rng([setting.seed, int(context.clock.now().timestamp()), 9])
-        self._waiting: list[Waiting] = []
-
-    def expect(self, event_id: int, work: Work, now: dt.datetime) -> None:
-        self._waiting.append(Waiting(event_id, work, now + dt.timedelta(seconds=float(self._rng.uniform(*_WAIT_S)))))
+        self._village = {int(r): v for v, r in enumerate(city.frame.region_ids)}
 
     def advance(self, now: dt.datetime, arrivals: float) -> None:
         """Open what has waited long enough, and move as many cases as arrive: the number of open ones stays level.
 
         `arrivals`: reports expected since the last turn.
         """
-        ready = [w for w in self._waiting if w.at <= now]
-        self._waiting = [w for w in self._waiting if w.at > now]
-        for item in ready:
+        with self._context.store.scoped(SYSTEM) as conn:
+            ready = self._ready(conn, now)
+        for event_id in ready:
             if self._context.stop.is_set():
                 return
             with self._context.store.scoped(SYSTEM) as conn:
-                self._open(conn, item, now)
+                self._open(conn, event_id, now)
         moves = min(int(self._rng.poisson(arrivals * 5.0)), _MOST)
         for _ in range(moves):
             if self._context.stop.is_set():
@@ -63,14 +58,47 @@ class CaseLife:
             with self._context.store.scoped(SYSTEM) as conn:
                 self._move(conn, now)
 
-    def _open(self, conn: Conn, item: Waiting, now: dt.datetime) -> None:
+    def _ready(self, conn: Conn, now: dt.datetime) -> list[int]:
+        """Reports to accept now, oldest first: the urgent ones, and of the others all but the newest."""
+        rows = conn.execute(
+            """
+            SELECT event_id FROM (
+              SELECT event_id, occurred_at, urgency,
+                     row_number() OVER (PARTITION BY urgency = 'routine' ORDER BY occurred_at DESC, event_id DESC) AS n
+              FROM event WHERE status = 'open' AND case_id IS NULL AND incident_level IS NULL AND origin = 'demo') e
+            WHERE occurred_at <= %s AND (urgency <> 'routine' OR n > %s) ORDER BY occurred_at, event_id LIMIT %s
+            """,
+            (now - dt.timedelta(seconds=_LOOK_S), self._queue, _ACCEPTED),
+        ).fetchall()
+        return [r["event_id"] for r in rows]
+
+    def _accepted(self, row: Mapping[str, Any], now: dt.datetime) -> tuple[Work, FlowStory]:
+        """The case made of a report: its flow follows from who reported what, its clock starts now."""
+        key = "hotline" if row["category_scheme"] == "12345" else "grid"
+        if key == "grid" and (key, row["title"]) not in _STORIES:
+            key = "urban"
+        f = _FLOWS[key]
+        story = _STORIES.get((key, row["title"]), f.stories[0])
+        v = self._village.get(row["region_id"], 0)
+        w = Work(
+            key, row["title"], row["category_scheme"], row["category_code"], story.icon, row["urgency"], row["lon"],
+            row["lat"], v, row["address"], row["source"], _reporter(self._setting, f, row["source"]),
+            casework.department(self._setting, story, v), row["occurred_at"].timestamp(), now.timestamp(),
+        )  # fmt: skip
+        w.officer = text.name(self._rng)
+        casework.allow(self._setting, w, story)
+        return w, f
+
+    def _open(self, conn: Conn, event_id: int, now: dt.datetime) -> None:
         found = conn.execute(
-            "SELECT region_id, grid_cell_ids, h3_10 FROM event WHERE event_id = %s AND origin = 'demo' FOR UPDATE",
-            (item.event_id,),
+            "SELECT region_id, grid_cell_ids, h3_10, title, category_scheme, category_code, urgency, address, source,"
+            " occurred_at, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM event"
+            " WHERE event_id = %s AND origin = 'demo' AND case_id IS NULL AND geom IS NOT NULL FOR UPDATE",
+            (event_id,),
         ).fetchone()
         if found is None:
-            return  # dropped meanwhile
-        w, f = item.work, _FLOWS[item.work.flow]
+            return  # dropped or taken up meanwhile
+        w, f = self._accepted(found, now)
         at = now.timestamp()
         step(w, f, 0, w.opened)
         number = self._number(conn, f.prefix, f.digits, f.key == "hotline", now)
@@ -111,7 +139,7 @@ class CaseLife:
         if values["clock_stopped"]:
             values["due_at"] = values["total_due_at"]
         case_id = cases_write.open_case(conn, values, "demo", now)
-        cases_write.link_event(conn, item.event_id, case_id, "demo", now)
+        cases_write.link_event(conn, event_id, case_id, "demo", now)
 
     def _number(self, conn: Conn, prefix: str, digits: int, plain: bool, now: dt.datetime) -> str:
         """The next number of the local day; one writer at a time."""
@@ -163,6 +191,11 @@ class CaseLife:
         cases_write.change_case(conn, row["case_id"], changes, "demo", now)
         if last:
             cases_write.close_events(conn, row["case_id"], "demo", now)
+
+
+def _reporter(s: Setting, f: FlowStory, source: str) -> str:
+    """How the reporter is called, from the system the report came through."""
+    return next((words for key, words, _ in f.reporters if s.systems.report(key) == source), f.reporters[0][1])
 
 
 def _time(epoch: float | None) -> dt.datetime:

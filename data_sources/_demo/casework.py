@@ -23,6 +23,7 @@ from data_sources._demo.stories import (
     LATE,
     SUSPECTED,
     UNLINKED,
+    WAITING,
     WEEKDAY,
     WEEKEND,
     FlowStory,
@@ -100,10 +101,24 @@ def build_work(s: Setting, days: int, per_day: int, highlights: Path | None) -> 
         if at > s.now - days * 86400:
             v = int(rng.integers(0, len(s.ground.villages)))
             out.append(one(s, (INCIDENTS,), at, s.ground.centres[v], v, rng))
+    _leave_waiting(out, waiting(per_day))
     out += featured(s, highlights, rng) if highlights else []
     out.sort(key=lambda w: w.opened)
     number(s, out)
     return out
+
+
+def waiting(per_day: int) -> int:
+    """How many routine reports are in hand but not accepted, at any hour."""
+    return max(2, round(WAITING * per_day))
+
+
+def _leave_waiting(work: Sequence[Work], count: int) -> None:
+    """Takes the newest routine reports out of their cases: nobody has accepted them yet."""
+    known = {f.key for f in FLOWS}
+    fresh = sorted((w for w in work if w.flow in known and w.urgency == "routine"), key=lambda w: w.opened)
+    for w in fresh[-count:]:
+        w.flow, w.stages, w.closed, w.responded, w.due, w.total_due = "", [], None, None, None, None
 
 
 def scatter_points(g: Ground, n: int, rng: np.random.Generator) -> tuple[places.Points, places.Ints]:
@@ -140,19 +155,25 @@ def draft(
         urgency = "critical"
     w = Work(
         f.key, story.title, story.scheme, story.code, story.icon, urgency, float(point[0]), float(point[1]), v,
-        f"{int(rng.integers(1, 13))} 号网格", s.systems.report(source), words, _department(s, story, v),
+        f"{int(rng.integers(1, 13))} 号网格", s.systems.report(source), words, department(s, story, v),
         at - rng.exponential(160), at,
     )  # fmt: skip
     w.h3_10 = h3.latlng_to_cell(w.lat, w.lon, 10)
     w.officer = text.name(rng)
-    quick = {"urgent": 0.25, "critical": 0.06}.get(w.urgency, 1.0)
-    w.allow_s = max(0.5, story.allow_h * quick) * HOUR_S
-    w.total_due = _working(s, at + w.allow_s) if f.key == "hotline" and w.allow_s > 72 * HOUR_S else at + w.allow_s
+    allow(s, w, story)
     if f.key == "incident":
         w.level, w.level_state, w.level_by = 4, "confirmed", "值班长"
     elif rng.random() < UNLINKED:
         w.flow, w.suspected = "", bool(rng.random() < SUSPECTED / UNLINKED)
     return w, f
+
+
+def allow(s: Setting, w: Work, story: Story) -> None:
+    """Sets the allowance and the total deadline of a case opened now."""
+    quick = {"urgent": 0.25, "critical": 0.06}.get(w.urgency, 1.0)
+    w.allow_s = max(0.5, story.allow_h * quick) * HOUR_S
+    end = w.opened + w.allow_s
+    w.total_due = _working(s, end) if w.flow == "hotline" and w.allow_s > 72 * HOUR_S else end
 
 
 def one(
@@ -193,7 +214,7 @@ def _shares(values: Sequence[float]) -> places.Points:
     return a / a.sum()
 
 
-def _department(s: Setting, story: Story, v: int) -> str:
+def department(s: Setting, story: Story, v: int) -> str:
     return s.ground.towns[v] if story.department == "街道办" else f"{s.ground.counties[v]}{story.department}"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from psycopg.types.json import Jsonb
 
-from data_sources._demo import bulk, bulk_work, casework, copying, drop, indexes
+from data_sources._demo import bulk, bulk_work, casework, copying, drop, grids, indexes
 from data_sources._demo.copying import Conn
 from data_sources._demo.fleet import Gates, build_fleet
 from data_sources._demo.places import Ground, ground_of
@@ -134,7 +134,7 @@ class _Job:
                 ensure_partitions(conn, self.at, days_back=max(3, self.scale.hours // 24 + 1))
             with self.step("place", "区划与底图 / places"):
                 place = self.pack.build(self.settings.root / "packs")
-                ground, systems, ids, cell_ids = self._place(conn, place)
+                ground, systems, ids, grid = self._place(conn, place)
             with self.step("plan", "生成设备 / devices"):
                 city = self._city(conn, place, ground, systems, ids)
             if self.scale.devices >= _REINDEX_FROM:
@@ -142,7 +142,7 @@ class _Job:
             crew = Crew(self.dsns.owner, city, processes, self.settings.root / "tmp", self._written(city))
             try:
                 with self.step("work", "事件与办件 / events and cases"):
-                    self._work(conn, place, city, cell_ids)
+                    self._work(conn, city, grid)
                 with self.step("bulk", "设备与观测 / devices and observations"):
                     counts = crew.finish()
                     self.report.counts |= {"device": counts["device"], "observation": counts["observation"]}
@@ -152,18 +152,18 @@ class _Job:
                 self._finish(conn, place)
         return self.report
 
-    def _place(self, conn: Conn, place: PlaceData) -> tuple[Ground, Systems, Mapping[str, int], Mapping[str, int]]:
+    def _place(self, conn: Conn, place: PlaceData) -> tuple[Ground, Systems, Mapping[str, int], grids.Written]:
         ground = ground_of(place)
         systems = Systems(ground, self.scale.sources)
         counts = self.report.counts
         with conn.transaction():
             ids = bulk.regions(conn, place, self.at)
-            cell_ids = bulk.grid_cells(conn, place, ids, systems, self.seed, self.at)
-            counts |= {"region": len(place.regions), "grid_cell": len(cell_ids)}
+            grid = grids.write(conn, place, ground, ids, systems, self.seed, self.at)
+            counts |= {"region": len(place.regions), "grid_cell": len(grid.cells)}
             counts["thematic_feature"] = bulk.base_map(conn, place, self.at)
             counts["source"] = bulk.sources(conn, systems, self.at)
             counts["warning"] = bulk.warnings(conn, self.pack.demo.get("warnings", ()), ids, self.at)
-        return ground, systems, ids, cell_ids
+        return ground, systems, ids, grid
 
     def _city(self, conn: Conn, place: PlaceData, g: Ground, systems: Systems, ids: Mapping[str, int]) -> City:
         return make_city(
@@ -185,7 +185,7 @@ class _Job:
         titles = {"device": "设备 / devices", "observation": "观测 / observations"}
         return lambda what, n: self.progress(titles[what], n, totals[what])
 
-    def _work(self, conn: Conn, place: PlaceData, city: City, cell_ids: Mapping[str, int]) -> None:
+    def _work(self, conn: Conn, city: City, grid: grids.Written) -> None:
         frame, counts = city.frame, self.report.counts
         stream = np.arange(city.series.streams)
         value, quality = city.series.values(stream, last_times(city, stream))
@@ -198,7 +198,7 @@ class _Job:
             counts["latest"] = bulk.latest(conn, city, value, quality, beyond)
             counts["device_state_log"] = bulk.state_log(conn, city.fleet, frame, city.exceeded)
             counts["resource"] = bulk.resources(conn, frame, self.scale.resources, self.at)
-            counts["event"], counts["cases"] = bulk_work.write(conn, s, done, frame, place, cell_ids)
+            counts["event"], counts["cases"] = bulk_work.write(conn, s, done, frame, grid)
 
     def _finish(self, conn: Conn, place: PlaceData) -> None:
         indexes.put_back(self.dsns.owner, conn)

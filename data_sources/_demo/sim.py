@@ -123,7 +123,7 @@ class Life:
         self.intake = ObservationIntake(c.store, c.settings, c.clock, c.key, origin="demo")
         s = self.city.frame
         self.setting = casework.Setting(s.ground, s.systems, c.settings.tz, s.now, s.seed)
-        self.cases = CaseLife(c, self.city, self.setting)
+        self.cases = CaseLife(c, self.city, self.setting, casework.waiting(self.scale.events_per_day))
         # sensors that were silent at the load stay so until they are due to come back
         self.mute_until = np.zeros(fleet.size)
         off = fleet.off_since > 0
@@ -237,7 +237,7 @@ class Life:
     # ------------------------------------------------------------ reports
 
     def report(self, elapsed: float, now: dt.datetime) -> None:
-        """Events at the day's rhythm, or `rate` a second; most become a case a little later."""
+        """Events at the day's rhythm, or `rate` a second; the duty room accepts them later."""
         local = now.astimezone(self.context.settings.tz)
         daily = self.scale.events_per_day * HOURS[local.hour] / sum(HOURS) / 3600
         per_s = self.rate or daily * (WEEKEND if local.weekday() >= 5 else WEEKDAY)
@@ -269,11 +269,6 @@ class Life:
         }
         c = self.context
         try:
-            result = submit_event(
-                c.store, SYSTEM, payload, c.clock, "demo", settings=c.settings, origin="demo", channel="demo"
-            )
+            submit_event(c.store, SYSTEM, payload, c.clock, "demo", settings=c.settings, origin="demo", channel="demo")
         except Invalid as e:
             log.warning("demo report refused", reasons=[r.code for r in e.reasons])
-            return
-        if w.flow:
-            self.cases.expect(result.event_id, w, now)

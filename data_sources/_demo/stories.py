@@ -106,5 +106,7 @@ HOURS = (4, 3, 2, 2, 3, 5, 9, 18, 22, 26, 24, 21, 17, 20, 21, 22, 21, 19, 16, 14
 WEEKEND, WEEKDAY = 0.9, 1.04
 # Reports that are not (yet) a case, and those nobody has verified.
 UNLINKED, SUSPECTED = 0.03, 0.015
+# Routine reports the duty room has not accepted yet, as a share of a day's; the urgent are accepted at once.
+WAITING = 0.05
 # Cases closed later than their deadline: 按期处置率 follows from it.
 LATE = 0.052

@@ -21,6 +21,7 @@ from ioc.scope import SYSTEM
 from ioc.settings import Settings
 from ioc.store.cells import device_counts
 from ioc.store.database import dsns
+from ioc.store.locate import cells_at
 from tests.conftest import Database
 from tests.demo_city import load_demo, packs
 
@@ -39,11 +40,16 @@ def count(db: Database, table: str, where: str = "true") -> int:
     return int(row["n"]) if row else 0
 
 
+CELL_KINDS = {"general": "kind = 'general'", "unit": "kind = 'unit'", "special": "kind = 'special'"}
+
+
 def test_town_centre_has_its_counts(db: Database, loaded: demo.LoadReport) -> None:
     assert count(db, "region", "kind = 'village'") == 14
     assert count(db, "device", "class = 'camera'") == 324
     assert count(db, "device", "class = 'sensor'") == 180
-    assert count(db, "grid_cell", "kind = 'general'") == 42
+    kinds = {k: count(db, "grid_cell", w) for k, w in CELL_KINDS.items()}
+    assert kinds == {"general": 42, "unit": 42, "special": 2}
+    assert count(db, "grid_cell", "NOT sketch OR officers = '[]'") == 0
     assert loaded.counts["device"] == count(db, "device")
     assert loaded.counts["observation"] == count(db, "observation")
     assert count(db, "device", "origin <> 'demo'") == 0
@@ -74,6 +80,20 @@ def test_rows_are_as_the_product_expects_them(db: Database, loaded: demo.LoadRep
         ):  # fmt: skip
             assert conn.execute(problem).fetchall() == [], problem  # pyright: ignore
     assert count(db, "latest", "observed_at > '2026-10-03 06:32:08+00'") == 0
+
+
+def test_reports_lie_in_one_cell_of_each_kind(db: Database, loaded: demo.LoadReport) -> None:
+    """As the intake would have assigned them."""
+    with db.owner() as conn:
+        found = conn.execute("SELECT grid_cell_ids AS ids, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM event").fetchall()
+        for row in found:
+            cells = [c["grid_cell_id"] for c in cells_at(conn, row["lon"], row["lat"])]
+            assert row["ids"] == cells
+    assert len({len(row["ids"]) for row in found}) > 1
+
+
+def test_some_reports_are_still_to_be_accepted(db: Database, loaded: demo.LoadReport) -> None:
+    assert 2 <= count(db, "event", "status = 'open' AND case_id IS NULL") <= 6
 
 
 def test_newest_observation_is_the_latest(db: Database, loaded: demo.LoadReport) -> None:
@@ -300,6 +320,13 @@ def test_reports_become_cases_and_cases_move_on(db: Database, context: SourceCon
             " WHERE h.record ->> 'stage' <> c.stage"
         ).fetchall()
     assert {"event:new", "event:remove", "case:new", "case:change"} <= topics
+    assert 2 <= count(db, "event", "status = 'open' AND case_id IS NULL") <= 10, "the newest wait"
+    assert count(db, "cases", "opened_at > '2026-10-03 06:32:08+00' AND department = ''") == 0
+    # another process goes on with what this one left
+    clock.advance(60)
+    life(context).look(clock.now())
+    assert count(db, "event", "status = 'open' AND case_id IS NULL AND urgency <> 'routine'") == 0
+    assert count(db, "event", "status = 'open' AND case_id IS NULL") == 2
     assert wrong == []
     assert count(db, "event", "origin <> 'demo'") == 0
 

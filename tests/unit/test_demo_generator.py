@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+import shapely
 
-from data_sources._demo import binary, casework, rows
+from data_sources._demo import binary, casework, grids, rows
 from data_sources._demo.fleet import CAMERA, GATEWAY, KIND_NAMES, SENSOR, Fleet, Gates, build_fleet
 from data_sources._demo.hashing import bell, uniform
 from data_sources._demo.kinds import KINDS, limits
@@ -281,6 +282,31 @@ def test_cases_follow_their_flow(work: list[casework.Work]) -> None:
 def test_about_nineteen_of_twenty_are_on_time(work: list[casework.Work]) -> None:
     closed = [w for w in work if w.flow and w.closed]
     assert sum(bool(w.on_time) for w in closed) / len(closed) == pytest.approx(0.955, abs=0.015)
+
+
+def test_the_newest_routine_reports_wait_to_be_accepted(work: list[casework.Work]) -> None:
+    wait = [w for w in work if not w.flow and w.closed is None and not w.suspected]
+    assert casework.waiting(300) == 15
+    assert 15 <= len(wait) <= 25
+    assert all(not w.stages and w.due is None and w.on_time is None for w in wait)
+    assert sum(w.urgency == "routine" and NOW - w.opened < 4 * 3600 for w in wait) >= 15
+
+
+@pytest.mark.parametrize(("key", "general"), [("yangjiang", 1846), ("yuntan", 42)])
+def test_grid_cells_of_three_kinds(key: str, general: int) -> None:
+    data = place(key)
+    ground = ground_of(data)
+    cells = grids.all_cells(data, ground, 1)
+    kinds = Counter(c.kind for c in cells)
+    assert (kinds["general"], kinds["unit"], kinds["special"]) == (general, general, general // 40 + 1)
+    assert len({(c.kind, c.code) for c in cells}) == len(cells)
+    unit = [c.shape for c in cells if c.kind == "unit"]
+    assert sum(u.area for u in unit) == pytest.approx(shapely.union_all(unit).area, rel=1e-6), "no overlap"
+    square = grids.UNIT_M**2 / 111_320**2 / np.cos(np.radians(ground.centres[:, 1].mean()))
+    assert np.median([u.area for u in unit]) == pytest.approx(square, rel=0.02)
+    assert all(c.shape.is_valid and not c.shape.is_empty for c in cells)
+    again = grids.all_cells(data, ground, 1)
+    assert [shapely.to_wkb(c.shape) for c in again] == [shapely.to_wkb(c.shape) for c in cells]
 
 
 def test_few_are_critical_and_two_incidents_are_open(work: list[casework.Work]) -> None:
