@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from ioc.accounts.base import Accounts
 from ioc.accounts.credentials import Credentials
 from ioc.accounts.users import sign_in_hints
-from ioc.api import Deps, auth, register_all, tiles_asgi
+from ioc.api import Deps, auth, health, register_all, tiles_asgi
 from ioc.api import errors as api_errors
 from ioc.cache import CacheUser, make_cache
 from ioc.clock import Clock
@@ -128,6 +128,7 @@ def create_web(
     app = Starlette(
         routes=[
             Route("/live", live.handle, methods=["GET"]),
+            Route("/healthz", health.alive, methods=["GET"]),
             *tiles_asgi.routes(deps, metrics.observe),
             Mount("/", app=cast(Any, wsgi)),
         ],

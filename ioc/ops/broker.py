@@ -49,6 +49,20 @@ def listens(port: int, host: str = "127.0.0.1", timeout_s: float = 0.2) -> bool:
         return False
 
 
+def answers(port: int, host: str = "127.0.0.1", timeout_s: float = 3.0) -> bool:
+    """Whether the broker itself answers: a stopped one still accepts connections, the kernel does that for it."""
+    # MQTT 3.1.1, 3.1 and 3.2: CONNECT without a client id and with a clean session; any CONNACK is an answer
+    connect = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x0a\x00\x00"
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s) as s:
+            s.sendall(connect)
+            answered = s.recv(4)[:1] == b"\x20"
+            s.sendall(b"\xe0\x00")  # DISCONNECT
+            return answered
+    except OSError:
+        return False
+
+
 def configuration(shipped: str, port: int, data: Path, user: str) -> str:
     """The shipped file with this installation's places: loopback only, so no password is needed."""
     kept = [line for line in shipped.splitlines() if not line.strip().startswith(_OWN)]

@@ -11,6 +11,7 @@ from ioc.feed import sequencer
 from ioc.intake import worker
 from ioc.kpi import worker as kpi
 from ioc.ops import keeper_loop
+from ioc.ops.heartbeat import Heartbeat
 from ioc.ops.workers import Work, run_all
 from ioc.registry import Registry
 from ioc.settings import Settings
@@ -35,6 +36,6 @@ def run(settings: Settings, registry: Registry, clock: Clock) -> None:
         "sources": lambda s: worker.run_ingest(settings, registry, store, clock, s),
     }
     try:
-        run_all(work, stop)
+        run_all(work, stop, beat=Heartbeat(settings.root, "ingest").beat)
     finally:
         store.close()

@@ -1,4 +1,4 @@
-"""One supervisor for postgres, the broker, `web` and `ingest`: what dies comes back, and the log says so once.
+"""One supervisor for postgres, the broker, `web` and `ingest`: what dies or hangs comes back, and the log says so once.
 
 Children are started by the main thread only: the kernel's parent-death signal is tied to the thread that forked.
 """
@@ -176,10 +176,10 @@ class Supervisor:
         return True
 
     def _tell(self, child: Child, news: str) -> None:
-        """The first death of a row of deaths, and the recovery: one line each."""
-        if news == "died" and child.name not in self._told:
+        """The first death or hang of a row of them, and the recovery: one line each."""
+        if news in ("died", "hung") and child.name not in self._told:
             self._told.add(child.name)
-            zh, en = ending(child.last_code)
+            zh, en = ("没有应答", "does not answer") if news == "hung" else ending(child.last_code)
             path = self.root / "logs" / f"{child.name}.log"
             self._say(f"{child.name} {zh}，正在重启 / {child.name} {en}, restarting ({path})")
         elif news == "serving":

@@ -25,7 +25,8 @@ from ioc.clock import Clock
 from ioc.errors import ConfigError
 from ioc.ops import broker, serve
 from ioc.ops.composition import Composition
-from ioc.ops.processes import Child, spawn
+from ioc.ops.heartbeat import Heartbeat
+from ioc.ops.processes import ASK_TIMEOUT_S, Child, Watch, spawn
 from ioc.ops.supervisor import HttpProbe, Supervisor, http_status, only_one
 from ioc.settings import Settings
 from ioc.store.cluster import PrivateCluster
@@ -50,7 +51,8 @@ class Up:
 
     @property
     def url(self) -> str:
-        shown = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
+        """Where this machine reaches it; the probes ask here too."""
+        shown = serve.LOOPBACK if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
         return f"http://{shown}:{self.settings.port}/"
 
     @property
@@ -145,15 +147,21 @@ class Up:
         children: list[Child] = []
         if not self.settings.mqtt_url:
             conf = broker.write_configuration(root, self.mqtt_port)
-            probe = lambda: broker.listens(self.mqtt_port)  # noqa: E731 - one line, named by its place
-            children.append(Child("mqtt", make("mqtt", broker.binary(), "-c", str(conf)), probe))
+            mqtt = Child("mqtt", make("mqtt", broker.binary(), "-c", str(conf)))
+            mqtt.probe = lambda: broker.listens(self.mqtt_port)
+            mqtt.watch = Watch(lambda: broker.answers(self.mqtt_port, timeout_s=ASK_TIMEOUT_S))
+            children.append(mqtt)
         if "ingest" in self.settings.roles:
-            children.append(Child("ingest", make("ingest", *python, "ingest"), grace_s=12.0))
+            beat = Heartbeat(root, "ingest")
+            watch = Watch(beat.beats, forget=beat.begin)
+            children.append(Child("ingest", make("ingest", *python, "ingest"), watch=watch, grace_s=12.0))
         if "web" in self.settings.roles:
-            base = f"http://127.0.0.1:{self.settings.port}"
-            serves = HttpProbe(f"{base}/readyz", f"{base}/wall", f"{base}/desk")
-            children.append(Child("web", make("web", *python, "web"), serves, grace_s=6.0))
+            watch = Watch(lambda: http_status(f"{self.url}healthz", ASK_TIMEOUT_S) == 200)
+            children.append(Child("web", make("web", *python, "web"), self.serves(), watch, grace_s=6.0))
         return children
+
+    def serves(self) -> HttpProbe:
+        return HttpProbe(*(f"{self.url}{page}" for page in ("readyz", "wall", "desk")))
 
     def follow_host(self, supervisor: Supervisor) -> None:
         """Leaves loopback as soon as an administrator has set a password of their own."""
@@ -168,6 +176,7 @@ class Up:
         for child in supervisor.children:
             if child.name == "web":
                 child.stop()
+                child.probe = self.serves()
 
     def announce(self) -> None:
         print(f"ready {self.url}", flush=True)

@@ -10,17 +10,25 @@ from typing import TypeAlias
 log = logging.getLogger("ioc.ingest")
 Work: TypeAlias = Callable[[threading.Event], None]
 FIRST_DELAY_S, LAST_DELAY_S = 0.5, 30.0
+BEAT_S = 0.5
 
 
-def run_all(work: Mapping[str, Work], stop: threading.Event, join_s: float = 8.0) -> None:
-    """Each in its own thread, until `stop`. One that fails is started again; the log has the trace."""
+def run_all(
+    work: Mapping[str, Work], stop: threading.Event, join_s: float = 8.0, beat: Callable[[], None] | None = None
+) -> None:
+    """Each in its own thread, until `stop`. One that fails is started again; the log has the trace.
+
+    `beat` is called every `BEAT_S` while the process lives: what it leaves tells others that the process is not stuck.
+    """
     threads = [
         threading.Thread(target=_keep_alive, args=(name, job, stop), name=name, daemon=True)
         for name, job in work.items()
     ]
     for thread in threads:
         thread.start()
-    stop.wait()
+    while not stop.wait(BEAT_S):
+        if beat is not None:
+            beat()
     for thread in threads:
         thread.join(join_s)
         if thread.is_alive():

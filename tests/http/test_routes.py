@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import base64
 import itertools
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import flask
+import httpx
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from tests.http.conftest import ORIGIN, SignIn
+from ioc.errors import NotSignedIn
+from ioc.web import THREADS_BESIDE_POOL
+from tests.http.conftest import ORIGIN, Running, SignIn
 from tests.http.world import CITY, FAR, FAR_TOWN, FAR_VILLAGE, NEAR_TOWN, SECRET, World
 
 pytestmark = pytest.mark.http
@@ -222,6 +227,32 @@ def test_health(server: flask.Flask, sign_in: SignIn, sequencing: object) -> Non
     metrics = sign_in("chief").get("/metrics").text
     assert "ioc_feed_clients 0.0" in metrics
     assert 'ioc_http_seconds_count{method="GET",route="/healthz",status="200"} 1.0' in metrics
+
+
+def test_health_answers_while_every_thread_waits_for_the_database(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow database must not look like a process that hangs: the supervisor would kill it over and over."""
+    waiting, go = threading.Semaphore(0), threading.Event()
+
+    def slow(*_: object) -> None:
+        waiting.release()
+        go.wait(20)
+        raise NotSignedIn()
+
+    monkeypatch.setattr("ioc.accounts.credentials.Credentials.identify", slow)
+    workers = running.application.state.deps.settings.pool_size + THREADS_BESIDE_POOL
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for _ in range(workers):
+                pool.submit(httpx.get, f"{running.url}/api/v1/live/counts", timeout=30)
+            assert all(waiting.acquire(timeout=10) for _ in range(workers))
+            answer = httpx.get(f"{running.url}/healthz", timeout=2)
+        finally:
+            go.set()
+    assert answer.json() == {"ok": True}
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
 def test_security_headers_are_on_every_answer(server: flask.Flask, sign_in: SignIn) -> None:

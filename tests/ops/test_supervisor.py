@@ -19,7 +19,8 @@ import pytest
 
 from ioc.errors import Conflict
 from ioc.ops import broker, logs, runfile
-from ioc.ops.processes import Backoff, Child, ending, spawn
+from ioc.ops.heartbeat import Heartbeat
+from ioc.ops.processes import Backoff, Child, Watch, ending, spawn
 from ioc.ops.supervisor import HttpProbe, Supervisor, only_one
 from ioc.ops.workers import run_all
 from ioc.store.cluster import PrivateCluster
@@ -47,6 +48,11 @@ def _until(supervisor: Supervisor, condition: Callable[[], bool], seconds: float
         assert time.monotonic() < end, "did not happen in time"
         supervisor.tick(time.monotonic())
         time.sleep(0.02)
+
+
+def _for(supervisor: Supervisor, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    _until(supervisor, lambda: time.monotonic() >= end, seconds + 5)
 
 
 def test_a_killed_process_is_back_within_two_seconds_and_is_told_once(root: Path) -> None:
@@ -84,6 +90,79 @@ def test_a_process_that_keeps_dying_is_told_once_and_waited_for(root: Path) -> N
     backoff = Backoff()
     assert [round(backoff.after_death(0.1), 1) for _ in range(9)] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0]
     assert backoff.after_death(60) == 0.2
+
+
+BEATING = """
+import sys, time
+from pathlib import Path
+from ioc.ops.heartbeat import Heartbeat
+time.sleep(float(sys.argv[2]))
+heart = Heartbeat(Path(sys.argv[1]), "beating")
+while True:
+    heart.beat()
+    time.sleep(0.2)
+"""
+
+
+def _beating(root: Path, silent_s: float, late_s: float = 0.0) -> Child:
+    heart = Heartbeat(root, "beating")
+    command = [sys.executable, "-c", BEATING, str(root), str(late_s)]
+    watch = Watch(heart.beats, silent_s, heart.begin)
+    return Child("beating", lambda: spawn(command, root / "logs/beating.log", os.environ), watch=watch, settle_s=0.1)
+
+
+def test_a_process_that_hangs_is_killed_and_told_once(root: Path) -> None:
+    said: list[str] = []
+    child = _beating(root, silent_s=2.0)
+    supervisor = Supervisor(root, [child], None, said.append)
+    try:
+        _until(supervisor, lambda: child.serving and (root / "beat/beating").exists())
+        _for(supervisor, 1.5)
+        first = child.pid
+        assert first is not None
+        assert child.restarts == 0
+        os.kill(first, signal.SIGSTOP)
+        begun = time.monotonic()
+        _until(supervisor, lambda: child.serving and child.pid not in (None, first))
+        assert 2.0 <= time.monotonic() - begun < 6.5
+        assert not psutil.pid_exists(first)
+        _for(supervisor, 2.5)
+        assert child.restarts == 1
+        assert len([s for s in said if "does not answer" in s]) == 1
+        assert len([s for s in said if "is back" in s]) == 1
+        assert len(said) == 2
+    finally:
+        supervisor.stop()
+
+
+def test_a_slow_start_is_no_hang(root: Path) -> None:
+    """Silent for much longer than the limit, but not yet heard since its start: not even after one that was."""
+    child = _beating(root, silent_s=0.2, late_s=4.0)
+    Heartbeat(root, "beating").beat()
+    supervisor = Supervisor(root, [child], None, lambda line: None)
+    try:
+        _for(supervisor, 5.5)
+        assert (root / "beat/beating").exists()
+        assert child.restarts == 0
+    finally:
+        supervisor.stop()
+
+
+def test_a_stopped_broker_does_not_answer_though_its_port_listens(root: Path) -> None:
+    port = broker.free_port(28860)
+    path = broker.write_configuration(root, port)
+    process = spawn([broker.binary(), "-c", str(path)], root / "logs/mqtt.log", os.environ)
+    try:
+        end = time.monotonic() + 10
+        while not broker.answers(port):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        process.send_signal(signal.SIGSTOP)
+        assert broker.listens(port)
+        assert not broker.answers(port, timeout_s=0.5)
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.store

@@ -167,6 +167,24 @@ def test_a_killed_process_is_back_within_ten_seconds_and_told_once(product: Prod
     assert said.count(f"{label} is back") == 1
 
 
+@pytest.mark.parametrize("name", ["web", "ingest", "mqtt"])
+def test_a_process_that_hangs_is_back_within_twenty_seconds_and_told_once(product: Product, name: str) -> None:
+    """Nine seconds of silence, at most four until it is asked and judged, and a start."""
+    before = product.status()["processes"][name]
+    os.kill(before["pid"], signal.SIGSTOP)
+    begun = time.monotonic()
+    while (now := product.status()["processes"][name])["state"] != "up" or now["pid"] in (None, before["pid"]):
+        assert time.monotonic() - begun < 20, now
+        time.sleep(0.1)
+    assert time.monotonic() - begun > 8, "no hurry: a slow answer is not a hang"
+    while http_status(f"{product.url}readyz") != 200:
+        assert time.monotonic() - begun < 30
+        time.sleep(0.1)
+    said = (product.folder / "up.log").read_text()
+    assert said.count(f"{name} does not answer") == 1
+    assert now["restarts"] == before["restarts"] + 1
+
+
 def test_a_second_supervisor_is_refused_with_the_address(product: Product) -> None:
     done = product.ioc("up", "--port", str(free_port()))
     assert done.returncode != 0
