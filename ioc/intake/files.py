@@ -34,7 +34,7 @@ from ioc.intake.vocabulary import Vocabulary
 from ioc.registry import Registry
 from ioc.scope import SYSTEM
 from ioc.settings import Settings
-from ioc.store import Store, dictionaries, disk, imports, sources
+from ioc.store import Store, dictionaries, disk, gridding, imports, sources
 from ioc.store.area import regions, relocate, settle_metres
 from ioc.store.cells import CellDelta, apply_cell_deltas, delta_of, rebuild_device_cells
 from ioc.store.device_state import FEW, reload_layers
@@ -191,7 +191,7 @@ class _Job:
             self._open_batch(report)
             try:
                 bulk = self._batches(batches, context, found, report, file, progress, batch_rows)
-                self._finish(context, report, bulk)
+                self._finish(context, report, bulk, progress)
             except BaseException as e:
                 self._fail(report, e)
                 raise
@@ -341,9 +341,12 @@ class _Job:
 
     # ------------------------------------------------------------ end
 
-    def _finish(self, context: Context, report: ImportReport, bulk: bool) -> None:
+    def _finish(self, context: Context, report: ImportReport, bulk: bool, progress: Progress | None) -> None:
         if self.dry_run:
             return
+        if context.touched is not None:
+            alive = (lambda _rows: progress(report.read, None)) if progress is not None else (lambda _rows: None)
+            report.relocated = gridding.reassign(self.store, context.touched, alive)
         changed = report.stored + report.updated
         if self.kind is REGIONS_KIND and changed:
             report.relocated = self._relocate()
@@ -377,6 +380,8 @@ class _Job:
         with contextlib.suppress(IocError), self.store.scoped(SYSTEM) as conn:
             if self.kind is DEVICES:
                 rebuild_device_cells(conn)
+            if self.kind is GRIDS_KIND:
+                gridding.reassign_all(conn)
             imports.finish(conn, report.batch_id, "failed", f"{type(error).__name__}: {error}", self.clock.now())
 
 

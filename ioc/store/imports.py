@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
-from ioc.store import outbox
+from ioc.store import gridding, outbox
 from ioc.store.cells import rebuild_device_cells
 from ioc.store.pool import Conn
 from ioc.store.worklist import case_record, event_record
@@ -62,6 +62,8 @@ def close_interrupted(conn: Conn, now: dt.datetime) -> int:
     ).fetchall()
     if any(r["kind"] in ("devices", "regions") for r in rows):
         rebuild_device_cells(conn)
+    if any(r["kind"] == "grids" for r in rows):
+        gridding.reassign_all(conn)
     return len(rows)
 
 

@@ -10,6 +10,7 @@ from ioc.errors import Reason
 from ioc.intake.event_input import Reader
 from ioc.intake.fields import TimeRules
 from ioc.intake.vocabulary import Vocabulary
+from ioc.store.gridding import Box
 from ioc.store.merge import Target
 from ioc.store.pool import Conn
 
@@ -45,6 +46,7 @@ class Context:
     layer: LayerOptions = field(default_factory=LayerOptions)
     layer_id: int = 0
     geometry: str = ""  # point, line or polygon of a thematic layer
+    touched: Box | None = None  # around all grid cells the file has changed
     codes: set[str] = field(default_factory=set[str])  # regions that exist or were accepted in this file
 
 

@@ -12,6 +12,7 @@ from ioc.intake.columns import GRIDS, REGIONS
 from ioc.intake.event_input import Reader, choice
 from ioc.intake.kinds import Context, Kind, Values
 from ioc.intake.reasons import Refuse, reason
+from ioc.store import gridding
 from ioc.store.merge import Target
 from ioc.store.pool import Conn
 
@@ -169,6 +170,10 @@ def after_regions(conn: Conn, context: Context) -> None:
     conn.execute("SELECT ioc_rebuild_region_closure()")
 
 
+def after_grids(conn: Conn, context: Context) -> None:
+    context.touched = gridding.join(context.touched, gridding.touched(conn))
+
+
 def check_grid(r: Reader, context: Context, extra: dict[str, Any]) -> Values | None:
     code = r.required("code", lambda v: fields.text(v, 50))
     kind = r.optional("kind", choice(context.words, "grid_kind", "unknown_kind"), "general")
@@ -239,4 +244,5 @@ GRIDS_KIND = Kind(
     layers=lambda context: ("grid_cell",),
     classes=("grid_cell",),
     id_field="code",
+    after=after_grids,
 )

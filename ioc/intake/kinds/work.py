@@ -15,6 +15,7 @@ from ioc.intake.columns import CASES, EVENTS
 from ioc.intake.event_input import Reader, check_event, choice
 from ioc.intake.kinds import Context, Kind, Values
 from ioc.intake.reasons import Refuse, reason
+from ioc.store.gridding import assign_written
 from ioc.store.merge import Target
 from ioc.store.pool import Conn
 
@@ -129,18 +130,12 @@ def event_columns(context: Context) -> Sequence[str]:
     return (*always, "h3_10", "region_id", "search", "attributes", *given, *department, *category)
 
 
-_CELLS = """
-UPDATE event t SET grid_cell_ids = coalesce(c.ids, '{}') FROM done d, event e
-LEFT JOIN LATERAL (
-  SELECT array_agg(x.grid_cell_id ORDER BY x.kind) AS ids FROM (
-    SELECT DISTINCT ON (g.kind) g.grid_cell_id, g.kind FROM grid_cell g WHERE ST_Covers(g.geom, e.geom)
-    ORDER BY g.kind, g.code, g.grid_cell_id) x) c ON true
-WHERE d.id = t.event_id AND e.event_id = t.event_id AND t.grid_cell_ids IS DISTINCT FROM coalesce(c.ids, '{}')
-"""
-
-
 def after_events(conn: Conn, context: Context) -> None:
-    conn.execute(_CELLS)
+    assign_written(conn, "event")
+
+
+def after_cases(conn: Conn, context: Context) -> None:
+    assign_written(conn, "cases")
 
 
 def check_case(r: Reader, context: Context, extra: dict[str, Any]) -> Values | None:
@@ -272,5 +267,6 @@ CASES_KIND = Kind(
     classes=("case",),
     id_field="number",
     before=numbers_taken,
+    after=after_cases,
     topic="case",
 )
