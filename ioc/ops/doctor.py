@@ -6,6 +6,7 @@ Every check is a function of a `Look` that returns one `Finding`; `CHECKS` lists
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import os
 import re
 import shutil
@@ -14,25 +15,34 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import psycopg
 from psycopg.rows import TupleRow, tuple_row
 
 from ioc.clock import Clock
-from ioc.errors import IocError
+from ioc.errors import ConfigError, IocError
 from ioc.ops import broker, runfile
 from ioc.settings import Settings
+from ioc.shared import Shared
 from ioc.store.cluster import PrivateCluster, find_binaries
 from ioc.store.database import dsns
 from ioc.store.migrate import pending
 
 State = Literal["ok", "warn", "fail"]
+Said: TypeAlias = tuple[str, str]  # Chinese, English
 HOME = Path(__file__).resolve().parents[2]
 # MQTT limits below these lose messages a broker has accepted while the worker is away (measured: 4,000 of 5,000).
 LEAST_QUEUED_MESSAGES = 100_000
 LEAST_POSTGIS = (3, 3)
 MOST_SKEW_S = 2.0
+# What the indexes of the map (migration 001) and of search (051) need under row-level security. Two arguments each.
+LEAKPROOF = {
+    "geometry_overlaps": "geometry, geometry",
+    "textlike": "text, text",
+    "arraycontains": "anyarray, anyarray",
+    "string_to_array": "text, text",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,11 @@ class Finding:
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
+
+
+def verdict(key: str, good: bool, said: Said, advice: Said = ("", ""), bad: State = "fail") -> Finding:
+    """What was found, with what to do about it when it is not well."""
+    return Finding(key, "ok", *said) if good else Finding(key, bad, *said, *advice)
 
 
 @dataclass
@@ -62,6 +77,9 @@ class Look:
         assert self.conn is not None
         row = self.conn.execute(statement.encode(), params or None).fetchone()
         return row[0] if row else None
+
+
+Check: TypeAlias = Callable[[Look], Finding]
 
 
 def examine(settings: Settings, clock: Clock) -> list[Finding]:
@@ -84,34 +102,37 @@ def examine(settings: Settings, clock: Clock) -> list[Finding]:
             look.conn.close()
 
 
-def _safely(check: Callable[[Look], Finding], look: Look) -> Finding:
+def _safely(check: Check, look: Look) -> Finding:
     try:
         return check(look)
     except (psycopg.Error, IocError, OSError, subprocess.SubprocessError, ValueError) as e:
-        name = check.__name__.removeprefix("check_")
-        return Finding(name, "fail", f"检查失败：{e}", f"check failed: {e}")
+        return verdict(_key(check), False, (f"检查失败：{e}", f"check failed: {e}"))
 
 
-def _no_database(key: str, look: Look) -> Finding:
-    return Finding(
-        key, "warn", "数据库未运行，未检查", "database not running, not checked", "先运行 ioc up", "run ioc up first"
-    )
+def _key(check: Check) -> str:
+    return check.__name__.removeprefix("check_")
+
+
+def of_database(check: Check) -> Check:
+    """A check that needs the database to answer."""
+
+    @functools.wraps(check)
+    def checked(look: Look) -> Finding:
+        if look.conn is not None:
+            return check(look)
+        said = ("数据库未运行，未检查", "database not running, not checked")
+        return verdict(_key(check), False, said, ("先运行 ioc up", "run ioc up first"), "warn")
+
+    return checked
 
 
 # ------------------------------------------------------------ machine
 
 
 def check_python(look: Look) -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
-    good = sys.version_info >= (3, 11)
-    return Finding(
-        "python",
-        "ok" if good else "fail",
-        f"Python {found}",
-        f"Python {found}",
-        "" if good else "需要 Python 3.11 或更新版本",
-        "" if good else "Python 3.11 or newer is needed",
-    )
+    found = "Python " + ".".join(map(str, sys.version_info[:3]))
+    advice = ("需要 Python 3.11 或更新版本", "Python 3.11 or newer is needed")
+    return verdict("python", sys.version_info >= (3, 11), (found, found), advice)
 
 
 def check_node(look: Look) -> Finding:
@@ -120,64 +141,51 @@ def check_node(look: Look) -> Finding:
     command = str(node) if node.exists() else shutil.which("node")
     found = _output([command, "--version"]).lstrip("v") if command else ""
     good = bool(found) and int(found.split(".")[0]) >= 22
-    return Finding(
-        "node",
-        "ok" if good else "warn",
-        f"Node {found or '未找到'}",
-        f"Node {found or 'not found'}",
-        "" if good else "重新构建界面需要 Node 22 以上：运行 scripts/setup",
-        "" if good else "building the interface needs Node 22 or newer: run scripts/setup",
+    advice = (
+        "重新构建界面需要 Node 22 以上：运行 scripts/setup",
+        "building the interface needs Node 22 or newer: run scripts/setup",
     )
+    return verdict("node", good, (f"Node {found or '未找到'}", f"Node {found or 'not found'}"), advice, "warn")
 
 
 def check_port(look: Look) -> Finding:
     ours = bool(look.run.get("running"))
     port = int(look.run["port"]) if ours else look.settings.port
     good = ours or broker.is_free("127.0.0.1", port)
-    return Finding(
-        "port",
-        "ok" if good else "fail",
+    said = (
         f"端口 {port}{'（本系统占用）' if ours else '可用' if good else '被其他程序占用'}",
         f"port {port} {'is ours' if ours else 'is free' if good else 'is taken by another program'}",
-        "" if good else "用 --port 或 IOC_PORT 换一个端口",
-        "" if good else "choose another with --port or IOC_PORT",
     )
+    return verdict("port", good, said, ("用 --port 或 IOC_PORT 换一个端口", "choose another with --port or IOC_PORT"))
 
 
 def check_disk(look: Look) -> Finding:
-    settings = look.settings
-    folder = settings.root
+    least = look.settings.disk_free_min_mb
+    folder = look.settings.root
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free // 2**20
-    state: State = (
-        "ok" if free >= 2 * settings.disk_free_min_mb else "warn" if free >= settings.disk_free_min_mb else "fail"
+    said = (f"剩余空间 {free} MB，下限 {least} MB", f"{free} MB free, {least} MB is the limit")
+    advice = (
+        "清理磁盘或缩短保存期（IOC_RETENTION_*）；低于下限先停收观测，最后停收事件",
+        "free space or shorten retention (IOC_RETENTION_*); below the limit observations stop first",
     )
-    return Finding(
-        "disk",
-        state,
-        f"剩余空间 {free} MB，下限 {settings.disk_free_min_mb} MB",
-        f"{free} MB free, {settings.disk_free_min_mb} MB is the limit",
-        "" if state == "ok" else "清理磁盘或缩短保存期（IOC_RETENTION_*）；低于下限先停收观测，最后停收事件",
-        ""
-        if state == "ok"
-        else "free space or shorten retention (IOC_RETENTION_*); below the limit observations stop first",
-    )
+    return verdict("disk", free >= 2 * least, said, advice, "warn" if free >= least else "fail")
 
 
 def check_fonts(look: Look) -> Finding:
     """For a browser on this machine (a wall) and for screenshots; other screens bring their own fonts."""
     listed = _output(["fc-list", ":lang=zh", "family"]) if shutil.which("fc-list") else ""
-    good = bool(listed.strip())
-    name = listed.strip().splitlines()[0].split(",")[0] if good else ""
-    return Finding(
-        "fonts",
-        "ok" if good else "warn",
-        f"中文字体：{name}" if good else "本机没有中文字体",
-        f"Chinese font: {name}" if good else "no Chinese font on this machine",
-        "" if good else "若在本机显示大屏：apt install fonts-noto-cjk",
-        "" if good else "if this machine shows a wall: apt install fonts-noto-cjk",
+    name = listed.splitlines()[0].split(",")[0] if listed else ""
+    said = (
+        f"中文字体：{name}" if name else "本机没有中文字体",
+        f"Chinese font: {name}" if name else "no Chinese font on this machine",
     )
+    advice = (
+        "若在本机显示大屏：apt install fonts-noto-cjk",
+        "if this machine shows a wall: apt install fonts-noto-cjk",
+    )
+    return verdict("fonts", bool(name), said, advice, "warn")
 
 
 def check_bundle(look: Look) -> Finding:
@@ -185,17 +193,15 @@ def check_bundle(look: Look) -> Finding:
     files = [f for f in built.glob("**/*") if f.suffix in {".js", ".mjs"}] if built.exists() else []
     sources = [f for f in (HOME / "frontend" / "src").glob("**/*") if f.is_file()]
     stale = bool(files and sources) and max(f.stat().st_mtime for f in sources) > max(f.stat().st_mtime for f in files)
-    state: State = "fail" if not files else "warn" if stale else "ok"
-    words = {"ok": ("界面已构建", "interface built"), "warn": ("界面早于源码", "interface older than its sources")}
-    zh, en = words.get(state, ("界面未构建", "interface not built"))
-    return Finding(
-        "bundle",
-        state,
-        zh,
-        en,
-        "" if state == "ok" else "运行 scripts/setup",
-        "" if state == "ok" else "run scripts/setup",
+    said = (
+        ("界面未构建", "interface not built")
+        if not files
+        else ("界面早于源码", "interface older than its sources")
+        if stale
+        else ("界面已构建", "interface built")
     )
+    advice = ("运行 scripts/setup", "run scripts/setup")
+    return verdict("bundle", bool(files) and not stale, said, advice, "warn" if files else "fail")
 
 
 # ------------------------------------------------------------ database
@@ -204,129 +210,127 @@ def check_bundle(look: Look) -> Finding:
 def check_postgres(look: Look) -> Finding:
     if look.conn is not None:
         version = str(look.value("SHOW server_version")).split()[0]
-        return Finding("postgres", "ok", f"PostgreSQL {version} 正在运行", f"PostgreSQL {version} is running")
+        return verdict("postgres", True, (f"PostgreSQL {version} 正在运行", f"PostgreSQL {version} is running"))
     if look.settings.database_url:
-        return Finding(
-            "postgres",
-            "fail",
-            f"连接不上 IOC_DATABASE_URL：{look.why}",
-            f"cannot reach IOC_DATABASE_URL: {look.why}",
-            "检查地址、口令与 pg_hba.conf",
-            "check the address, the password and pg_hba.conf",
-        )
+        said = (f"连接不上 IOC_DATABASE_URL：{look.why}", f"cannot reach IOC_DATABASE_URL: {look.why}")
+        advice = ("检查地址、口令与 pg_hba.conf", "check the address, the password and pg_hba.conf")
+        return verdict("postgres", False, said, advice)
     version = find_binaries().parent.name
-    return Finding(
-        "postgres",
-        "warn",
+    said = (
         f"已安装 PostgreSQL {version} 与 PostGIS，未运行",
         f"PostgreSQL {version} with PostGIS is installed, not running",
-        "运行 ioc up",
-        "run ioc up",
     )
+    return verdict("postgres", False, said, ("运行 ioc up", "run ioc up"), "warn")
 
 
+@of_database
 def check_postgis(look: Look) -> Finding:
-    if look.conn is None:
-        return _no_database("postgis", look)
     version = str(look.value("SELECT extversion FROM pg_extension WHERE extname = 'postgis'") or "")
     good = bool(version) and tuple(int(n) for n in re.findall(r"\d+", version)[:2]) >= LEAST_POSTGIS
-    return Finding(
-        "postgis",
-        "ok" if good else "fail",
-        f"PostGIS {version or '未安装'}",
-        f"PostGIS {version or 'missing'}",
-        "" if good else "需要 PostGIS 3.3 以上；外部数据库请管理员执行 CREATE EXTENSION postgis",
-        "" if good else "PostGIS 3.3 or newer is needed; in an outside database: CREATE EXTENSION postgis",
+    advice = (
+        "需要 PostGIS 3.3 以上；外部数据库请管理员执行 CREATE EXTENSION postgis",
+        "PostGIS 3.3 or newer is needed; in an outside database: CREATE EXTENSION postgis",
     )
+    return verdict("postgis", good, (f"PostGIS {version or '未安装'}", f"PostGIS {version or 'missing'}"), advice)
 
 
+@of_database
 def check_leakproof(look: Look) -> Finding:
-    if look.conn is None:
-        return _no_database("leakproof", look)
-    good = bool(look.value("SELECT bool_and(proleakproof) FROM pg_proc WHERE proname = 'geometry_overlaps'"))
-    return Finding(
-        "leakproof",
-        "ok" if good else "warn",
-        "空间索引可在行级权限下使用" if good else "行级权限会使地图查询变慢",
-        "spatial index works under row-level security" if good else "map queries are slow under row-level security",
-        "" if good else "请数据库超级用户执行：ALTER FUNCTION geometry_overlaps(geometry, geometry) LEAKPROOF",
-        "" if good else "as a superuser: ALTER FUNCTION geometry_overlaps(geometry, geometry) LEAKPROOF",
+    """Row-level security keeps the planner from an index whose operator is not marked; only a superuser can mark."""
+    without = look.value(
+        "SELECT array_agg(proname::text ORDER BY proname) FROM pg_proc"
+        " WHERE NOT proleakproof AND pronargs = 2 AND proname = ANY(%s)",
+        list(LEAKPROOF),
     )
+    names = ", ".join(without or ())
+    said = (
+        f"行级权限会使地图与搜索变慢：{names} 未标记 LEAKPROOF" if without else "地图与搜索的索引可在行级权限下使用",
+        f"map and search are slow under row-level security: {names} not LEAKPROOF"
+        if without
+        else "the indexes of map and search work under row-level security",
+    )
+    marks = " ".join(f"ALTER FUNCTION {n}({LEAKPROOF[n]}) LEAKPROOF;" for n in without or ())
+    advice = (f"请数据库超级用户执行：{marks}", f"as a superuser: {marks}")
+    return verdict("leakproof", not without, said, advice, "warn")
 
 
+@of_database
 def check_migrations(look: Look) -> Finding:
-    if look.conn is None:
-        return _no_database("migrations", look)
+    assert look.conn is not None
     waiting = [f"{m.number:03d}_{m.name}" for m in pending(look.conn)]
-    return Finding(
-        "migrations",
-        "fail" if waiting else "ok",
+    said = (
         f"待执行：{'、'.join(waiting)}" if waiting else "数据库结构为最新",
         f"pending: {', '.join(waiting)}" if waiting else "schema is up to date",
-        "运行 ioc db migrate" if waiting else "",
-        "run ioc db migrate" if waiting else "",
     )
+    return verdict("migrations", not waiting, said, ("运行 ioc db migrate", "run ioc db migrate"))
 
 
+@of_database
 def check_clock(look: Look) -> Finding:
-    if look.conn is None:
-        return _no_database("clock", look)
     there: dt.datetime = look.value("SELECT clock_timestamp()")
     skew = abs((look.clock.now() - there).total_seconds())
-    good = skew <= MOST_SKEW_S
-    return Finding(
-        "clock",
-        "ok" if good else "fail",
-        f"与数据库时钟相差 {skew:.1f} 秒",
-        f"{skew:.1f} s from the database's clock",
-        "" if good else "为两台机器启用 NTP（chrony 或 systemd-timesyncd）",
-        "" if good else "enable NTP (chrony or systemd-timesyncd) on both machines",
+    said = (f"与数据库时钟相差 {skew:.1f} 秒", f"{skew:.1f} s from the database's clock")
+    advice = (
+        "为两台机器启用 NTP（chrony 或 systemd-timesyncd）",
+        "enable NTP (chrony or systemd-timesyncd) on both machines",
     )
+    return verdict("clock", skew <= MOST_SKEW_S, said, advice)
 
 
+@of_database
 def check_admin(look: Look) -> Finding:
-    if look.conn is None:
-        return _no_database("admin", look)
     own = look.value(
         "SELECT count(*) FROM account WHERE 'admin' = ANY(roles) AND NOT disabled AND password_set_at IS NOT NULL"
     )
-    good = bool(own)
-    return Finding(
-        "admin",
-        "ok" if good else "warn",
-        "管理员已设置自己的密码" if good else "管理员尚未设置自己的密码，仅监听本机",
-        "an administrator has set a password" if good else "no administrator has set a password: loopback only",
-        "" if good else "以管理员登录并修改密码，或运行 ioc user add --role admin",
-        "" if good else "sign in as an administrator and change the password, or run ioc user add --role admin",
+    said = (
+        "管理员已设置自己的密码" if own else "管理员尚未设置自己的密码，仅监听本机",
+        "an administrator has set a password" if own else "no administrator has set a password: loopback only",
     )
+    advice = (
+        "以管理员登录并修改密码，或运行 ioc user add --role admin",
+        "sign in as an administrator and change the password, or run ioc user add --role admin",
+    )
+    return verdict("admin", bool(own), said, advice, "warn")
 
 
-# ------------------------------------------------------------ broker, base map
+# ------------------------------------------------------------ redis, broker, base map
+
+
+def check_redis(look: Look) -> Finding:
+    url = look.settings.redis_url
+    if not url:
+        return verdict("redis", True, ("未使用 Redis（单个网页进程）", "no Redis (one web process)"))
+    try:
+        Shared(url).check()
+    except ConfigError as e:
+        advice = ("检查地址与口令，或清空 IOC_REDIS_URL", "check the address and the password, or empty IOC_REDIS_URL")
+        return verdict("redis", False, (e.detail, e.detail_en), advice)
+    return verdict("redis", True, ("Redis 正常", "Redis answers"))
 
 
 def check_broker(look: Look) -> Finding:
     settings = look.settings
     if settings.mqtt_url == "none":
-        return Finding("broker", "ok", "MQTT 已关闭", "MQTT is off")
+        return verdict("broker", True, ("MQTT 已关闭", "MQTT is off"))
     if settings.mqtt_url:
-        return Finding(
-            "broker",
-            "warn",
-            "外部 MQTT 服务器：队列上限无法检查",
-            "outside broker: its queue limits cannot be checked",
+        said = ("外部 MQTT 服务器：队列上限无法检查", "outside broker: its queue limits cannot be checked")
+        advice = (
             f"请确认 max_queued_messages ≥ {LEAST_QUEUED_MESSAGES} 且 persistence 开启",
             f"make sure max_queued_messages is at least {LEAST_QUEUED_MESSAGES} and persistence is on",
         )
+        return verdict("broker", False, said, advice, "warn")
     broker.binary()
     faults = broker_faults(broker.SHIPPED.read_text())
-    return Finding(
-        "broker",
-        "fail" if faults else "ok",
-        f"消息服务器配置不足：{', '.join(faults)}" if faults else "消息服务器已安装，队列上限足够",
-        f"broker limits too low: {', '.join(faults)}" if faults else "broker installed, queue limits are sufficient",
-        "恢复 docker/mosquitto.conf 中的随附设置" if faults else "",
-        "restore the shipped settings in docker/mosquitto.conf" if faults else "",
+    listed = ", ".join(faults)
+    said = (
+        f"消息服务器配置不足：{listed}" if faults else "消息服务器已安装，队列上限足够",
+        f"broker limits too low: {listed}" if faults else "broker installed, queue limits are sufficient",
     )
+    advice = (
+        "恢复 docker/mosquitto.conf 中的随附设置",
+        "restore the shipped settings in docker/mosquitto.conf",
+    )
+    return verdict("broker", not faults, said, advice)
 
 
 def broker_faults(text: str) -> list[str]:
@@ -344,16 +348,17 @@ def broker_faults(text: str) -> list[str]:
 def check_basemap(look: Look) -> Finding:
     settings = look.settings
     if not settings.basemap_url:
-        return Finding("basemap", "ok", "离线底图", "offline base map")
-    named = bool(settings.basemap_attribution.strip())
-    return Finding(
-        "basemap",
-        "ok" if named else "warn",
-        f"底图审图号：{settings.basemap_attribution}" if named else "已配置底图，但未填写审图号",
-        f"base map approval: {settings.basemap_attribution}" if named else "a base map without an approval number",
-        "" if named else "用 IOC_BASEMAP_ATTRIBUTION 填写审图号",
-        "" if named else "set IOC_BASEMAP_ATTRIBUTION to the official map approval number",
+        return verdict("basemap", True, ("离线底图", "offline base map"))
+    number = settings.basemap_attribution.strip()
+    said = (
+        f"底图审图号：{number}" if number else "已配置底图，但未填写审图号",
+        f"base map approval: {number}" if number else "a base map without an approval number",
     )
+    advice = (
+        "用 IOC_BASEMAP_ATTRIBUTION 填写审图号",
+        "set IOC_BASEMAP_ATTRIBUTION to the official map approval number",
+    )
+    return verdict("basemap", bool(number), said, advice, "warn")
 
 
 def _output(command: Sequence[str]) -> str:
@@ -363,7 +368,7 @@ def _output(command: Sequence[str]) -> str:
     return done.stdout.strip()
 
 
-CHECKS: tuple[Callable[[Look], Finding], ...] = (
+CHECKS: tuple[Check, ...] = (
     check_python,
     check_node,
     check_postgres,
@@ -373,6 +378,7 @@ CHECKS: tuple[Callable[[Look], Finding], ...] = (
     check_clock,
     check_disk,
     check_port,
+    check_redis,
     check_broker,
     check_fonts,
     check_bundle,

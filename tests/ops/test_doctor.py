@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from ioc.clock import FixedClock, SystemClock
 from ioc.ops import doctor, status
@@ -23,7 +24,7 @@ def _by_key(settings: Settings, clock: FixedClock | SystemClock) -> dict[str, do
 def test_a_sound_installation(settings: Settings) -> None:
     found = _by_key(settings, SystemClock())
     assert len(found) == len(doctor.CHECKS)
-    for key in ("python", "postgres", "postgis", "leakproof", "migrations", "clock", "broker", "basemap"):
+    for key in ("python", "postgres", "postgis", "leakproof", "migrations", "clock", "redis", "broker", "basemap"):
         assert found[key].state == "ok", found[key]
     assert found["admin"].state == "warn"
 
@@ -31,7 +32,9 @@ def test_a_sound_installation(settings: Settings) -> None:
 def test_every_fault_has_advice_in_both_languages(settings: Settings, clock: FixedClock, db: Database) -> None:
     with db.owner() as conn:
         conn.execute("UPDATE schema_migration SET checksum = 'x' WHERE number = 2")
-        conn.execute("ALTER FUNCTION geometry_overlaps(geometry, geometry) NOT LEAKPROOF")
+        for name, arguments in doctor.LEAKPROOF.items():
+            function = sql.SQL("ALTER FUNCTION {}({}) NOT LEAKPROOF").format(sql.Identifier(name), sql.SQL(arguments))
+            conn.execute(function)
     faulty = settings.model_copy(
         update={
             "disk_free_min_mb": 10**9,
@@ -47,6 +50,21 @@ def test_every_fault_has_advice_in_both_languages(settings: Settings, clock: Fix
         assert finding.advice_zh, finding.key
         assert finding.advice_en, finding.key
     assert json.dumps([f.as_dict() for f in bad.values()])
+    assert all(name in bad["leakproof"].en for name in doctor.LEAKPROOF)
+
+
+def test_the_advice_about_leakproof_marks_what_is_missing(settings: Settings, db: Database) -> None:
+    with db.owner() as conn:
+        conn.execute("ALTER FUNCTION textlike(text, text) NOT LEAKPROOF")
+        conn.execute("ALTER FUNCTION string_to_array(text, text) NOT LEAKPROOF")
+    found = _by_key(settings, SystemClock())["leakproof"]
+    assert found.state == "warn"
+    assert "string_to_array, textlike" in found.zh
+    assert "geometry_overlaps" not in found.en + found.advice_en
+    with db.owner() as conn:
+        for statement in found.advice_en.removeprefix("as a superuser: ").rstrip(";").split(";"):
+            conn.execute(statement.encode())
+    assert _by_key(settings, SystemClock())["leakproof"].state == "ok"
 
 
 def test_without_a_database_nothing_is_started(tmp_path: Path) -> None:
