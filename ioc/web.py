@@ -34,6 +34,7 @@ from ioc.metrics import Metrics
 from ioc.registry import Registry
 from ioc.services import Services
 from ioc.settings import Settings
+from ioc.shared import open_shared
 from ioc.store import Store
 
 log = logging.getLogger("ioc.web")
@@ -70,7 +71,7 @@ def compose(server: flask.Flask, deps: Deps, pages: Pages | None, metrics: Metri
     """Put gates, API, pages and hooks on the WSGI side. `pages` builds the Dash application on the given server."""
     server.extensions["ioc_metrics"] = metrics.registry
     server.before_request(metrics.begin)
-    auth.install(server, deps.credentials, deps.clock)
+    auth.install(server, deps.credentials, deps.clock, deps.shared)
     server.before_request(_front_door)
     api_errors.install(server)
     register_all(server, deps)
@@ -113,14 +114,15 @@ def create_web(
     """
     server = bare_server(settings)
     versions = FeedVersions()
-    accounts = Accounts(store, settings, clock)
+    shared = open_shared(settings)
+    accounts = Accounts(store, settings, clock, shared)
     credentials = Credentials(accounts)
     hub = Hub(store.dsn, clock, versions)
     live = Live(hub, store, credentials)
-    cache = make_cache(server, settings)
+    cache = make_cache(server, shared)
     if isinstance(services, CacheUser):
         services.use_cache(cache, lambda: versions.of("indicator"))
-    deps = Deps(settings, store, registry, clock, services, cache, accounts, credentials, versions)
+    deps = Deps(settings, store, registry, clock, services, cache, accounts, credentials, versions, shared)
     pages = None if register_callbacks is None else _pages(deps, register_callbacks)
     metrics = Metrics(CollectorRegistry(), hub)
     compose(server, deps, pages, metrics)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ioc.clock import Clock
 from ioc.scope import SYSTEM
 from ioc.settings import Settings
+from ioc.shared import Shared
 from ioc.store import Conn, Store
 from ioc.store import accounts as rows
 
@@ -19,6 +20,7 @@ class Accounts:
     store: Store
     settings: Settings
     clock: Clock
+    shared: Shared | None = None  # counts failures of unknown logins for all web processes
 
     def now(self) -> dt.datetime:
         return self.clock.now()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 from ioc.accounts.base import SYSTEM, Accounts, Conn, rows
 from ioc.accounts.passwords import hash_password, needs_rehash, spend_the_same_time, verify_password
 from ioc.accounts.rules import Attempts, hash_secret, new_secret, password_faults
 from ioc.errors import BadPassword, Invalid, Locked, NotSignedIn, Reason
+from ioc.shared import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +28,27 @@ class SignedIn:
 
 
 class UnknownLogins:
-    """Counts failures of logins that do not exist like those that do, so that answers do not tell them apart."""
+    """Counts failures of logins that do not exist like those that do, so that answers do not tell them apart.
+
+    In Redis where there is one: counted by each web process alone, they would be told by coming down more slowly.
+    """
 
     def __init__(self, size: int = 10_000) -> None:
         self._seen: OrderedDict[str, Attempts] = OrderedDict()
         self._lock = threading.Lock()
         self._size = size
 
-    def get(self, login: str) -> Attempts:
+    def get(self, login: str, shared: Shared | None = None) -> Attempts:
+        found: Any = shared.ask(lambda: shared.client.get(_key(login)), lambda: None) if shared else None
+        if found:
+            return _from_json(found)
         with self._lock:
             return self._seen.get(login, Attempts())
 
-    def put(self, login: str, attempts: Attempts) -> None:
+    def put(self, login: str, attempts: Attempts, shared: Shared | None = None) -> None:
+        text = _to_json(attempts)
+        if shared and shared.ask(lambda: bool(shared.client.set(_key(login), text, ex=KEPT_S)), lambda: False):
+            return
         with self._lock:
             self._seen[login] = attempts
             self._seen.move_to_end(login)
@@ -44,6 +57,21 @@ class UnknownLogins:
 
 
 _UNKNOWN = UnknownLogins()
+KEPT_S = 86_400
+
+
+def _key(login: str) -> str:
+    return f"ioc:unknown:{hashlib.blake2b(login.encode(), digest_size=16).hexdigest()}"
+
+
+def _to_json(attempts: Attempts) -> str:
+    until = attempts.locked_until
+    return json.dumps({"failed": attempts.failed, "until": until.isoformat() if until else None})
+
+
+def _from_json(text: bytes) -> Attempts:
+    found = json.loads(text)
+    return Attempts(found["failed"], dt.datetime.fromisoformat(found["until"]) if found["until"] else None)
 
 
 def sign_in(accounts: Accounts, login: str, password: str, *, address: str = "", agent: str = "") -> SignedIn:
@@ -52,11 +80,11 @@ def sign_in(accounts: Accounts, login: str, password: str, *, address: str = "",
     with accounts.store.scoped(SYSTEM) as conn:
         account = rows.account_by_login(conn, login)
     if account is None or account["disabled"]:
-        attempts = _UNKNOWN.get(login)
+        attempts = _UNKNOWN.get(login, accounts.shared)
         _refuse_locked(accounts, attempts)
         spend_the_same_time(password)
         attempts = _fail(accounts, attempts)
-        _UNKNOWN.put(login, attempts)
+        _UNKNOWN.put(login, attempts, accounts.shared)
         with accounts.store.scoped(SYSTEM) as conn:
             rows.audit(conn, actor=login[:64], action="sign_in.refused", address=address)
         raise _wrong(accounts, attempts)

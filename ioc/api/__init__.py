@@ -16,6 +16,7 @@ from ioc.feed.versions import FeedVersions
 from ioc.registry import Registry
 from ioc.services import Services
 from ioc.settings import Settings
+from ioc.shared import Shared
 from ioc.store import Store
 
 __all__ = ["Deps", "register_all"]
@@ -34,6 +35,7 @@ class Deps:
     accounts: Accounts
     credentials: Credentials
     versions: FeedVersions
+    shared: Shared | None = None
 
 
 def register_all(server: flask.Flask, deps: Deps) -> list[str]:

@@ -19,6 +19,7 @@ from ioc.api.limits import Buckets
 from ioc.clock import Clock
 from ioc.errors import Forbidden, NotSignedIn, TooMany
 from ioc.scope import Scope
+from ioc.shared import Shared
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -70,8 +71,8 @@ def require_session() -> Identity:
     return identity
 
 
-def install(server: flask.Flask, credentials: Credentials, clock: Clock) -> None:
-    writes = Buckets(WRITES_PER_S, WRITES_BURST, clock)
+def install(server: flask.Flask, credentials: Credentials, clock: Clock, shared: Shared | None = None) -> None:
+    writes = Buckets(WRITES_PER_S, WRITES_BURST, clock, shared=shared, name="write")
 
     @server.before_request
     def gate() -> Response | None:

@@ -37,7 +37,7 @@ async def alive(request: Request) -> JSONResponse:
 
 
 def checks(deps: Deps) -> dict[str, dict[str, Any]]:
-    """Each check with `ok` and, when it is not, why. Never raises."""
+    """Each check with `ok` and, when it is not, why. `needed` false: it works without, only worse. Never raises."""
     out: dict[str, dict[str, Any]] = {}
     try:
         with deps.store.scoped(SYSTEM) as conn:
@@ -50,6 +50,10 @@ def checks(deps: Deps) -> dict[str, dict[str, Any]]:
         out["database"] = {"ok": False, "error": e.code}
         out.setdefault("migrations", {"ok": False, "error": "unknown"})
         out.setdefault("feed", {"ok": False, "error": "unknown"})
+    if deps.shared is not None:
+        out["redis"] = {"ok": deps.shared.answers(), "needed": False}
+        if not out["redis"]["ok"]:
+            out["redis"]["error"] = "away: every web process counts and caches alone"
     return out
 
 
@@ -74,7 +78,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     @doc("Database, migrations and feed; 503 until all are well", statuses={503: "Not ready"}, tag="health")
     def readyz() -> Response:
         found = checks(deps)
-        ready = all(c["ok"] for c in found.values())
+        ready = all(c["ok"] or not c.get("needed", True) for c in found.values())
         response = flask.jsonify({"ok": ready, "checks": found})
         response.status_code = 200 if ready else 503
         return response

@@ -63,7 +63,7 @@ def safe_next(text: str) -> str:
 
 def register(server: flask.Flask, deps: Deps) -> None:
     bp = flask.Blueprint("session", __name__)
-    tries = Buckets(TRIES_PER_S, TRIES_BURST, deps.clock)
+    tries = Buckets(TRIES_PER_S, TRIES_BURST, deps.clock, shared=deps.shared, name="sign-in")
 
     @bp.post("/api/v1/auth/sign-in")
     @public

@@ -69,7 +69,7 @@ def grant_of(deps: Deps, scope: Scope, region: str, sensitivity: int) -> Grant:
 
 def register(server: flask.Flask, deps: Deps) -> None:
     bp = flask.Blueprint("walls", __name__)
-    asks = Buckets(ENROL_PER_S, ENROL_BURST, deps.clock)
+    asks = Buckets(ENROL_PER_S, ENROL_BURST, deps.clock, shared=deps.shared, name="enrol")
 
     @bp.post("/api/v1/wall/enrol")
     @public

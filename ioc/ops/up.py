@@ -29,6 +29,7 @@ from ioc.ops.heartbeat import Heartbeat
 from ioc.ops.processes import ASK_TIMEOUT_S, Child, Watch, spawn
 from ioc.ops.supervisor import HttpProbe, Supervisor, http_status, only_one
 from ioc.settings import Settings
+from ioc.shared import open_shared
 from ioc.store.cluster import PrivateCluster
 from ioc.store.database import Dsns, dsns, open_store
 from ioc.store.prepare import prepare
@@ -70,6 +71,7 @@ class Up:
                 raise ConfigError(
                     f"端口 {port} 已被占用，请用 --port 换一个", f"port {port} is taken, choose another with --port"
                 )
+            open_shared(self.settings)
             cluster = None if self.settings.database_url else PrivateCluster(root)
             supervisor = Supervisor(root, [], cluster, self.say, self.describe)
             try:

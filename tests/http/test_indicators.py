@@ -110,8 +110,8 @@ def test_screens_never_compute(sign_in: SignIn, worker: KpiWorker, db: Database)
     assert runs == [{"runs": 1}]
 
 
-def test_the_cache_is_shared_by_class_and_never_across(settings: Settings) -> None:
-    cache = ScopedCache(flask.Flask("t"), settings)
+def test_the_cache_is_shared_by_class_and_never_across() -> None:
+    cache = ScopedCache(flask.Flask("t"))
     made: list[str] = []
 
     def make(word: str) -> str:
@@ -125,8 +125,8 @@ def test_the_cache_is_shared_by_class_and_never_across(settings: Settings) -> No
     assert made == ["all", "none", "two"]
 
 
-def test_two_hundred_who_ask_at_once_cause_one_read(settings: Settings) -> None:
-    cache = ScopedCache(flask.Flask("t"), settings)
+def test_two_hundred_who_ask_at_once_cause_one_read() -> None:
+    cache = ScopedCache(flask.Flask("t"))
     made: list[int] = []
     got: list[str] = []
 
@@ -143,8 +143,8 @@ def test_two_hundred_who_ask_at_once_cause_one_read(settings: Settings) -> None:
     assert (len(made), got) == (1, ["value"] * 200)
 
 
-def test_a_failed_read_is_not_kept(settings: Settings) -> None:
-    cache = ScopedCache(flask.Flask("t"), settings)
+def test_a_failed_read_is_not_kept() -> None:
+    cache = ScopedCache(flask.Flask("t"))
 
     def fail() -> str:
         raise ValueError("away")
