@@ -152,16 +152,12 @@ def event_to_record(row: Row) -> dict[str, Any]:
     }
 
 
-def order_key(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Order of the work list: incidents by level, then by urgency; the earliest deadline first; then the newest."""
-    level = record["level"]
-    newest = record["opened_at"] or ""
-    return (
-        0 if record["flow"] == "incident" else 1,
-        level if level is not None else 9,
-        URGENCY_RANK.get(record["urgency"], 3),
-        record["due_at"] or "9999",
-        # later first: an ISO text sorts ascending, so each character is turned round
-        "".join(chr(0x7F - ord(c)) for c in newest),
-        record["key"],
-    )
+def order_key(record: Mapping[str, Any]) -> tuple[int, float, float, int]:
+    """Incidents by level, then 特急, 紧急, 一般; inside each by deadline, then newest (frontend/src/core/order.ts)."""
+    rank = (record["level"] or 5) if record["flow"] == "incident" else 10 + URGENCY_RANK[record["urgency"]]
+    due = _epoch(record["due_at"]) if record["due_at"] and record["due_kind"] != "none" else float("inf")
+    return rank, due, -_epoch(record["opened_at"] or record["occurred_at"]), -int(record["id"])
+
+
+def _epoch(text: str) -> float:
+    return dt.datetime.fromisoformat(text).timestamp()

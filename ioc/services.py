@@ -129,6 +129,15 @@ class DistrictRow:
     camera_online: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkPage:
+    """A page of the work list: `total` rows in all pages; `next` asks for the page after this one, None: the last."""
+
+    total: int
+    rows: Sequence[Record]
+    next: str | None = None
+
+
 class Services(Protocol):
     """Everything the screens read. One instance a process; thread-safe."""
 
@@ -148,7 +157,13 @@ class Services(Protocol):
 
     def counts(self, scope: Scope, region: str) -> Counts: ...
 
-    def worklist(self, scope: Scope, region: str, limit: int = 200) -> Sequence[Record]: ...
+    def worklist(self, scope: Scope, region: str, limit: int = 200) -> Sequence[Record]:
+        """The first rows of the work list."""
+        ...
+
+    def work_page(self, scope: Scope, region: str, limit: int = 200, after: str = "") -> WorkPage:
+        """The same with its total, and what follows after `WorkPage.next` of the page before."""
+        ...
 
     def districts(self, scope: Scope, region: str) -> Sequence[DistrictRow]: ...
 

@@ -14,7 +14,17 @@ from ioc.i18n import Text, t
 from ioc.ops.doctor import examine
 from ioc.registry import Registry
 from ioc.scope import SYSTEM, Scope
-from ioc.services import CentreInfo, Counts, DistrictRow, Record, RegionRef, SourceState, TileState, Warning_
+from ioc.services import (
+    CentreInfo,
+    Counts,
+    DistrictRow,
+    Record,
+    RegionRef,
+    SourceState,
+    TileState,
+    Warning_,
+    WorkPage,
+)
 from ioc.settings import Settings
 from ioc.store import Store, centre, health, kpi, kpi_records
 from ioc.store import counts as counting
@@ -102,9 +112,12 @@ class LiveServices:
             return counting.counts(conn, scope, ids, self.now(), self._settings.tz)
 
     def worklist(self, scope: Scope, region: str, limit: int = 200) -> Sequence[Record]:
+        return self.work_page(scope, region, limit).rows
+
+    def work_page(self, scope: Scope, region: str, limit: int = 200, after: str = "") -> WorkPage:
         ids = self._regions.ids(scope, region)
         with self._store.scoped(scope) as conn:
-            return work.worklist(conn, scope, ids, limit)
+            return work.worklist(conn, scope, ids, limit, after)
 
     def districts(self, scope: Scope, region: str) -> Sequence[DistrictRow]:
         return kpi.districts(self._store, scope, region)

@@ -52,6 +52,8 @@ def create_server(services: FakeServices, folder: Path, fixed: bool = True) -> f
             "now": NOW.isoformat(),
             "counts": counts_json(services.count),
             "rows": services.rows,
+            "total": len(services.rows),
+            "next": None,
         }
         return flask.Response(json.dumps(body), mimetype="application/json")
 

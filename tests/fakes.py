@@ -12,7 +12,7 @@ from ioc.errors import NotFound
 from ioc.flows import flows
 from ioc.i18n import Text
 from ioc.scope import SYSTEM, Scope
-from ioc.services import CentreInfo, Counts, DistrictRow, Record, RegionRef, SourceState, TileState, Warning_
+from ioc.services import CentreInfo, Counts, DistrictRow, Record, RegionRef, SourceState, TileState, Warning_, WorkPage
 
 NOW = dt.datetime(2026, 10, 3, 6, 32, 8, tzinfo=dt.UTC)  # 14:32:08 local
 ROOT = RegionRef("990000000000", "样城市", "city", (111.2, 21.4, 112.4, 22.7), (111.8, 22.0))
@@ -369,6 +369,9 @@ class FakeServices:
 
     def worklist(self, scope: Scope, region: str, limit: int = 200) -> Sequence[Record]:
         return self.rows[:limit]
+
+    def work_page(self, scope: Scope, region: str, limit: int = 200, after: str = "") -> WorkPage:
+        return WorkPage(len(self.rows), self.rows[:limit])
 
     def districts(self, scope: Scope, region: str) -> Sequence[DistrictRow]:
         rates = (

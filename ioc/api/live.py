@@ -14,6 +14,7 @@ import flask
 from werkzeug.wrappers import Response
 
 from ioc.api import Deps
+from ioc.api._read import whole
 from ioc.api.auth import current_scope
 from ioc.api.openapi import doc
 from ioc.feed.messages import iso
@@ -22,6 +23,7 @@ from ioc.services import Counts
 
 # Deadlines pass without a change in the data, so an answer is never older than this.
 KEEP_S = 5
+PAGE, LIMIT_MAX = 200, 500
 _TOPICS = ("case", "event", "device", "region", "grid", "resource")
 KEPT = 256
 
@@ -70,35 +72,59 @@ def register(server: flask.Flask, deps: Deps) -> None:
     def version(now: dt.datetime) -> str:
         return f"{deps.versions.of(*_TOPICS)}/{int(now.timestamp() // KEEP_S)}"
 
-    def answer(kind: str, make: Callable[[Scope, str, dt.datetime], dict[str, Any]]) -> Response:
+    def answer(kind: str, make: Callable[[Scope, str, dt.datetime], dict[str, Any]], asked: str = "") -> Response:
         scope, region = current_scope(), flask.request.args.get("region", "")
         now = deps.clock.now()
-        key = f"{kind}/{scope.class_key}/{region}/{version(now)}"
+        key = f"{kind}/{scope.class_key}/{region}/{asked}/{version(now)}"
         body, tag = kept.get(key, lambda: _tagged(make(scope, region, now)))
         response = flask.Response(body, mimetype="application/json")
         response.set_etag(tag)
         response.headers["Cache-Control"] = "private, no-cache"
         return response.make_conditional(flask.request)
 
+    def start(now: dt.datetime) -> dict[str, Any]:
+        return {"v": 1, "feed": {"epoch": deps.versions.epoch, "last_no": deps.versions.last_no}, "now": iso(now)}
+
+    def page(scope: Scope, region: str, limit: int, after: str) -> dict[str, Any]:
+        found = deps.services.work_page(scope, region, limit, after)
+        return {"total": found.total, "rows": list(found.rows), "next": found.next}
+
     @bp.get("/api/v1/live/snapshot")
     @doc(
-        "Counts and open records of a region, and the place in the feed they stand at",
+        "Counts and the first open records of a region, and the place in the feed they stand at",
         query={"region": "12-digit or zone code; empty: all the asker may see"},
         returns={"type": "object"},
     )
     def snapshot() -> Response:
         def make(scope: Scope, region: str, now: dt.datetime) -> dict[str, Any]:
             # Read before the rows: what was numbered meanwhile is then sent once more, never left out.
-            epoch, last = deps.versions.epoch, deps.versions.last_no
+            head = start(now)
             return {
-                "v": 1,
-                "feed": {"epoch": epoch, "last_no": last},
-                "now": iso(now),
+                **head,
                 "counts": counts_json(deps.services.counts(scope, region)),
-                "rows": list(deps.services.worklist(scope, region)),
+                **page(scope, region, PAGE, ""),
             }
 
         return answer("snapshot", make)
+
+    @bp.get("/api/v1/live/rows")
+    @doc(
+        "The work list page by page: what follows the rows of the snapshot, in the same order",
+        query={
+            "region": "12-digit or zone code; empty: all the asker may see",
+            "after": "`next` of the snapshot or of the page before; empty: from the beginning",
+            "limit": f"rows, up to {LIMIT_MAX}; {PAGE} unless given",
+        },
+        returns={"type": "object"},
+    )
+    def rows() -> Response:
+        after, limit = flask.request.args.get("after", ""), whole("limit", 1, LIMIT_MAX, PAGE)
+
+        def make(scope: Scope, region: str, now: dt.datetime) -> dict[str, Any]:
+            head = start(now)
+            return {**head, **page(scope, region, limit, after)}
+
+        return answer("rows", make, f"{after}/{limit}")
 
     @bp.get("/api/v1/live/counts")
     @doc("Counts of a region", query={"region": "12-digit or zone code"}, returns={"type": "object"})

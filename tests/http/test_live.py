@@ -292,7 +292,25 @@ def test_snapshot_and_stream_join_without_a_hole(running: Running, sequencing: A
         tag = {"If-None-Match": snapshot.headers["ETag"]}
         assert httpx.get(running.url + "/api/v1/live/snapshot", cookies=mine, headers=tag).status_code == 304
     city = httpx.get(running.url + f"/api/v1/live/snapshot?region={CITY}", cookies=cookies(running, "chief"))
-    assert len(city.json()["rows"]) == 6
+    assert (len(city.json()["rows"]), city.json()["total"], city.json()["next"]) == (6, 6, None)
+
+
+def test_the_list_page_by_page_under_the_scope_of_the_asker(running: Running, world: World) -> None:
+    def page(who: str, query: str) -> httpx.Response:
+        return httpx.get(running.url + f"/api/v1/live/rows?{query}", cookies=cookies(running, who))
+
+    first = page("chief", f"region={CITY}&limit=4").json()
+    rest = page("chief", f"region={CITY}&limit=4&after={first['next']}").json()
+    keys = [r["key"] for r in [*first["rows"], *rest["rows"]]]
+    whole = httpx.get(running.url + f"/api/v1/live/snapshot?region={CITY}", cookies=cookies(running, "chief"))
+    assert keys == [r["key"] for r in whole.json()["rows"]]
+    assert (first["total"], rest["total"], rest["next"]) == (6, 6, None)
+    mine = page("town", f"after={first['next']}").json()
+    assert {r["key"] for r in mine["rows"]} < {f"{k.replace('incident', 'case')}:{v}" for k, v in world.near.items()}
+    assert mine["total"] == 3
+    assert page("chief", "limit=501").status_code == 422
+    assert page("chief", "after=1;2").status_code == 422
+    assert page("town", "region=nowhere").status_code == 404
 
 
 def test_hub_starts_while_the_database_is_away(clock: FixedClock) -> None:

@@ -10,6 +10,8 @@ import pytest
 from psycopg import sql
 
 from ioc.clock import FixedClock
+from ioc.errors import Invalid
+from ioc.records import order_key
 from ioc.registry import Registry
 from ioc.scope import SYSTEM, Scope
 from ioc.services_live import LiveServices
@@ -38,7 +40,7 @@ def near(world: World, **more: Any) -> Scope:
 
 def keys(db: Database, scope: Scope, **more: Any) -> list[str]:
     with db.store.scoped(scope) as conn:
-        return [str(r["key"]) for r in worklist(conn, scope, None, **more)]
+        return [str(r["key"]) for r in worklist(conn, scope, None, **more).rows]
 
 
 def test_open_work_in_the_order_of_the_desk(db: Database, world: World) -> None:
@@ -46,6 +48,47 @@ def test_open_work_in_the_order_of_the_desk(db: Database, world: World) -> None:
     assert keys(db, near(world)) == mine
     assert len(keys(db, SYSTEM)) == 6
     assert keys(db, near(world), limit=1) == mine[:1]
+
+
+def test_pages_hold_every_row_once_in_the_order_of_the_screens(db: Database, world: World, clock: FixedClock) -> None:
+    """Also when rows of pages already read leave the list between two pages."""
+    with db.owner() as conn:
+        conn.execute("DELETE FROM event")
+        conn.execute("UPDATE cases SET closed_at = opened_at")
+        conn.execute(
+            "INSERT INTO cases (number, source, source_id, flow, stage, title, urgency, incident_level, opened_at,"
+            " due_at, region_id) SELECT 'p' || i, 'x', 'x' || i, CASE WHEN i %% 11 = 0 THEN 'incident' ELSE 'grid' END,"
+            " 'accepted', 't', (ARRAY['routine', 'urgent', 'critical'])[1 + i %% 3],"
+            " CASE WHEN i %% 11 = 0 AND i %% 2 = 0 THEN 1 + i %% 4 END, %(now)s::timestamptz - i %% 5 * interval '1 min',"
+            " CASE WHEN i %% 4 > 0 THEN %(now)s::timestamptz + (i %% 7 - 3) * interval '1 hour' END, %(r)s"
+            " FROM generate_series(1, 90) i",
+            {"now": clock.now(), "r": world.regions[small.NEAR_VILLAGE]},
+        )
+        conn.execute(
+            "INSERT INTO event (source, source_id, title, urgency, incident_level, occurred_at, received_at, region_id)"
+            " SELECT 'x', 'x' || i, 't', (ARRAY['routine', 'urgent'])[1 + i %% 2], CASE WHEN i %% 9 = 0 THEN 4 END,"
+            " %(now)s::timestamptz - i * interval '1 hour', %(now)s::timestamptz - i %% 3 * interval '1 min', %(r)s"
+            " FROM generate_series(1, 30) i",
+            {"now": clock.now(), "r": world.regions[small.NEAR_VILLAGE]},
+        )
+    read: list[dict[str, Any]] = []
+    after: str | None = ""
+    with db.store.scoped(near(world)) as conn:
+        first = worklist(conn, near(world), None, 500)
+        while after is not None:
+            page = worklist(conn, near(world), None, 25, after)
+            read, after = [*read, *map(dict, page.rows)], page.next
+            assert page.total == 120
+    assert (len(read), first.total, first.next) == (120, 120, None)
+    assert read == [dict(r) for r in first.rows] == sorted(read, key=order_key)
+    with db.owner() as conn:
+        page = worklist(conn, SYSTEM, None, 25)
+        conn.execute("UPDATE cases SET closed_at = now() WHERE case_id = ANY (%s)", ([r["id"] for r in page.rows],))
+        assert page.next is not None
+        assert worklist(conn, SYSTEM, None, 1, page.next).rows[0]["key"] == read[25]["key"]
+    for wrong in ("1", "a.b.c.d.e", "1.2.3.4.5", f"1.{'9' * 30}.3.4.0"):
+        with db.store.scoped(SYSTEM) as conn, pytest.raises(Invalid):
+            worklist(conn, SYSTEM, None, after=wrong)
 
 
 def test_what_is_done_or_taken_up_leaves_the_list(db: Database, world: World, clock: FixedClock) -> None:
@@ -72,7 +115,7 @@ def test_rights_sensitivity_and_share_scope(db: Database, world: World) -> None:
 
 def test_a_live_record_is_the_listed_record(db: Database, world: World) -> None:
     with db.store.scoped(SYSTEM) as conn:
-        listed = {r["key"]: r for r in worklist(conn, SYSTEM, None)}
+        listed = {r["key"]: r for r in worklist(conn, SYSTEM, None).rows}
         assert listed[f"case:{world.near['case']}"] == case_record(conn, world.near["case"])
         assert listed[f"event:{world.near['event']}"] == event_record(conn, world.near["event"])
     scope = near(world)
