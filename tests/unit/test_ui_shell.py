@@ -11,6 +11,7 @@ import pytest
 
 from ioc import ui
 from ioc.freshness import freshness
+from ioc.records import order_key
 from ioc.ui import shell
 from ioc.ui.due import due, parse
 
@@ -40,7 +41,7 @@ def test_freshness_has_the_same_thresholds_as_the_browser() -> None:
 
 def test_order_is_the_browsers_order() -> None:
     book = golden("order")
-    assert [r["id"] for r in sorted(book["rows"], key=shell.order_key)] == book["order"]
+    assert [r["id"] for r in sorted(book["rows"], key=order_key)] == book["order"]
 
 
 def test_shell_draws_what_the_browser_draws() -> None:
