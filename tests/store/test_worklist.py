@@ -59,7 +59,8 @@ def test_pages_hold_every_row_once_in_the_order_of_the_screens(db: Database, wor
             "INSERT INTO cases (number, source, source_id, flow, stage, title, urgency, incident_level, opened_at,"
             " due_at, region_id) SELECT 'p' || i, 'x', 'x' || i, CASE WHEN i %% 11 = 0 THEN 'incident' ELSE 'grid' END,"
             " 'accepted', 't', (ARRAY['routine', 'urgent', 'critical'])[1 + i %% 3],"
-            " CASE WHEN i %% 11 = 0 AND i %% 2 = 0 THEN 1 + i %% 4 END, %(now)s::timestamptz - i %% 5 * interval '1 min',"
+            " CASE WHEN i %% 11 = 0 AND i %% 2 = 0 THEN 1 + i %% 4 END,"
+            " %(now)s::timestamptz - i %% 5 * interval '1 min',"
             " CASE WHEN i %% 4 > 0 THEN %(now)s::timestamptz + (i %% 7 - 3) * interval '1 hour' END, %(r)s"
             " FROM generate_series(1, 90) i",
             {"now": clock.now(), "r": world.regions[small.NEAR_VILLAGE]},
