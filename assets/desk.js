@@ -46,6 +46,36 @@
     }
   });
 
+  /* ---- tiles: whole ones only, and a strip that says there are more and brings them ---- */
+  const fit = (list) => {
+    const shown = list.clientHeight;
+    const tile = list.firstElementChild;
+    if (!tile || getComputedStyle(list).overflowY !== "auto") return;
+    list.style.removeProperty("--kl-row");
+    const n = Math.max(1, Math.floor(shown / tile.getBoundingClientRect().height));
+    if (list.scrollHeight > shown + 1) list.style.setProperty("--kl-row", `${shown / n}px`);
+    more(list);
+  };
+  const more = (list) => {
+    const { dataset } = list.parentElement;
+    if (list.scrollHeight <= list.clientHeight + 1) delete dataset.more;
+    else dataset.more = list.scrollTop + list.clientHeight >= list.scrollHeight - 2 ? "up" : "down";
+  };
+  const fitted = new WeakSet();
+  const fitTiles = () => {
+    const list = document.getElementById("kpi-list");
+    if (!list || !list.classList.contains("kl") || fitted.has(list)) return;
+    fitted.add(list);
+    new ResizeObserver(() => fit(list)).observe(list);
+    new MutationObserver(() => fit(list)).observe(list, { childList: true });
+    list.addEventListener("scroll", () => more(list), { passive: true });
+    list.parentElement.querySelector(".kmore")?.addEventListener("click", () => {
+      const up = list.parentElement.dataset.more === "up";
+      list.scrollTo({ top: up ? 0 : list.scrollTop + list.clientHeight, behavior: "smooth" });
+    });
+    fit(list);
+  };
+
   /* ---- settings: walls ---- */
   const cell = (row, text, cls) => {
     const td = row.insertCell();
@@ -109,6 +139,7 @@
     walls();
   });
   const seen = new MutationObserver(() => {
+    fitTiles();
     const body = document.getElementById("walls");
     if (body && !body.dataset.read) {
       body.dataset.read = "1";

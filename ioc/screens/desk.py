@@ -52,7 +52,15 @@ def _user(model: Model) -> Any:
         action="/api/v1/auth/sign-out",
         method="POST",
     )
+    other = "dark" if model.page.theme == "light" else "light"
+    # On a phone the bar has no room for the switch of the theme.
+    theme = html.A(
+        [icon("swap"), t(f"screens.who.{other}", lang)],
+        href=model.page.href(model.page.path, theme=other),
+        **{"data-keep": "1"},
+    )
     items = [
+        html.Li(theme, className="theme"),
         html.Li(html.A([icon("key"), t("screens.who.password", lang)], href=model.page.href("/desk/password"))),
         html.Li(html.A([icon("expand"), t("screens.who.wall", lang)], href=model.page.href("/wall", theme=""))),
         html.Li(out),
@@ -139,7 +147,9 @@ def _kpi(model: Model) -> Component:
         className="ph2",
     )
     body = html.Div([*parts.fault(model, "tiles"), *tile_list(model.tiles, model.view)], id="kpi-list", className="kl")
-    return html.Section([head, body], className="col l")
+    # Shown by desk.js where the window is too low for all tiles.
+    more = html.Button([icon("down"), t("screens.kpi.more", model.lang)], type="button", className="kmore")
+    return html.Section([head, body, more], className="col l")
 
 
 def _map(model: Model) -> Component:

@@ -30,6 +30,8 @@ CASES = (
     RenderCase("desk-en", "/desk?still=1&lang=en", 1440, 900),
     RenderCase("desk-events", "/desk/events?still=1", 1920, 1080),
     RenderCase("desk-phone", "/desk?still=1", 390, 844),
+    RenderCase("desk-zoom-200", "/desk?still=1", 960, 540, dpr=2),
+    RenderCase("wall-portrait", "/wall?still=1", 1080, 1920),
     RenderCase("embed-map", "/embed/map?still=1", 480, 320),
     RenderCase("embed-tile", "/embed/tile/camera_online?still=1", 480, 320),
     RenderCase("signin", "/signin?still=1", 1440, 900, login=""),

@@ -20,6 +20,14 @@
     const r = el.getBoundingClientRect();
     if ((r.right > innerWidth + 1 || r.left < -1) && !el.closest('[data-scrolls]')) bad.push({kind: 'outside', what: name(el)});
   }
+  // What scrolls away below an opaque bar that stays (a phone's nav) is covered, not overlapped.
+  const bar = el => {
+    for (let p = el; p && p !== document.body; p = p.parentElement) {
+      const s = getComputedStyle(p);
+      if (/fixed|sticky/.test(s.position)) return /rgba\(.*, 0(\.\d+)?\)|transparent/.test(s.backgroundColor) ? null : p;
+    }
+    return null;
+  };
   const range = document.createRange(), boxes = [];
   for (const el of leaves) {
     if (el.closest('[data-overlay]')) continue;
@@ -40,7 +48,7 @@
   }
   for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) {
     const a = boxes[i], b = boxes[j];
-    if (a.el.contains(b.el) || b.el.contains(a.el)) continue;
+    if (a.el.contains(b.el) || b.el.contains(a.el) || bar(a.el) !== bar(b.el)) continue;
     const w = Math.min(a.right, b.right) - Math.max(a.left, b.left), h = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
     if (w > 2 && h > 2) bad.push({kind: 'overlap', what: name(a.el) + ' and ' + name(b.el)});
   }

@@ -88,6 +88,39 @@ def test_case(browser: Browser, centre: Callable[[str], Product], case: RenderCa
     assert result.same, f"{case.name}: {result.why}; see {result.report}"
 
 
+_TILES = """() => {
+  const list = document.getElementById('kpi-list').getBoundingClientRect();
+  const tiles = [...document.querySelectorAll('#kpi-list .kpi')].map(e => e.getBoundingClientRect());
+  const shown = r => Math.min(r.bottom, list.bottom) - Math.max(r.top, list.top);
+  const whole = r => shown(r) > r.height - 1.5;
+  const cut = tiles.filter(r => shown(r) > 1.5 && !whole(r)).length;
+  return {cut, last: whole(tiles[tiles.length - 1]), n: tiles.length};
+}"""
+
+
+@pytest.mark.parametrize(("width", "height", "scrolls"), [(1600, 900, False), (1366, 768, False), (1280, 620, True)])
+def test_no_tile_is_cut_and_the_last_can_be_reached(
+    browser: Browser, centre: Callable[[str], Product], width: int, height: int, scrolls: bool
+) -> None:
+    log: list[str] = []
+    page = opened(browser, centre("city"), RenderCase("tiles", "/desk?still=1", width, height), log)
+    try:
+        first = page.evaluate(_TILES)
+        assert first["n"] >= 9
+        assert (first["cut"], first["last"]) == (0, not scrolls)
+        assert page.locator(".kmore").is_visible() == scrolls
+        if scrolls:
+            page.click(".kmore")
+            page.wait_for_selector("[data-more=up]")
+            page.wait_for_timeout(300)  # the snap settles
+            after = page.evaluate(_TILES)
+            assert (after["cut"], after["last"]) == (0, True)
+        assert not faults(page)
+        assert not log
+    finally:
+        page.context.close()
+
+
 def test_comparison_can_fail(tmp_path: Path) -> None:
     """A page that lost one small panel is caught, and the evidence is left side by side."""
     golden = Image.new("RGB", (400, 300), (18, 23, 29))
