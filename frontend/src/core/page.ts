@@ -81,6 +81,9 @@ export class PageContext {
     this.clock.tick();
     this.live.conn.on((c) => (document.body.dataset['conn'] = c));
     document.body.dataset['conn'] = this.live.conn.value;
+    // A page that still says "connecting" is not complete: the first answer, or the certainty that none comes, ends it.
+    this.ready.need('push');
+    this.live.conn.on((c) => c !== 'connecting' && this.ready.done('push'));
     this.live.onChange((change) => this.heard(change));
     this.live.onResync((reason) => {
       this.liveState.resync++;

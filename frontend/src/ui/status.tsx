@@ -23,7 +23,12 @@ export function ConnStrip(props: Base & { variant?: 'strip' | 'status' }): React
           <circle cx="5" cy="5" r="4" fill={conn === 'open' ? 'var(--ink-2)' : 'none'} stroke="var(--ink-2)" strokeWidth={conn === 'open' ? 0 : 1.5} strokeDasharray={conn === 'open' ? undefined : '2 1.5'} />
         </svg>
         {text}
-        {conn === 'open' && beat?.lag_ms != null ? ` · ${word('delay', lang, { n: Math.max(0, Math.round(beat.lag_ms)) })}` : ''}
+        {/* Of fixed width and there before the first beat: a figure of this machine and moment must not move its neighbours. */}
+        {conn === 'open' ? (
+          <span className="lag num" data-volatile="1">
+            {beat?.lag_ms != null ? `· ${word('delay', lang, { n: Math.max(0, Math.round(beat.lag_ms)) })}` : ''}
+          </span>
+        ) : null}
       </span>
     );
   }
