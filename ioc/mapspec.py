@@ -146,16 +146,16 @@ def legend(layer: Layer, lang: str) -> Iterator[dict[str, Any]]:
     if isinstance(overview, Heat):
         yield {"swatch": "ramp", "text": t("map.heat", lang, days=overview.days), "steps": 5}
     if layer.query in ("event", "case"):
-        yield {"swatch": "inverted", "text": t("map.critical", lang)}
-        yield {"swatch": "dot", "text": t("map.urgent", lang)}
-        yield {"swatch": "dot", "text": t("map.routine", lang)}
+        for urgency in ("critical", "urgent", "routine"):
+            yield {"swatch": urgency, "text": t(f"map.{urgency}", lang)}
     elif layer.query == "device":
         marks = layer.marks if isinstance(layer.marks, SmallMarks) else SmallMarks()
-        yield {"swatch": "dot", "text": t("map.online", lang)}
+        yield {"swatch": "online", "text": t("map.online", lang)}
         if marks.hollow:
-            yield {"swatch": "hollow", "text": t("map.offline", lang)}
+            yield {"swatch": "offline", "text": t("map.offline", lang)}
+            yield {"swatch": "fault", "text": t("map.fault", lang)}
         if marks.inverted and layer.where.get("class") != "camera":
-            yield {"swatch": "inverted", "text": t("map.exceeded", lang)}
+            yield {"swatch": "exceeded", "text": t("map.exceeded", lang)}
     elif layer.geometry == "point":
         yield {"swatch": "icon", "icon": layer.icon, "text": layer.title(lang)}
     elif layer.geometry in ("polygon", "line"):

@@ -153,7 +153,7 @@ function config(theme, surface) {
       ],
     },
     bounds: [10.0, 49.85, 11.2, 50.6], center: CENTER, zoom: 9, note: 'sketch', demo: true,
-    layers: [entry('event', '事件', '事件', 'pin', 12, true, 70), entry('case', '办件', '事件', 'check', 612, true, 71), entry('camera', '视频', '感知', 'camera', 50312, true, 40, [{ swatch: 'ramp', text: '视频密度', steps: 4 }, { swatch: 'dot', text: '在线' }, { swatch: 'hollow', text: '离线' }]), entry('sensor', '传感', '感知', 'sensor', 20006, surface === 'wall', 45, [{ swatch: 'inverted', text: '超限' }]), entry('grid_cell', '网格', '治理', 'grid', 1846, false, 30)],
+    layers: [entry('event', '事件', '事件', 'pin', 12, true, 70), entry('case', '办件', '事件', 'check', 612, true, 71), entry('camera', '视频', '感知', 'camera', 50312, true, 40, [{ swatch: 'ramp', text: '视频密度', steps: 4 }, { swatch: 'online', text: '在线' }, { swatch: 'offline', text: '离线' }]), entry('sensor', '传感', '感知', 'sensor', 20006, surface === 'wall', 45, [{ swatch: 'exceeded', text: '超限' }]), entry('grid_cell', '网格', '治理', 'grid', 1846, false, 30)],
     spec: { layers: [
       spec('camera', 'density', [0, 12], { value: 'n', cap: 4 }), spec('camera', 'pins', [12, 14], { second: 'off', icon: 'camera' }), spec('camera', 'marks', [14, 16], {}), spec('camera', 'icons', [16, 25], { icon: 'camera', cone: true }),
       spec('sensor', 'density', [0, 12], { value: 'ex', cap: 4 }), spec('sensor', 'pins', [12, 14], { second: 'ex', icon: 'sensor' }), spec('sensor', 'marks', [14, 16], {}), spec('sensor', 'icons', [16, 25], { icon: 'sensor' }),

@@ -66,3 +66,12 @@ def test_draw_order_is_that_of_the_design() -> None:
 )
 def test_the_first_zoom_shows_the_whole_box(box: tuple[float, float, float, float], low: float, high: float) -> None:
     assert low <= mapspec.fit_zoom(box) <= high
+
+
+def test_the_legend_names_every_mark_that_the_map_draws() -> None:
+    def swatches(key: str) -> list[str]:
+        return [item["swatch"] for item in mapspec.legend(LAYERS[key], "zh") if item["swatch"] != "ramp"]
+
+    assert swatches("case") == swatches("event") == ["critical", "urgent", "routine"]
+    assert swatches("camera") == ["online", "offline", "fault"]
+    assert swatches("sensor") == ["online", "offline", "fault", "exceeded"]

@@ -89,7 +89,7 @@ export interface Beat {
 export type Conn = 'connecting' | 'open' | 'lost' | 'signed-out' | 'off';
 
 export interface LegendItem {
-  swatch: 'ramp' | 'dot' | 'hollow' | 'inverted' | 'line' | 'icon' | 'fill';
+  swatch: 'ramp' | 'line' | 'icon' | 'fill' | Urgency | 'online' | 'offline' | 'fault' | 'exceeded';
   text: string;
   icon?: string;
   steps?: number[];

@@ -1,4 +1,5 @@
 /** The marks of design sections 2 and 7, drawn on a canvas with the paths and colours of the lists. Sizes in CSS px. */
+import { DISC_DASH, dotOf, type DotState } from '../core/dots';
 import { iconPath, numeral, SHAPES } from '../core/sprite';
 import type { Lang, Urgency } from '../core/types';
 import { word } from '../core/words';
@@ -149,34 +150,35 @@ function chip(t: Tokens, s: Sizes, text: string): Drawing {
   };
 }
 
-export type DotState = 'on' | 'off' | 'fault' | 'ex';
+export type { DotState };
 
 /** z 14-15: a dot; hollow when offline, inverted (bright with a dark core) when over its limit. */
 export function dot(t: Tokens, s: Sizes, state: DotState): Drawing {
-  const r = (state === 'ex' ? 1.25 : 1) * (s.dot / 2);
-  const box = 2 * (r + 3 * s.k);
+  const o = dotOf(state, s.dot / 2, s.k);
+  const box = 2 * (o.r + 3 * s.k);
   return {
     width: box,
     height: box,
     draw: (g) => {
       const c = box / 2;
       g.fillStyle = t.css['map-halo'];
-      circle(g, c, c, r + 1.2 * s.k);
+      circle(g, c, c, o.halo);
       g.fill();
-      if (state === 'off' || state === 'fault') {
+      if (o.ring) {
         g.strokeStyle = t.css['ink-3'];
-        g.lineWidth = 1.6 * s.k;
-        if (state === 'fault') g.setLineDash([2 * s.k, 1.6 * s.k]);
-        circle(g, c, c, r - 0.6 * s.k);
+        g.lineWidth = o.ring.width;
+        if (o.ring.dash) g.setLineDash(o.ring.dash);
+        circle(g, c, c, o.ring.r);
         g.stroke();
-        return;
       }
-      g.fillStyle = t.css[state === 'ex' ? 'dev-bg' : 'ink-2'];
-      circle(g, c, c, r);
-      g.fill();
-      if (state === 'ex') {
+      if (o.fill) {
+        g.fillStyle = t.css[o.fill];
+        circle(g, c, c, o.r);
+        g.fill();
+      }
+      if (o.core) {
         g.fillStyle = t.css['on-dev'];
-        circle(g, c, c, r * 0.42);
+        circle(g, c, c, o.core);
         g.fill();
       }
     },
@@ -260,7 +262,7 @@ export function disc(t: Tokens, s: Sizes, o: { icon: string; state: DotState; la
       noGlow(g);
       g.strokeStyle = t.css[off ? 'ink-4' : o.state === 'ex' ? 'dev-bg' : 'ink-3'];
       g.lineWidth = 1.5 * s.k;
-      if (off) g.setLineDash([3 * s.k, 2.4 * s.k]);
+      if (off) g.setLineDash(DISC_DASH[o.state === 'fault' ? 'fault' : 'off'].map((n) => n * s.k));
       g.stroke();
       g.setLineDash([]);
       const ic = d * 0.58;

@@ -1,4 +1,5 @@
 import * as React from 'react';
+import type { DotState } from '../core/dots';
 import { count } from '../core/format';
 import { byTheme, toggled, visibleLayers } from '../core/layers';
 import { page } from '../core/page';
@@ -6,7 +7,7 @@ import type { LayerEntry, LegendItem } from '../core/types';
 import { pick } from '../core/types';
 import { word } from '../core/words';
 import { cx, useEvent, useSignal, type Base } from './hooks';
-import { Icon } from './marks';
+import { DeviceDisc, DeviceDot, Icon, UrgencyMark } from './marks';
 
 interface Props extends Base {
   layers?: LayerEntry[];
@@ -77,7 +78,7 @@ export function LayerPanel(props: Props): React.ReactElement {
                     <span className="ellip">{pick(l.title, p.lang)}</span>
                     <span className="n num">{total(l) == null ? '' : count(total(l))}</span>
                   </label>
-                  {active && l.legend?.length ? <Legend items={l.legend} top={report && report.zoom < 12 ? report.tops[l.key] : undefined} unit={pick(l.unit, p.lang)} /> : null}
+                  {active && l.legend?.length ? <Legend items={l.legend} icon={l.icon} zoom={report?.zoom ?? 0} top={report && report.zoom < 12 ? report.tops[l.key] : undefined} unit={pick(l.unit, p.lang)} /> : null}
                 </li>
               );
             })}
@@ -98,8 +99,16 @@ function Ramp(): React.ReactElement {
   );
 }
 
-/** At most one ramp, and the marks of the zoom one is at. */
-function Legend({ items, top, unit }: { items: LegendItem[]; top: number | undefined; unit: string }): React.ReactElement {
+interface LegendProps {
+  items: LegendItem[];
+  icon: string;
+  zoom: number;
+  top: number | undefined;
+  unit: string;
+}
+
+/** The ramp while cells are drawn, else the marks of the zoom one is at, drawn as lists and map draw them. */
+function Legend({ items, icon, zoom, top, unit }: LegendProps): React.ReactElement {
   const p = page();
   const ramp = items.find((i) => i.swatch === 'ramp');
   if (ramp && top !== undefined)
@@ -115,13 +124,31 @@ function Legend({ items, top, unit }: { items: LegendItem[]; top: number | undef
     <div className="lgs">
       {items
         .filter((i) => i.swatch !== 'ramp')
-        .slice(0, 3)
         .map((i) => (
           <span key={i.swatch + pick(i.text, p.lang)} className="lg">
-            {i.swatch === 'icon' ? <Icon name={i.icon ?? 'pin'} /> : <i className={`sw-${i.swatch}`} />}
-            {pick(i.text, p.lang)}
+            <Swatch item={i} icon={icon} near={zoom >= ICON_ZOOM} />
+            {/* The chip of the most urgent is its own word. */}
+            {i.swatch === 'critical' ? null : pick(i.text, p.lang)}
           </span>
         ))}
     </div>
   );
+}
+
+const ICON_ZOOM = 16;
+const DEVICE: Partial<Record<LegendItem['swatch'], DotState>> = { online: 'on', offline: 'off', fault: 'fault', exceeded: 'ex' };
+
+function Swatch({ item, icon, near }: { item: LegendItem; icon: string; near: boolean }): React.ReactElement {
+  const state = DEVICE[item.swatch];
+  if (state) return near ? <DeviceDisc icon={icon} state={state} /> : <DeviceDot state={state} />;
+  switch (item.swatch) {
+    case 'critical':
+    case 'urgent':
+    case 'routine':
+      return <UrgencyMark urgency={item.swatch} lang={page().lang} />;
+    case 'icon':
+      return <Icon name={item.icon ?? 'pin'} />;
+    default:
+      return <i className={`sw-${item.swatch}`} />;
+  }
 }

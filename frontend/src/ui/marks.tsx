@@ -1,4 +1,5 @@
 import * as React from 'react';
+import { DISC_DASH, dotOf, type DotState } from '../core/dots';
 import { due, type Due } from '../core/format';
 import { isIncident } from '../core/order';
 import { iconPath, numeral, SHAPES } from '../core/sprite';
@@ -50,6 +51,32 @@ export function UrgencyMark({ urgency, lang }: { urgency: Urgency; lang: Lang })
       ) : (
         <circle cx="12" cy="12" r="4.2" className="d" />
       )}
+    </svg>
+  );
+}
+
+/** A device as the map shows it at z 14-15, same geometry as map/draw.ts. */
+export function DeviceDot({ state }: { state: DotState }): React.ReactElement {
+  const o = dotOf(state, 3.75, 1);
+  return (
+    <svg className="dd" viewBox="-7 -7 14 14" aria-hidden="true">
+      <circle r={o.halo} fill="var(--map-halo)" />
+      {o.ring ? <circle r={o.ring.r} fill="none" stroke="var(--ink-3)" strokeWidth={o.ring.width} strokeDasharray={o.ring.dash?.join(' ')} /> : null}
+      {o.fill ? <circle r={o.r} fill={`var(--${o.fill})`} /> : null}
+      {o.core ? <circle r={o.core} fill="var(--on-dev)" /> : null}
+    </svg>
+  );
+}
+
+/** From z 16 a device is a disc with its icon: dashed when offline, dotted when faulty, inverted over its limit. */
+export function DeviceDisc({ icon, state }: { icon: string; state: DotState }): React.ReactElement {
+  const off = state === 'off' || state === 'fault';
+  const edge = off ? 'ink-4' : state === 'ex' ? 'dev-bg' : 'ink-3';
+  const ink = off ? 'ink-4' : state === 'ex' ? 'on-dev' : 'ink-1';
+  return (
+    <svg className="dd disc" viewBox="-14 -14 28 28" aria-hidden="true">
+      <circle r="12" fill={`var(--${state === 'ex' ? 'dev-bg' : 'bg-1'})`} stroke={`var(--${edge})`} strokeWidth="1.5" strokeDasharray={off ? DISC_DASH[state].join(' ') : undefined} />
+      <path transform="translate(-7 -7) scale(.58)" fill="none" stroke={`var(--${ink})`} strokeWidth="1.9" strokeLinecap="round" strokeLinejoin="round" d={iconPath(off && icon === 'camera' ? 'off' : icon)} />
     </svg>
   );
 }
