@@ -5,6 +5,7 @@ import { activeSpecs, coverTiles, niceTop, rampStep, tileKey, tileZoom } from '.
 import { resolution, scaleLength, scaleText } from '../src/map/controls';
 import { merge, type Found } from '../src/map/interact';
 import { clipRing, innerRuns } from '../src/map/mvt';
+import { overlays } from '../src/map/overlays';
 import { place } from '../src/map/plates';
 import { geographicRows, mercatorLat } from '../src/map/protocols';
 import { shownAt, works, type Work } from '../src/map/records';
@@ -184,6 +185,33 @@ describe('plates', () => {
   it('stays inside the map', () => {
     const [s] = place([c(790, 20, true)], view, []);
     expect(s!.x + s!.w).toBeLessThanOrEqual(800);
+  });
+  it('stays clear of panels over the map, and keeps an incident whose mark is below one', () => {
+    const panel = { x: 12, y: 12, w: 216, h: 500 };
+    const hidden = (s: { x: number; y: number; w: number; h: number } | null): boolean => s !== null && s.x < panel.x + panel.w && s.x + s.w > panel.x && s.y < panel.y + panel.h && s.y + s.h > panel.y;
+    const list = [c(235, 200, true), c(215, 300, true), c(60, 400, true), c(60, 250, false), c(400, 100, false)];
+    const spots = place(list, view, [], [panel]);
+    expect(spots.map(hidden)).toEqual(list.map(() => false));
+    expect(spots.slice(0, 3).every(Boolean)).toBe(true);
+    expect(spots[4]).toEqual(place([list[4]!], view, [])[0]);
+  });
+  it('finds panels by geometry: beside the map or beside what it stands in, not frames, not what passes', () => {
+    document.body.innerHTML = '<main><nav></nav><section><div id="frame"></div><div id="lay"></div><div id="card" data-passing></div><div id="flow"></div><div id="map"></div></section></main>';
+    const at = (e: Element | null, [left, top, width, height]: number[], position = 'absolute'): void => {
+      (e as HTMLElement).style.position = position;
+      e!.getBoundingClientRect = () => ({ left, top, width, height, right: left! + width!, bottom: top! + height! }) as DOMRect;
+    };
+    const q = (s: string): Element | null => document.querySelector(s);
+    at(q('#map'), [100, 50, 800, 600]);
+    at(q('#frame'), [100, 50, 800, 600]);
+    at(q('#lay'), [112, 62, 216, 300]);
+    at(q('#card'), [400, 300, 100, 40]);
+    at(q('#flow'), [100, 0, 800, 60], 'static');
+    at(q('nav'), [0, 600, 1000, 56], 'fixed');
+    expect(overlays(q('#map') as HTMLElement)).toEqual([
+      { x: 12, y: 12, w: 216, h: 300 },
+      { x: 0, y: 550, w: 800, h: 50 },
+    ]);
   });
 });
 

@@ -59,6 +59,7 @@ export class Hover {
   constructor(parent: HTMLElement) {
     this.card = parent.appendChild(document.createElement('div'));
     this.card.className = 'map-card';
+    this.card.dataset['passing'] = '';
     this.card.hidden = true;
   }
 
@@ -90,6 +91,7 @@ export class ClickList {
   ) {
     this.root = parent.appendChild(document.createElement('div'));
     this.root.className = 'map-list';
+    this.root.dataset['passing'] = '';
     this.root.hidden = true;
     window.addEventListener('ioc:escape', this.escape);
   }

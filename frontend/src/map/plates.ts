@@ -4,6 +4,7 @@ import type { PageContext } from '../core/page';
 import { pick } from '../core/types';
 import { kindText } from '../ui/marks';
 import type { Sizes } from './draw';
+import { overlays } from './overlays';
 import type { Work } from './records';
 
 export interface Box {
@@ -27,8 +28,22 @@ export interface Candidate {
   must: boolean;
 }
 
-/** Positions of plates in the given order of importance; null: no room. `taken` are marks to stay clear of. */
-export function place(list: readonly Candidate[], view: { w: number; h: number }, taken: readonly Box[]): (Box | null)[] {
+/** The box moved the shortest way out of `panel`. */
+function beside(box: Box, panel: Box): [number, number][] {
+  const edge = 4;
+  return [
+    [panel.x + panel.w + edge, box.y],
+    [panel.x - box.w - edge, box.y],
+    [box.x, panel.y + panel.h + edge],
+    [box.x, panel.y - box.h - edge],
+  ];
+}
+
+/**
+ * Positions of plates in the given order of importance; null: no room. `taken` are marks to stay clear of, `panels` lie over
+ * the map and hide what is below them.
+ */
+export function place(list: readonly Candidate[], view: { w: number; h: number }, taken: readonly Box[], panels: readonly Box[] = []): (Box | null)[] {
   const placed: Box[] = [];
   return list.map((c) => {
     const gap = c.r + 6;
@@ -42,6 +57,9 @@ export function place(list: readonly Candidate[], view: { w: number; h: number }
       [c.x - c.w / 2, c.y + gap],
       [c.x - c.w / 2, c.y - gap - c.h],
     ];
+    // Last resort where a panel covers every side of the mark: beside the panel, at the height of the mark.
+    const near = { x: c.x + gap, y: c.y - c.h / 2, w: c.w, h: c.h };
+    if (c.must) for (const p of panels) if (overlap(near, p) > 0 || overlap({ ...near, x: c.x - gap - c.w }, p) > 0) spots.push(...beside(near, p));
     let best: Box | null = null;
     let bestCost = Infinity;
     for (const [x, y] of spots) {
@@ -50,6 +68,9 @@ export function place(list: readonly Candidate[], view: { w: number; h: number }
       let cost = out * 400;
       for (const p of placed) cost += overlap(box, p) * 4;
       for (const m of taken) cost += overlap(box, m);
+      for (const p of panels) cost += overlap(box, p) * 8;
+      // Far from its mark a plate is better than hidden, and worse than any place beside it.
+      cost += Math.max(0, Math.hypot(x + c.w / 2 - c.x, y + c.h / 2 - c.y) - (c.w / 2 + gap + c.h));
       if (cost < bestCost) {
         best = box;
         bestCost = cost;
@@ -78,6 +99,10 @@ export class Plates {
   private readonly nodes = new Map<string, Node>();
   private readonly box: HTMLElement;
   private works: readonly Work[] = [];
+  private panels: readonly Box[] = [];
+  private again: (() => void) | null = null;
+  private readonly off: () => void;
+  private readonly sizes: ResizeObserver | null;
 
   constructor(
     parent: HTMLElement,
@@ -88,6 +113,18 @@ export class Plates {
     this.box = this.root.appendChild(document.createElement('div'));
     this.box.className = 'map-sel';
     this.box.hidden = true;
+    // A panel opens, grows or goes without the map being told: growing is seen at once, the rest within a second.
+    const follow = (): void => void (this.look() && this.again?.());
+    this.sizes = typeof ResizeObserver === 'function' ? new ResizeObserver(follow) : null;
+    this.off = page.clock.onTick(follow);
+  }
+
+  /** Measures what lies over the map; true when it changed. */
+  private look(): boolean {
+    const now = overlays(this.root, (e) => this.sizes?.observe(e));
+    if (JSON.stringify(now) === JSON.stringify(this.panels)) return false;
+    this.panels = now;
+    return true;
   }
 
   /** Incidents and 特急 in order of the list; from z 14 紧急 too, as long as there is room. */
@@ -101,10 +138,12 @@ export class Plates {
         this.nodes.delete(key);
       }
     for (const w of this.works) this.write(w, zoom);
+    this.look();
   }
 
   /** Moves everything to where the map now shows it. */
   position(project: (lon: number, lat: number) => { x: number; y: number }, view: { w: number; h: number }, s: Sizes, selected: { lon: number; lat: number; key: string } | null): void {
+    this.again = () => this.position(project, view, s, selected);
     const inView = this.works.map((w) => ({ w, p: project(w.lon, w.lat) })).filter(({ p }) => p.x > -40 && p.y > -40 && p.x < view.w + 40 && p.y < view.h + 40);
     const half = (w: Work): number => (w.level !== null ? s.incident : w.urgency === 'critical' ? s.chip * 1.8 : s.urgent) / 2;
     const boxes = inView.map(({ w, p }) => ({ x: p.x - half(w), y: p.y - half(w), w: 2 * half(w), h: 2 * half(w) }));
@@ -112,6 +151,7 @@ export class Plates {
       inView.map(({ w, p }) => ({ x: p.x, y: p.y, w: this.nodes.get(w.key)?.w ?? 0, h: this.nodes.get(w.key)?.h ?? 0, r: half(w) * 1.4, must: w.level !== null })),
       view,
       boxes,
+      this.panels,
     );
     const shown = new Set(inView.map(({ w }) => w.key));
     for (const [key, node] of this.nodes) if (!shown.has(key)) for (const e of [node.ring, node.plate]) if (e) e.hidden = true;
@@ -132,6 +172,8 @@ export class Plates {
   }
 
   destroy(): void {
+    this.off();
+    this.sizes?.disconnect();
     this.root.remove();
   }
 
