@@ -1,4 +1,4 @@
-// Builds ioc/ui/dist from frontend/src: two classic scripts (Dash loads them), MapLibre's worker, one style sheet.
+// Builds ioc/ui/dist from frontend/src: a classic script (Dash loads it), the map's module, MapLibre's worker, one style sheet.
 import { build } from 'esbuild';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -38,7 +38,7 @@ const common = {
 
 const results = await Promise.all([
   build({ ...common, entryPoints: ['src/index.ts'], outfile: path.join(out, 'ioc_ui.js') }),
-  build({ ...common, entryPoints: ['src/map/entry.ts'], outfile: path.join(out, 'ioc_map.js') }),
+  build({ ...common, format: 'esm', entryPoints: ['src/map/entry.ts'], outfile: path.join(out, 'ioc_map.js') }),
   build({ ...common, entryPoints: ['src/style.css'], outfile: path.join(out, 'ioc_ui.css') }),
 ]);
 const worker = path.resolve(here, 'node_modules/maplibre-gl/dist/maplibre-gl-worker.mjs');

@@ -12,7 +12,7 @@ import { compare, matches } from '../src/core/order';
 import type { Item, LayerEntry } from '../src/core/types';
 import { parseUrl, UrlStore, writeUrl } from '../src/core/url';
 import { HEAP_LIMIT, isQuiet, reason } from '../src/core/watchdog';
-import { sibling } from '../src/ui/MapView';
+import { sibling } from '../src/core/bundle';
 import { item } from './fakes';
 
 describe('shared goldens', () => {
@@ -195,7 +195,7 @@ describe('small things', () => {
     vi.useRealTimers();
   });
   it('finds its sibling files with the fingerprint of its own', () => {
-    expect(sibling('ioc_map', 'js', 'http://h/_dash-component-suites/ioc.ui/dist/ioc_ui.v0_1_0m1790.js')).toBe('http://h/_dash-component-suites/ioc.ui/dist/ioc_map.v0_1_0m1790.js');
-    expect(sibling('maplibre-gl-worker', 'mjs', 'http://h/dist/ioc_ui.js')).toBe('http://h/dist/maplibre-gl-worker.mjs');
+    expect(sibling('http://h/_dash-component-suites/ioc.ui/dist/ioc_ui.v0_1_0m1790.js', 'ioc_map', 'js')).toBe('http://h/_dash-component-suites/ioc.ui/dist/ioc_map.v0_1_0m1790.js');
+    expect(sibling('http://h/dist/ioc_ui.js', 'maplibre-gl-worker', 'mjs')).toBe('http://h/dist/maplibre-gl-worker.mjs');
   });
 });

@@ -49,6 +49,11 @@ export function withFonts(style: StyleSpecification, family: string): StyleSpeci
   return { ...style, layers };
 }
 
+/** Without blurred lines: a wide translucent edge is the dearest thing a processor can draw. */
+export function withoutGlow(style: StyleSpecification): StyleSpecification {
+  return { ...style, layers: style.layers.filter((l) => !(l.type === 'line' && l.paint?.['line-blur'] !== undefined)) };
+}
+
 const TEXT = ['text-size'];
 const PAINT = ['text-halo-width', 'line-width', 'line-gap-width', 'circle-radius', 'circle-stroke-width'];
 

@@ -59,7 +59,6 @@ export interface MapOptions {
   variant: 'wall' | 'desk' | 'embed';
   labels: boolean;
   page: PageContext;
-  workerUrl: string;
   fault: (what: Word | null) => void;
 }
 
@@ -70,5 +69,6 @@ export interface MapHandle {
 }
 
 export interface MapModule {
+  warm(workerUrl: string): void;
   create(el: HTMLElement, config: MapConfig, options: MapOptions): MapHandle;
 }

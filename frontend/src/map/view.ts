@@ -11,6 +11,7 @@ import { activeSpecs, tileZoom } from './bands';
 import { resolution, scaleText, ScaleBar, tools } from './controls';
 import { plainLayer } from './converter';
 import { sizes, type Sizes } from './draw';
+import { drawsInSoftware } from './gpu';
 import { ClickList, describe, found, Hover, merge, type Found } from './interact';
 import type { PointRow } from './mvt';
 import { Plates } from './plates';
@@ -18,15 +19,15 @@ import { addProtocols } from './protocols';
 import { fromItem, works, workLayers, type Work } from './records';
 import { regionLayers, regionShape, type RegionShape } from './region';
 import * as roles from './roles';
-import { scaleStyle, WALL_TEXT, withFonts } from './style';
+import { scaleStyle, WALL_TEXT, withFonts, withoutGlow } from './style';
 import { TileSource } from './tiles';
+import { MapReady, type Waiting } from './ready';
 import { readTokens, type Tokens } from './tokens';
 import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } from './types';
 
 const FLY_MS = 1200;
 const REFRESH_MS = 2000;
-const READY_LIMIT_MS = 60_000;
-const PLACE_MS = 60;
+const HIDDEN_RATIO = 0.05;
 const WORK_LAYERS = new Set(['event', 'case']);
 const DEVICE_LAYERS = new Set(['camera', 'sensor']);
 
@@ -63,13 +64,15 @@ export class IocMap implements MapHandle {
   private readonly off: (() => void)[] = [];
   private readonly refreshers = new Map<string, (() => void) & { cancel: () => void }>();
   private frame = 0;
-  private readyFrame = 0;
   private destroyed = false;
   private observer: ResizeObserver;
   private rebuild: ReturnType<typeof setTimeout> | null = null;
   private readonly interactive: boolean;
   private readonly still: boolean;
+  /** Drawn by the processor: no smoothing, no glow, no fading. */
+  private readonly lean: boolean;
   private lastZoom = -1;
+  private readonly ready: MapReady;
 
   constructor(
     private readonly el: HTMLElement,
@@ -79,8 +82,16 @@ export class IocMap implements MapHandle {
     this.config = config;
     this.interactive = options.variant !== 'wall';
     this.still = options.page.still || config.deterministic === true;
+    this.ready = new MapReady({
+      still: this.still,
+      waiting: () => this.waiting(),
+      show: (visible) => this.showCanvas(visible),
+      done: () => options.page.ready.done(options.name),
+    });
+    // Pictures for comparison are drawn in full everywhere.
+    this.lean = !this.still && drawsInSoftware();
+    if (this.lean) document.documentElement.dataset['lean'] = '';
     addProtocols(maplibregl);
-    maplibregl.setWorkerUrl(options.workerUrl);
     this.observer = new ResizeObserver(() => this.resized());
     this.observer.observe(el);
     this.build(null);
@@ -102,7 +113,7 @@ export class IocMap implements MapHandle {
         ...(view ?? this.firstView()),
         interactive: this.interactive,
         attributionControl: false,
-        fadeDuration: this.still ? 0 : 200,
+        fadeDuration: this.still || this.lean ? 0 : 200,
         localIdeographFontFamily: this.tokens.font,
         maxCanvasSize: [16384, 16384],
         ...(wall || this.still ? { pixelRatio: 1 } : {}),
@@ -110,7 +121,7 @@ export class IocMap implements MapHandle {
         pitchWithRotate: false,
         touchPitch: false,
         refreshExpiredTiles: true,
-        canvasContextAttributes: { antialias: true, powerPreference: 'high-performance' },
+        canvasContextAttributes: { antialias: !this.lean, powerPreference: 'high-performance' },
       });
     } catch (error) {
       console.error(error);
@@ -125,10 +136,13 @@ export class IocMap implements MapHandle {
       pickingRadius: 5,
       useDevicePixels: !(wall || this.still),
       onHover: (i) => this.hovered(i),
-      onAfterRender: () => this.painted++,
+      onAfterRender: () => this.ready.paint(),
       onError: (e) => console.error('deck.gl', e),
       getCursor: ({ isDragging, isHovering }) => (isDragging ? 'grabbing' : isHovering ? 'pointer' : 'grab'),
     });
+    // The overlay takes its place under the labels only in a "loaded" style, which to MapLibre includes every tile: a base map
+    // that is slow, or silent, must not hold back our own layers. The style document is what it needs.
+    Object.assign(this.map, { isStyleLoaded: () => this.styled });
     this.map.addControl(this.overlay as unknown as maplibregl.IControl);
     this.map.on('error', (e) => console.error('map', e.error?.message ?? e));
     this.map.on('movestart', (e) => {
@@ -141,11 +155,12 @@ export class IocMap implements MapHandle {
     });
     this.map.on('move', () => this.moved());
     this.map.on('moveend', () => this.settled());
-    this.map.on('idle', () => this.checkReady());
+    this.map.on('idle', () => this.ready.check());
+    this.map.on('render', () => this.ready.rendered());
     this.map.on('click', (e) => void this.clicked(e));
     this.map.getCanvas().addEventListener('webglcontextlost', () => this.lostContext());
     this.furniture();
-    this.checkReady();
+    this.ready.begin();
   }
 
   private furniture(): void {
@@ -193,7 +208,7 @@ export class IocMap implements MapHandle {
   destroy(): void {
     this.destroyed = true;
     if (this.rebuild) clearTimeout(this.rebuild);
-    cancelAnimationFrame(this.readyFrame);
+    this.ready.stop();
     for (const fn of this.off) fn();
     for (const r of this.refreshers.values()) r.cancel();
     for (const s of this.sources.values()) s.destroy();
@@ -352,7 +367,7 @@ export class IocMap implements MapHandle {
   private measure(): void {
     this.tokens = readTokens(this.holder, this.config.colors);
     this.sizes = sizes(this.options.variant === 'wall', this.tokens.u);
-    const ratio = this.options.variant === 'wall' || this.still ? 1 : Math.max(1, Math.min(3, window.devicePixelRatio || 1));
+    const ratio = this.ratio();
     const key = `${this.tokens.dark}|${this.tokens.u}|${ratio}`;
     if (this.atlas && this.atlasKey === key) return;
     this.atlasKey = key;
@@ -361,7 +376,8 @@ export class IocMap implements MapHandle {
 
   private style(): maplibregl.StyleSpecification {
     const { u, font } = this.tokens;
-    const style = withFonts(this.config.style, font);
+    const full = withFonts(this.config.style, font);
+    const style = this.lean ? withoutGlow(full) : full;
     return this.options.variant === 'wall' ? scaleStyle(style, WALL_TEXT * u, u) : style;
   }
 
@@ -449,19 +465,10 @@ export class IocMap implements MapHandle {
     this.current = next;
     layers.push(...this.drawWork(scene, tiled, visible));
     this.overlay.setProps({ layers });
-    this.drawn = layers.length;
-    // While a source of the style is loading the overlay does not find its place under the labels; then once more.
-    if (this.misplaced()) setTimeout(this.invalidate, PLACE_MS);
     this.plates.set(this.options.labels ? this.workList : [], zoom);
     this.position();
     this.report(zoom);
-    this.checkReady();
-  }
-
-  private drawn = 0;
-
-  private misplaced(): boolean {
-    return this.drawn > 0 && !this.map.getLayersOrder().some((id) => id.startsWith('deck-maplibre-layer-group'));
+    this.ready.check();
   }
 
   /** One spec: its tiles are asked for; it enters `next` when they can be drawn. */
@@ -692,50 +699,23 @@ export class IocMap implements MapHandle {
 
   // ---------------------------------------------------------------- ready
 
-  /** Idle: base map and tiles there, nothing moving, every layer loaded, nothing left to draw, for three frames. */
-  private checkReady(): void {
-    if (this.readyFrame || this.readyDone) return;
-    let calm = 0;
-    let painted = -1;
-    const started = performance.now();
-    const look = (): void => {
-      if (this.destroyed) return;
-      // A living city never stops changing: outside of screenshots two paints of a complete map are enough.
-      const complete = this.still ? this.idle() : this.complete();
-      if (!complete) calm = 0;
-      else if (calm === 0 || this.still || this.painted !== painted) {
-        calm++;
-        painted = this.painted;
-      }
-      // Nothing left to paint counts as well.
-      if (complete && !this.still && this.idle()) calm++;
-      if (calm >= 3 || performance.now() - started > READY_LIMIT_MS) {
-        if (calm < 3) console.error('map was not idle in time', this.waiting());
-        this.readyFrame = 0;
-        this.readyDone = true;
-        this.options.page.ready.done(this.options.name);
-        return;
-      }
-      this.readyFrame = requestAnimationFrame(look);
-    };
-    this.readyFrame = requestAnimationFrame(look);
-  }
-
-  private readyDone = false;
-
   idle(): boolean {
-    return Object.values(this.waiting()).every((v) => v === false || v === '');
+    return this.ready.idle();
   }
 
-  /** Everything of the view is there and drawn, whatever changes next. */
-  private complete(): boolean {
-    return Object.entries(this.waiting()).every(([k, v]) => v === false || v === '' || k === 'frame' || (k === 'deck' && this.painted > 0));
+  private showCanvas(visible: boolean): void {
+    this.map.getCanvas().style.visibility = visible ? '' : 'hidden';
+    // Tiles, shaders and layers are made ready on a canvas of a few pixels.
+    if (this.lean) this.map.setPixelRatio(visible ? this.ratio() : HIDDEN_RATIO);
   }
 
-  private painted = 0;
+  /** Device pixels of a CSS pixel that are drawn. */
+  private ratio(): number {
+    return this.options.variant === 'wall' || this.still ? 1 : Math.max(1, Math.min(3, window.devicePixelRatio || 1));
+  }
 
   /** Why the map is not idle, by name. */
-  waiting(): Record<string, boolean | string> {
+  waiting(): Waiting {
     if (!this.map || !this.styled) return { style: true };
     const deck = (this.overlay as unknown as { _deck?: DeckInside })._deck;
     const url = this.options.page.url.value;
@@ -746,7 +726,6 @@ export class IocMap implements MapHandle {
       map: !this.map.loaded() || !this.map.areTilesLoaded(),
       moving: this.map.isMoving(),
       frame: this.frame !== 0,
-      order: this.misplaced(),
       tiles: open.map((s) => s.id).join(),
       region: url.region !== '' && this.regionAsked !== url.region,
       deck: !deck?.isInitialized || deck.needsRedraw({ clearRedrawFlags: false }) !== false,

@@ -1,4 +1,5 @@
 import * as React from 'react';
+import { sibling, thisScript } from '../core/bundle';
 import { page, type PageContext } from '../core/page';
 import { word } from '../core/words';
 import type { MapConfig, MapHandle, MapModule, MapState } from '../map/types';
@@ -13,40 +14,42 @@ interface Props extends Base {
 
 declare global {
   interface Window {
-    ioc_map?: MapModule;
     iocMaps?: Record<string, MapHandle>;
   }
 }
 
-const own = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';
-
-/** Address of a sibling of this script, fingerprint (ioc_ui.v1m2.js) included: it is cached for good. */
-export function sibling(file: string, ext: string, script = own): string {
-  return script.replace(/ioc_ui((?:\.v[\w-]+m[0-9a-f]+)?)\.js(\?.*)?$/, `${file}$1.${ext}`);
-}
+const own = thisScript();
 
 let loading: Promise<MapModule> | null = null;
+let failures = 0;
 
 export function loadMap(): Promise<MapModule> {
-  loading ??= new Promise<MapModule>((resolve, reject) => {
-    if (window.ioc_map) {
-      resolve(window.ioc_map);
-      return;
-    }
-    const script = document.createElement('script');
-    script.src = sibling('ioc_map', 'js');
-    script.onload = () => (window.ioc_map ? resolve(window.ioc_map) : reject(new Error('map bundle is empty')));
-    script.onerror = () => {
+  // A module does not hold back the page's load event, as a script element would. A browser may remember that a module failed:
+  // the next try has an address of its own.
+  const url = sibling(own, 'ioc_map', 'js') + (failures ? `?try=${failures}` : '');
+  loading ??= (import(/* @vite-ignore */ url) as Promise<MapModule>).then(
+    (module) => {
+      module.warm(new URL(sibling(own, 'maplibre-gl-worker', 'mjs'), location.href).href);
+      return module;
+    },
+    (error: unknown) => {
       loading = null;
-      reject(new Error('map bundle did not load'));
-    };
-    document.head.appendChild(script);
-  });
+      failures++;
+      throw error;
+    },
+  );
   return loading;
 }
 
-// A page with a place for a map starts loading its bundle before Dash has drawn anything.
-if (own && document.querySelector('.mapbox,[data-map]')) loadMap().catch((e: unknown) => console.error(e));
+// A page with a place for a map starts loading its bundle and its base map before Dash has drawn anything. The base map's
+// files are addressed by version: the map's worker finds them in the browser's cache.
+const place = document.querySelector<HTMLElement>('.mapbox,[data-map]');
+if (own && place) {
+  loadMap().catch((e: unknown) => console.error(e));
+  const files = document.querySelector<HTMLElement>('[data-map]')?.dataset['map']?.split(' ') ?? [];
+  // Whatever goes wrong here is met again, and shown, when the map itself asks.
+  for (const file of files.filter(Boolean)) void fetch(file, { credentials: 'same-origin' }).then((r) => r.arrayBuffer(), () => undefined);
+}
 
 const RETRY_MS = 5000;
 
@@ -104,7 +107,6 @@ function options(p: PageContext, name: string, variant: 'wall' | 'desk' | 'embed
     variant,
     labels,
     page: p,
-    workerUrl: new URL(sibling('maplibre-gl-worker', 'mjs'), location.href).href,
     fault: (what) => fault(what ? word(what, p.lang) : ''),
   };
 }
