@@ -10,7 +10,7 @@ describe('a map becomes complete', () => {
     frames.length = 0;
     vi.stubGlobal('requestAnimationFrame', (f: () => void) => frames.push(f));
     vi.stubGlobal('cancelAnimationFrame', () => frames.splice(0));
-    vi.useFakeTimers();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   });
   afterEach(() => {
     vi.unstubAllGlobals();
