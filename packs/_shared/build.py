@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import pickle
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from ioc.declare import Indicator, Pack
+from ioc.i18n import Text
 from ioc.place import PlaceCell, PlaceData, PlaceNote, PlaceRegion
 from packs._shared import base, boundaries, names, seats, tree
 from packs._shared.plane import Plane
@@ -51,6 +54,42 @@ class PlaceSpec:
     town: str = ""  # 12 digits: the place is this one town of its county
     zones: tuple[Zone, ...] = ()
     notes: tuple[PlaceNote, ...] = ()
+
+
+def pack_of(
+    spec: PlaceSpec,
+    title: Text,
+    center: tuple[float, float],
+    demo: Mapping[str, Any],
+    indicators: tuple[Indicator, ...] = (),
+) -> Pack:
+    """The declaration of a place whose geography is derived on first use; highlights of its demo lie beside it."""
+    own = {"cells": spec.cells, "highlights": spec.folder / "highlights.json"}
+    return Pack(
+        key=spec.key,
+        title=title,
+        place=Text(spec.root_name, spec.root_name_en),
+        root_region=spec.root,
+        build=functools.partial(build, spec),
+        indicators=indicators,
+        center=center,
+        demo={**own, **demo},
+    )
+
+
+def fire_danger(area: str, *regions: str) -> Mapping[str, Any]:
+    """A warning the demo shows as active: kind, colour, regions, area as issued, hours since issue and to its end."""
+    return {
+        "kind": "森林火险",
+        "kind_en": "Forest fire danger",
+        "colour": "yellow",
+        "regions": regions,
+        "area": area,
+        "sender": "市气象台",
+        "since_h": 22.5,
+        "until_h": 26.0,
+        "note": "林区火险气象等级高",
+    }
 
 
 def build(spec: PlaceSpec, cache_dir: Path) -> PlaceData:

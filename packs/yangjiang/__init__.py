@@ -5,16 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from ioc.declare import Indicator, Pack
+from ioc.declare import Indicator
 from ioc.i18n import Text
-from ioc.place import PlaceData, PlaceNote
-from packs._shared.build import PlaceSpec, Zone, build
-
-_FOLDER = Path(__file__).parent
+from ioc.place import PlaceNote
+from packs._shared.build import PlaceSpec, Zone, fire_danger, pack_of
 
 SPEC = PlaceSpec(
     key="yangjiang",
-    folder=_FOLDER,
+    folder=Path(__file__).parent,
     root="441700000000",
     root_name="阳江市",
     root_name_en="Yangjiang",
@@ -55,36 +53,17 @@ SPEC = PlaceSpec(
 )
 
 
-def build_place(cache_dir: Path) -> PlaceData:
-    """The geography, derived on first use and cached under `cache_dir`."""
-    return build(SPEC, cache_dir)
-
-
-# Warnings the demo shows as active: kind, colour, regions, area as issued, hours since issue, hours to its end, note.
-WARNINGS = (
-    {
-        "kind": "森林火险",
-        "kind_en": "Forest fire danger",
-        "colour": "yellow",
-        "regions": ("441781000000", "441704000000"),
-        "area": "阳春市、阳东区",
-        "sender": "市气象台",
-        "since_h": 22.5,
-        "until_h": 26.0,
-        "note": "林区火险气象等级高",
-    },
-    {
-        "kind": "台风",
-        "kind_en": "Typhoon",
-        "colour": "white",
-        "regions": ("441700000000",),
-        "area": "全市",
-        "sender": "市气象台",
-        "since_h": 3.5,
-        "until_h": 44.0,
-        "note": "48 小时内可能受影响",
-    },
-)
+TYPHOON = {
+    "kind": "台风",
+    "kind_en": "Typhoon",
+    "colour": "white",
+    "regions": (SPEC.root,),
+    "area": "全市",
+    "sender": "市气象台",
+    "since_h": 3.5,
+    "until_h": 44.0,
+    "note": "48 小时内可能受影响",
+}
 
 ISLAND = Indicator(
     code="hailing_people",
@@ -104,23 +83,18 @@ ISLAND = Indicator(
     order=70,
 )
 
-PACK = Pack(
-    key="yangjiang",
-    title=Text("阳江市运营指挥中心", "Yangjiang Operations Centre"),
-    place=Text("阳江市", "Yangjiang"),
-    root_region=SPEC.root,
-    build=build_place,
-    indicators=(ISLAND,),
+PACK = pack_of(
+    SPEC,
+    Text("阳江市运营指挥中心", "Yangjiang Operations Centre"),
     center=(111.83, 22.0),
     demo={
         "cameras": 50_000,
         "sensors": 20_000,
-        "cells": 1846,
         "resources": 412,
         "events_per_day": 300,
         "sources": 38,
-        "highlights": _FOLDER / "highlights.json",
-        "warnings": WARNINGS,
+        "warnings": (fire_danger("阳春市、阳东区", "441781000000", "441704000000"), TYPHOON),
         "gates": {"zone": "4417H1", "name": "海陵大堤", "count": 6, "peak": 41_000},
     },
+    indicators=(ISLAND,),
 )

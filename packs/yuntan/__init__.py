@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ioc.declare import Pack
 from ioc.i18n import Text
-from ioc.place import PlaceData, PlaceNote
-from packs._shared.build import PlaceSpec, build
-
-_FOLDER = Path(__file__).parent
+from ioc.place import PlaceNote
+from packs._shared.build import PlaceSpec, fire_danger, pack_of
 
 SPEC = PlaceSpec(
     key="yuntan",
-    folder=_FOLDER,
+    folder=Path(__file__).parent,
     root="440981102000",
     root_name="云潭镇",
     root_name_en="Yuntan",
@@ -31,40 +28,16 @@ SPEC = PlaceSpec(
 )
 
 
-def build_place(cache_dir: Path) -> PlaceData:
-    """The geography, derived on first use and cached under `cache_dir`."""
-    return build(SPEC, cache_dir)
-
-
-WARNINGS = (
-    {
-        "kind": "森林火险",
-        "kind_en": "Forest fire danger",
-        "colour": "yellow",
-        "regions": ("440981102000",),
-        "area": "全镇",
-        "sender": "市气象台",
-        "since_h": 22.5,
-        "until_h": 26.0,
-        "note": "林区火险气象等级高",
-    },
-)
-
-PACK = Pack(
-    key="yuntan",
-    title=Text("云潭镇综合治理中心", "Yuntan Town Centre"),
-    place=Text("云潭镇", "Yuntan"),
-    root_region=SPEC.root,
-    build=build_place,
+PACK = pack_of(
+    SPEC,
+    Text("云潭镇综合治理中心", "Yuntan Town Centre"),
     center=(111.164, 21.884),
     demo={
         "cameras": 324,
         "sensors": 180,
-        "cells": 42,
         "resources": 24,
         "events_per_day": 12,
         "sources": 9,
-        "highlights": _FOLDER / "highlights.json",
-        "warnings": WARNINGS,
+        "warnings": (fire_danger("全镇", SPEC.root),),
     },
 )
