@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from psycopg import sql
 
 from ioc.errors import NotFound
-from ioc.flows import flows, stage_index
 from ioc.scope import INTERNAL, Scope
 from ioc.store import detail_parts as parts
 from ioc.store.cells import device_counts
 from ioc.store.detail_device import device
-from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
+from ioc.store.detail_parts import Asked, Part, Row, both, field
+from ioc.store.detail_work import case, event
 from ioc.store.pool import Conn
 from ioc.store.regions import Regions
 from ioc.store.where import visible
-from ioc.store.worklist import case_record, event_record
 
 
 def detail(conn: Conn, regions: Regions, scope: Scope, key: str, now: dt.datetime) -> Part:
@@ -37,177 +36,11 @@ def detail(conn: Conn, regions: Regions, scope: Scope, key: str, now: dt.datetim
     return {"key": key, "type": kind, **build(asked, name)}
 
 
-def _row(asked: Asked, query: LiteralString, alias: str, name: str) -> Row:
-    """The one row of `query` under the scope. Raises NotFound, also for an id that is no number."""
-    seen, params = visible(asked.scope, alias)
-    row = asked.conn.execute(sql.SQL(query).format(seen=seen), {**params, "id": parts.row_id(name)}).fetchone()
-    if row is None:
-        raise NotFound(name, name)
-    return row
-
-
-def _common(asked: Asked, row: Row, title: str) -> Part:
-    return {
-        "title": title,
-        "origin": row["origin"],
-        "lon": row.get("lon"),
-        "lat": row.get("lat"),
-        "crumbs": parts.crumbs(asked, row["region_id"]),
-    }
-
-
-# ---------------------------------------------------------------- events and cases
-
-
-def _event(asked: Asked, name: str) -> Part:
-    row = _row(
-        asked,
-        "SELECT e.*, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat FROM event e WHERE e.event_id = %(id)s AND {seen}",
-        "e",
-        name,
-    )
-    record = event_record(asked.conn, row["event_id"])
-    device = row["device_id"]
-    sources = [
-        {
-            "title": {"zh": record["source_text"], "en": record["source_text"]},
-            "text": row["source_id"],
-            "at": iso(row["occurred_at"]),
-        }
-    ]
-    fields = [
-        field("category", parts.category(asked.conn, row["category_scheme"], row["category_code"])),
-        field("description", row["description"]),
-        field("address", row["address"]),
-        field("occurred", row["occurred_at"]),
-        field("received", row["received_at"]),
-        *_place(row),
-        *parts.attributes(row, asked.scope),
-    ]
-    if row["case_id"] and asked.scope.can("case.view"):
-        fields.append(field("case", f"#{row['case_id']}", sel=f"case:{row['case_id']}"))
-    links = [] if device is None else _device_link(asked, device)
-    return {
-        **_common(asked, row, row["title"]),
-        **_work(asked, record, row, fields, sources),
-        "links": links,
-        "history": parts.history(_versions(asked, "event", row["event_id"]), asked.conn),
-    }
-
-
-def _case(asked: Asked, name: str) -> Part:
-    row = _row(
-        asked,
-        "SELECT c.*, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat FROM cases c WHERE c.case_id = %(id)s AND {seen}",
-        "c",
-        name,
-    )
-    record = case_record(asked.conn, row["case_id"])
-    fields = [
-        field("category", parts.category(asked.conn, row["category_scheme"], row["category_code"])),
-        field("description", row["description"]),
-        field("address", row["address"]),
-        field("department", row["department"]),
-        field("officer", parts.masked(row["officer"], asked.scope)),
-        field("response", row["response"]),
-        field("level_by", row["level_by"]),
-        field("opened", row["opened_at"]),
-        field("responded", row["responded_at"]),
-        field("due_total", row["total_due_at"]),
-        field("closed", row["closed_at"]),
-        field("satisfaction", row["satisfaction"]),
-        *_place(row),
-        *parts.attributes(row, asked.scope),
-    ]
-    sources = [
-        {
-            "title": parts.source_of(asked.conn, s.get("source", ""), None, None)["title"],
-            "text": " ".join(str(s[k]) for k in ("source_id", "text") if s.get(k)),
-            "at": s.get("at"),
-        }
-        for s in row["sources"] or ()
-    ]
-    changes = parts.history(_versions(asked, "case", row["case_id"]), asked.conn)
-    history = sorted([*_stages(row), *changes], key=lambda h: str(h["at"]), reverse=True)
-    return {
-        **_common(asked, row, row["title"]),
-        **_work(asked, record, row, fields, sources),
-        "links": _case_events(asked, row["case_id"]),
-        "history": history,
-    }
-
-
-def _work(asked: Asked, record: Mapping[str, Any], row: Row, fields: list[Part], sources: list[Part]) -> Part:
-    return {
-        "number": record["number"],
-        "record": record,
-        "level": record["level"],
-        "provisional": record["provisional"],
-        "urgency": record["urgency"],
-        "icon": record["icon"],
-        "place": record["place"],
-        "fields": fields,
-        "sources": sources,
-        "officers": parts.officers_at(asked, row["lon"], row["lat"]),
-        "cameras": parts.cameras_near(asked, row["lon"], row["lat"]),
-    }
-
-
-def _place(row: Row) -> list[Part]:
-    return [field("place", f"{row['lon']:.5f}, {row['lat']:.5f}")] if row["lon"] is not None else []
-
-
-def _stages(row: Row) -> list[Part]:
-    """Steps of the case's own flow, as entered."""
-    flow = flows().get(row["flow"])
-    out: list[Part] = []
-    for step in row["stages"] or ():
-        stage = str(step.get("stage", ""))
-        word = parts.text(flow.stages[stage_index(flow, stage)][1]) if flow else {"zh": stage, "en": stage}
-        at = step.get("entered_at")
-        if at:
-            out.append({"at": at, "actor": str(step.get("by") or ""), "text": both("detail.h_stage", stage=word)})
-    return out
-
-
-def _versions(asked: Asked, table: str, entity_id: int) -> list[dict[str, Any]]:
-    seen, params = visible(asked.scope, "h")
-    query = sql.SQL("SELECT h.* FROM {} h WHERE {} = %(id)s AND {} ORDER BY h.version").format(
-        sql.Identifier(f"{table}_history"), sql.Identifier("h", f"{table}_id"), seen
-    )
-    return asked.conn.execute(query, {**params, "id": entity_id}).fetchall()
-
-
-def _case_events(asked: Asked, case_id: int) -> list[Part]:
-    if not asked.scope.can("event.view"):
-        return []
-    seen, params = visible(asked.scope, "e")
-    query = sql.SQL(
-        "SELECT e.event_id, e.title, e.source_id FROM event e"
-        " WHERE e.case_id = %(id)s AND {} ORDER BY e.occurred_at LIMIT 12"
-    ).format(seen)
-    rows = asked.conn.execute(query, {**params, "id": case_id})
-    return [{"key": f"event:{r['event_id']}", "icon": "pin", "title": r["title"], "sub": r["source_id"]} for r in rows]
-
-
-def _device_link(asked: Asked, device_id: int) -> list[Part]:
-    if not asked.scope.can("device.view"):
-        return []
-    seen, params = visible(asked.scope, "d")
-    query = sql.SQL("SELECT d.name, d.external_id, d.class FROM device d WHERE d.device_id = %(id)s AND {}").format(
-        seen
-    )
-    rows = asked.conn.execute(query, {**params, "id": device_id})
-    return [
-        {"key": f"device:{device_id}", "icon": r["class"], "title": r["name"], "sub": r["external_id"]} for r in rows
-    ]
-
-
 # ---------------------------------------------------------------- grids, resources, features, warnings
 
 
 def _grid(asked: Asked, name: str) -> Part:
-    row = _row(
+    row = parts.one_row(
         asked,
         "SELECT g.*, ST_X(ST_PointOnSurface(g.geom)) AS lon, ST_Y(ST_PointOnSurface(g.geom)) AS lat,"
         " k.zh, k.en FROM grid_cell g LEFT JOIN dictionary_now k ON k.dict = 'grid_kind' AND k.code = g.kind"
@@ -215,10 +48,14 @@ def _grid(asked: Asked, name: str) -> Part:
         "g",
         name,
     )
-    kind = {"zh": row["zh"] or row["kind"], "en": row["en"] or row["kind"]}
-    fields = [field("kind", kind), field("code", row["code"]), field("department", row["department"]), *_sketch(row)]
+    fields = [
+        field("kind", parts.named(row, row["kind"])),
+        field("code", row["code"]),
+        field("department", row["department"]),
+        *_sketch(row),
+    ]
     return {
-        **_common(asked, row, row["name"]),
+        **parts.common(asked, row, row["name"]),
         "number": row["code"],
         "icon": "grid",
         "fields": [*fields, *_inside(asked, row["grid_cell_id"]), *parts.attributes(row, asked.scope)],
@@ -242,7 +79,7 @@ def _inside(asked: Asked, grid_cell_id: int) -> list[Part]:
 
 
 def _resource(asked: Asked, name: str) -> Part:
-    row = _row(
+    row = parts.one_row(
         asked,
         "SELECT r.*, ST_X(r.geom) AS lon, ST_Y(r.geom) AS lat, k.zh, k.en FROM resource r"
         " LEFT JOIN dictionary_now k ON k.dict = 'resource_kind' AND k.code = r.kind"
@@ -256,17 +93,17 @@ def _resource(asked: Asked, name: str) -> Part:
         if not isinstance(v, dict | list)
     ]
     fields = [
-        field("kind", {"zh": row["zh"] or row["kind"], "en": row["en"] or row["kind"]}),
+        field("kind", parts.named(row, row["kind"])),
         *capacity,
         field("address", row["address"]),
         field("owner", row["owner_department"]),
-        *_place(row),
+        *parts.place_field(row),
         *parts.attributes(row, asked.scope),
     ]
     if asked.scope.sensitivity >= INTERNAL:
         fields.append(field("contact", row["contact"]))
     return {
-        **_common(asked, row, row["name"]),
+        **parts.common(asked, row, row["name"]),
         "number": row["external_id"],
         "icon": "shield",
         "status": {"code": row["status"], "text": parts.word(asked.conn, "resource_status", row["status"])},
@@ -278,7 +115,7 @@ def _resource(asked: Asked, name: str) -> Part:
 
 
 def _thematic(asked: Asked, name: str) -> Part:
-    row = _row(
+    row = parts.one_row(
         asked,
         "SELECT f.*, t.title AS layer_title, t.title_en AS layer_en, t.source, t.as_of, t.interval_s,"
         " ST_X(ST_PointOnSurface(f.geom)) AS lon, ST_Y(ST_PointOnSurface(f.geom)) AS lat"
@@ -288,7 +125,7 @@ def _thematic(asked: Asked, name: str) -> Part:
     )
     layer = {"zh": row["layer_title"], "en": row["layer_en"] or row["layer_title"]}
     return {
-        **_common(asked, row, row["name"] or row["layer_title"]),
+        **parts.common(asked, row, row["name"] or row["layer_title"]),
         "number": row["external_id"],
         "icon": "layers",
         "source": parts.source_of(asked.conn, row["source"], row["as_of"], row["interval_s"]),
@@ -417,8 +254,8 @@ def _cell(asked: Asked, name: str) -> Part:
 
 _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
     "device": ("device.view", device),
-    "event": ("event.view", _event),
-    "case": ("case.view", _case),
+    "event": ("event.view", event),
+    "case": ("case.view", case),
     "grid": ("grid.view", _grid),
     "resource": ("resource.view", _resource),
     "region": ("map.view", _region),

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 
@@ -108,6 +108,34 @@ def attributes(row: Row, scope: Scope) -> list[Part]:
     return out
 
 
+def one_row(asked: Asked, query: LiteralString, alias: str, name: str) -> Row:
+    """The one row of `query` under the scope. Raises NotFound, also for an id that is no number."""
+    seen, params = visible(asked.scope, alias)
+    row = asked.conn.execute(sql.SQL(query).format(seen=seen), {**params, "id": row_id(name)}).fetchone()
+    if row is None:
+        raise NotFound(name, name)
+    return row
+
+
+def common(asked: Asked, row: Row, title: str) -> Part:
+    return {
+        "title": title,
+        "origin": row["origin"],
+        "lon": row.get("lon"),
+        "lat": row.get("lat"),
+        "crumbs": crumbs(asked, row["region_id"]),
+    }
+
+
+def place_field(row: Row) -> list[Part]:
+    return [field("place", f"{row['lon']:.5f}, {row['lat']:.5f}")] if row["lon"] is not None else []
+
+
+def named(row: Row, code: str) -> dict[str, str]:
+    """The words `zh` and `en` joined to a row; a code no dictionary knows stands for itself."""
+    return {"zh": row["zh"] or code, "en": row["en"] or code}
+
+
 def source_of(conn: Conn, key: str, as_of: dt.datetime | None, interval_s: int | None) -> Part:
     row = conn.execute("SELECT title, title_en, interval_s FROM source WHERE source_key = %s", (key,)).fetchone()
     title = {"zh": row["title"], "en": row["title_en"] or row["title"]} if row else {"zh": key, "en": key}
@@ -136,7 +164,7 @@ def officers_at(asked: Asked, lon: float | None, lat: float | None) -> list[Part
 
 
 def officer_links(row: Row, scope: Scope) -> list[Part]:
-    kind = {"zh": row["zh"] or row["kind"], "en": row["en"] or row["kind"]}
+    kind = named(row, row["kind"])
     key = f"grid:{row['grid_cell_id']}"
     people: Iterable[Row] = row["officers"] or ()
     title = {lang: f"{kind[lang]} {row['code']}" for lang in ("zh", "en")}
