@@ -32,7 +32,10 @@ class RegionRef:
 
 @dataclass(frozen=True, slots=True)
 class CentreInfo:
-    """The installation. `demo` while any demo row is visible; `empty` while there is no region."""
+    """The installation. `demo` while any demo row is visible; `empty` while there is no region.
+
+    `notes` say where published figures and the data differ (the data page shows them), `credits` whose data it is.
+    """
 
     title: Text
     place: str
@@ -41,6 +44,8 @@ class CentreInfo:
     empty: bool
     version: str
     pack: str = ""
+    notes: tuple[Text, ...] = ()
+    credits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

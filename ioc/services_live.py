@@ -73,6 +73,8 @@ class LiveServices:
             empty=root is None,
             version=__version__,
             pack=pack.key if pack else "",
+            notes=facts.notes,
+            credits=facts.credits,
         )
 
     @staticmethod

@@ -25,7 +25,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
 
     @bp.get("/api/v1/regions")
     @doc(
-        "Breadcrumb, children and box of a region",
+        "Breadcrumb, children and box of a region; of the uppermost also notes on its base numbers",
         query={"region": "12-digit or zone code; empty: the uppermost the asker may see", "lang": "zh or en"},
         returns={"type": "object"},
         permission="map.view",
@@ -34,11 +34,16 @@ def register(server: flask.Flask, deps: Deps) -> None:
         scope = current_scope()
         scope.require("map.view")
         code, lang = _read.text("region"), _read.lang()
+        crumbs, centre = regions.breadcrumb(scope, code, lang), deps.services.centre(scope)
+        root = [r.code for r in crumbs] == [r.code for r in regions.tree().roots[:1]]
         return _read.tagged(
             {
-                "breadcrumb": [_json(r) for r in regions.breadcrumb(scope, code, lang)],
+                "breadcrumb": [_json(r) for r in crumbs],
                 "children": [_json(r) for r in regions.children(scope, code, lang)],
                 "bbox": regions.bbox(scope, code),
+                # what is to be known of the place as a whole
+                "notes": [n(lang) for n in centre.notes] if root else [],
+                "credits": centre.credits if root else [],
             }
         )
 

@@ -1,16 +1,23 @@
-"""Facts of the whole centre: which pack it was made from, and whether any demo row is left."""
+"""Facts of the whole centre: which pack it was made from, whether any demo row is left, what to know of its numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from ioc.i18n import Text
 from ioc.store.pool import Conn
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
+    """`notes`: where published figures and the data differ; `credits`: whose data the geography was made from."""
+
     pack: str
     demo: bool
+    notes: tuple[Text, ...] = ()
+    credits: tuple[str, ...] = ()
 
 
 # One row is enough, so each table is asked for its first demo row only; the small ones come first.
@@ -25,6 +32,13 @@ SELECT EXISTS (SELECT FROM region WHERE origin = 'demo') OR EXISTS (SELECT FROM 
 
 def facts(conn: Conn) -> Facts:
     """Needs a scope that sees everything (SYSTEM)."""
-    row = conn.execute("SELECT value #>> '{}' AS pack FROM setting WHERE key = 'pack'").fetchone()
+    rows = conn.execute("SELECT key, value FROM setting WHERE key IN ('pack', 'demo')").fetchall()
+    setting: Mapping[str, Any] = {r["key"]: r["value"] for r in rows}
+    loaded: Mapping[str, Any] = setting.get("demo") or {}
     demo = conn.execute(_DEMO).fetchone()
-    return Facts(pack=(row["pack"] or "") if row else "", demo=bool(demo and demo["yes"]))
+    return Facts(
+        pack=str(setting.get("pack") or ""),
+        demo=bool(demo and demo["yes"]),
+        notes=tuple(Text(n["zh"], n["en"]) for n in loaded.get("notes", ())),
+        credits=tuple(loaded.get("credits", ())),
+    )

@@ -12,6 +12,7 @@ from typing import Any
 import flask
 import httpx
 import pytest
+from psycopg.types.json import Jsonb
 from starlette.testclient import TestClient
 
 from ioc.accounts.base import Grant
@@ -219,7 +220,12 @@ def test_a_changed_region_changes_the_base_maps_version(db: Database, world: Wor
 
 def test_regions_speak_of_the_askers_top(server: flask.Flask, world: World, sign_in: SignIn, db: Database) -> None:
     chief, town = sign_in("chief"), sign_in("town")
+    with db.owner() as conn:
+        notes = {"notes": [{"zh": "口径不同", "en": "other definition"}], "credits": ["someone"]}
+        conn.execute("INSERT INTO setting (key, value) VALUES ('demo', %s)", (Jsonb(notes),))
     found = chief.get("/api/v1/regions").json
+    assert (found["notes"], found["credits"]) == (["口径不同"], ["someone"])
+    assert town.get("/api/v1/regions").json["notes"] == [], "nothing of a place above the asker's"
     assert [r["code"] for r in found["breadcrumb"]] == [small.CITY]
     assert {r["code"] for r in found["children"]} == {small.NEAR, small.FAR, small.ZONE}
     assert [r["code"] for r in town.get("/api/v1/regions").json["breadcrumb"]] == [small.NEAR_TOWN]

@@ -18,6 +18,7 @@ from ioc.clock import FixedClock
 from ioc.intake.context import SourceContext
 from ioc.registry import Registry
 from ioc.scope import SYSTEM
+from ioc.services_live import LiveServices
 from ioc.settings import Settings
 from ioc.store.cells import device_counts
 from ioc.store.database import dsns
@@ -90,6 +91,17 @@ def test_reports_lie_in_one_cell_of_each_kind(db: Database, loaded: demo.LoadRep
             cells = [c["grid_cell_id"] for c in cells_at(conn, row["lon"], row["lat"])]
             assert row["ids"] == cells
     assert len({len(row["ids"]) for row in found}) > 1
+
+
+def test_notes_of_the_pack_are_told_until_the_demo_goes(
+    db: Database, settings: Settings, clock: FixedClock, loaded: demo.LoadReport
+) -> None:
+    services = LiveServices(settings, db.store, packs(), clock)
+    centre = services.centre(SYSTEM)
+    assert [n.zh[:6] for n in centre.notes] == ["镇、村、网格"]
+    assert any("GeoNames" in c for c in centre.credits)
+    demo.drop(settings, dsns(settings), clock)
+    assert (services.centre(SYSTEM).notes, services.centre(SYSTEM).credits) == ((), ())
 
 
 def test_some_reports_are_still_to_be_accepted(db: Database, loaded: demo.LoadReport) -> None:
