@@ -1,4 +1,4 @@
-"""The tiles of an embed, when their values have changed."""
+"""The tiles of an embed, asked for again from time to time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from ioc.services import Services
 
 
 def register(app: dash.Dash, services: Services) -> None:
-    @app.callback(Output("em-tiles", "children"), Input("st-kpi", "data"), prevent_initial_call=True)
-    def tiles(_bump: Any) -> Any:
-        page = current_page()
-        return refresh.kpi(services, current_scope(), page, page.region)[0]
+    @app.callback(
+        Output("em-tiles", "children"),
+        Output("em-asof", "children"),
+        Input("em-poll", "n_intervals"),
+        prevent_initial_call=True,
+    )
+    def tiles(_turn: Any) -> Any:
+        return refresh.embedded(services, current_scope(), current_page())

@@ -58,6 +58,7 @@ def build_cli(composition: Composition) -> typer.Typer:
     _demo(cli, composition)
     _bringing_in(cli, composition)
     _accounts(cli)
+    _embeds(cli, composition)
     _bench(cli, composition)
     return cli
 
@@ -340,6 +341,37 @@ def _accounts(cli: typer.Typer) -> None:
             finally:
                 store.close()
             print("只显示这一次 / shown only this once:")
+            print(made)
+
+
+def _embeds(cli: typer.Typer, composition: Composition) -> None:
+    embed = typer.Typer(help="门户嵌入 / embeds of a portal", no_args_is_help=True, rich_markup_mode=None)
+    cli.add_typer(embed, name="embed")
+
+    @embed.command()
+    def sign(
+        page: Annotated[str, typer.Argument(help="/embed/map | /embed/tile/CODE[,CODE]")],
+        region: Annotated[str, typer.Option(help="区划代码；不填为全市 / region code; none: whole")] = "",
+        days: Annotated[float, typer.Option(help="有效天数 / days it is valid")] = 30,
+        sensitivity: Annotated[int, typer.Option(min=0, max=2)] = 0,
+        data_dir: DataDir = None,
+    ) -> None:
+        """签发嵌入地址，最后一行即地址 / sign the address of an embed; the last line is the address."""
+        from ioc.accounts.base import Accounts
+        from ioc.ops.embeds import sign_address
+        from ioc.store.database import open_store, running
+
+        settings = _settings(data_dir)
+        with _faults(), running(settings):
+            _quiet()
+            store = open_store(settings)
+            try:
+                accounts = Accounts(store, settings, SystemClock())
+                registry = composition.registry()
+                made = sign_address(accounts, registry, page, region=region, days=days, sensitivity=sensitivity)
+            finally:
+                store.close()
+            print("放在本系统的网址之后 / append it to this centre's address:", file=sys.stderr)
             print(made)
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -14,6 +15,7 @@ from ioc.errors import Invalid, NotSignedIn, Reason
 from ioc.settings import Settings
 
 MAX_DAYS = 366
+PAGES = "/embed/"
 # What the map's own page fetches: its layers, what lies under the cursor, and the list beside it.
 _MAP_READS = (
     "/tiles/",
@@ -71,11 +73,25 @@ def verify(settings: Settings, token: str, now: dt.datetime) -> Embed:
     return Embed(body["p"], region, Grant(not region, tuple(codes), (), int(body["s"])), expires, str(body["b"]))
 
 
+def address(panel: str, token: str) -> str:
+    """Path and query a portal puts into its frame."""
+    return f"{PAGES}{quote(panel, safe='/,')}?token={token}"
+
+
+def from_referrer(referrer: str, host: str) -> str:
+    """The token of the embed page that fetches something, or ''. Browsers keep cookies out of another site's frames."""
+    if PAGES not in referrer:
+        return ""
+    page = urlsplit(referrer)
+    ours = page.path.startswith(PAGES) and page.netloc == host
+    return dict(parse_qsl(page.query)).get("token", "") if ours else ""
+
+
 def opens(panel: str, path: str) -> bool:
     """May a token of `panel` be shown at `path`? Its own page and what that page fetches, nothing else."""
-    if path == f"/embed/{panel}" or path.startswith(f"/embed/{panel}/"):
+    if path == f"{PAGES}{panel}" or path.startswith(f"{PAGES}{panel}/"):
         return True
     if panel == "map":
         return path.startswith(_MAP_READS)
-    code = panel.removeprefix("tile/")
-    return path == f"/api/v1/indicators/{code}/values"
+    codes = panel.removeprefix("tile/").split(",")
+    return any(path == f"/api/v1/indicators/{code}/values" for code in codes)

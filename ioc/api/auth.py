@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import flask
 from werkzeug.wrappers import Response
 
+from ioc.accounts import embed
 from ioc.accounts.credentials import ENROL_COOKIE, SESSION_COOKIE, WALL_COOKIE, Credentials, Presented
 from ioc.accounts.identity import NOBODY_ID, Identity
 from ioc.api.limits import Buckets
@@ -27,7 +28,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC_PREFIXES = ("/assets/", "/_dash-component-suites/", "/_favicon.ico", "/favicon.ico")
 # Pages that say something without an asker: the sign-in form, the enrolment code, "this embed has expired". They are
 # plain; what they show otherwise asks for the scope again.
-OPEN_PAGES, OPEN_PAGE_PREFIX = ("/signin", "/wall"), "/embed/"
+OPEN_PAGES, OPEN_PAGE_PREFIX = ("/signin", "/wall"), embed.PAGES
 # Programs ask here: they are told 401, not led to a form.
 MACHINE_PREFIXES = ("/api/", "/tiles/", "/basemap/", "/live", "/_dash", "/_reload", "/metrics", "/healthz", "/readyz")
 # In the WSGI environ: the URL of the page that a Dash call belongs to.
@@ -143,10 +144,7 @@ def _embed_token() -> tuple[str, str]:
     page = urlsplit(str(flask.request.environ.get(PAGE_KEY, "")))
     if page.path.startswith(OPEN_PAGE_PREFIX):
         return dict(parse_qsl(page.query)).get("token", ""), page.path
-    referrer = urlsplit(flask.request.headers.get("Referer", ""))
-    if referrer.path.startswith(OPEN_PAGE_PREFIX) and referrer.netloc == flask.request.host:
-        return dict(parse_qsl(referrer.query)).get("token", ""), path
-    return "", path
+    return embed.from_referrer(flask.request.headers.get("Referer", ""), flask.request.host), path
 
 
 def _wants_page() -> bool:

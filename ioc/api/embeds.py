@@ -49,7 +49,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
         with deps.store.scoped(SYSTEM) as conn:
             detail = {"panel": body.panel, "region": body.region, "days": body.days}
             rows.audit(conn, actor=scope.actor, action="embed.sign", object_=body.panel, detail=detail)
-        signed = SignedEmbed(token=token, url=f"/embed/{body.panel}?token={token}")
+        signed = SignedEmbed(token=token, url=embed.address(body.panel, token))
         return flask.jsonify(signed.model_dump())
 
     server.register_blueprint(bp)

@@ -11,7 +11,7 @@ import gzip
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -20,6 +20,7 @@ from urllib.parse import parse_qs
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ioc.accounts import embed
 from ioc.accounts.credentials import Presented
 from ioc.api import Deps
 from ioc.api._tiles import MIME, TileService
@@ -38,6 +39,7 @@ _SAFETY = (
     (b"vary", b"Accept-Encoding, Cookie"),
 )
 Headers = Sequence[tuple[bytes, bytes]]
+Heads = Mapping[bytes, bytes]
 # (route, method, status, seconds)
 Observe = Callable[[str, str, int, float], None]
 
@@ -127,7 +129,7 @@ def _found(body: bytes, etag: str, asked: _Asked) -> _Answer:
 
 
 def _read(scope: Scope) -> _Asked:
-    heads: dict[bytes, bytes] = dict(scope["headers"])
+    heads: Heads = dict(scope["headers"])
     path, query = scope["path_params"], parse_qs(scope["query_string"].decode("latin-1"))
     return _Asked(
         layer=path["layer"],
@@ -137,14 +139,19 @@ def _read(scope: Scope) -> _Asked:
         region=query.get("region", [""])[0],
         v=query.get("v", [""])[0],
         given=Presented(
-            cookies=_cookies(heads.get(b"cookie", b"").decode("latin-1")),
-            authorization=heads.get(b"authorization", b"").decode("latin-1"),
-            embed_token=query.get("token", [""])[0],
+            cookies=_cookies(_text(heads, b"cookie")),
+            authorization=_text(heads, b"authorization"),
+            embed_token=query.get("token", [""])[0]
+            or embed.from_referrer(_text(heads, b"referer"), _text(heads, b"host")),
             path=scope["path"],
         ),
-        known=heads.get(b"if-none-match", b"").decode("latin-1"),
+        known=_text(heads, b"if-none-match"),
         packed=b"gzip" in heads.get(b"accept-encoding", b""),
     )
+
+
+def _text(heads: Heads, name: bytes) -> str:
+    return heads.get(name, b"").decode("latin-1")
 
 
 def _cookies(text: str) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dash import dcc
+
 from ioc.i18n import t
 from ioc.screens import fmt, parts
 from ioc.screens.elements import Component, html
@@ -14,6 +16,9 @@ from ioc.services import TileState
 from ioc.ui import CountRow, LiveList
 
 EMBED_ROWS = 4
+POLL_MS = (
+    15_000  # as the map's embed: what a screen of numbers by the minute needs, and little for a portal of hundreds
+)
 
 
 def _head(model: Model, title: str, side: Any, path: str) -> Component:
@@ -56,7 +61,9 @@ def tile_page(model: Model, codes: str) -> Component:
     )
     body = html.Div(tile_children(tiles, model), id="em-tiles", className=f"g n{len(tiles)}")
     head = _head(model, t("screens.kpi.title", lang), html.Span(model.area, className="ellip"), "/desk")
-    return html.Main([*parts.boot(model, "poll"), head, body, foot], className="em")
+    # The page asks for its own tiles, which its token opens; the live list that "poll" fetches is not theirs to see.
+    poll = dcc.Interval(id="em-poll", interval=POLL_MS, disabled=model.fixed_now is not None)
+    return html.Main([*parts.boot(model, "off"), poll, head, body, foot], className="em")
 
 
 def map_page(model: Model) -> Component:

@@ -27,10 +27,18 @@ def kpi(services: Services, scope: Scope, page: PageState, region: str) -> tuple
         return _said(error, page.lang), ""
     if page.surface == "wall":
         found = wall_tiles(found)
-    elif page.surface == "embed":
-        model = Model(page, view, None, services.centre(scope), tiles=found)
-        found = embed.chosen(model, page.path.removeprefix(site.TILE_PATH))
     return tiles.tile_list(found, view, act=page.surface == "desk"), tiles.summary(found, page.lang)
+
+
+def embedded(services: Services, scope: Scope, page: PageState) -> tuple[list[Any], str]:
+    """(tiles, as of when) of an embed of tiles."""
+    try:
+        found = list(services.tiles(scope, page.region))
+        model = Model(page, make_view(services, page.lang), None, services.centre(scope), tiles=found)
+    except IocError as error:
+        return _said(error, page.lang), ""
+    shown = embed.chosen(model, page.path.removeprefix(site.TILE_PATH))
+    return embed.tile_children(shown, model), embed.as_of_text(shown, model)
 
 
 def warnings(services: Services, scope: Scope, page: PageState, region: str) -> list[Any]:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import flask
+import httpx
 import pytest
 from flask.testing import FlaskClient
 
@@ -15,7 +16,7 @@ from ioc.accounts.rules import CODE_ALPHABET
 from ioc.clock import FixedClock
 from ioc.errors import Invalid
 from tests.conftest import Database
-from tests.http.conftest import ORIGIN, SignIn
+from tests.http.conftest import ORIGIN, Running, SignIn
 from tests.http.world import FAR_TOWN, NEAR_TOWN, SECRET
 
 pytestmark = pytest.mark.http
@@ -165,6 +166,14 @@ def test_a_tile_token_opens_one_indicator(server: flask.Flask, sign_in: SignIn) 
     assert visitor.get(f"/api/v1/indicators/camera_online/values?token={token}").status_code != 401
 
 
+def test_a_token_of_several_tiles_opens_each_of_them(server: flask.Flask, sign_in: SignIn) -> None:
+    token = signed(sign_in("chief"), panel="tile/camera_online,open_cases")
+    visitor = server.test_client()
+    for code, opened in (("camera_online", True), ("open_cases", True), ("sensor_online", False)):
+        answer = visitor.get(f"/api/v1/indicators/{code}/values?token={token}")
+        assert (answer.status_code != 401) is opened, code
+
+
 def test_the_referrer_of_the_embed_page_carries_its_token(server: flask.Flask, sign_in: SignIn) -> None:
     token = signed(sign_in("chief"), region=NEAR_TOWN)
     visitor = server.test_client()
@@ -172,6 +181,21 @@ def test_the_referrer_of_the_embed_page_carries_its_token(server: flask.Flask, s
     assert visitor.get("/api/v1/live/counts", headers={"Referer": page}).json["open"] == 1
     foreign = f"http://portal.example/embed/map?token={token}"
     assert visitor.get("/api/v1/live/counts", headers={"Referer": foreign}).status_code == 401
+
+
+def test_the_referrer_opens_tiles_too(running: Running, sign_in: SignIn) -> None:
+    """Tiles are served beside the WSGI side: the same ways in must hold there."""
+    token = signed(sign_in("chief"), region=NEAR_TOWN)
+    tile = f"{running.url}/tiles/camera/10/830/449.mvt"
+    own = {"Referer": f"{running.url}/embed/map?token={token}"}
+    assert httpx.get(tile).status_code == 401
+    assert httpx.get(tile, headers=own).status_code in (200, 204)
+    for wrong in (
+        f"http://portal.example/embed/map?token={token}",
+        f"{running.url}/desk?token={token}",
+        own["Referer"][:-2],
+    ):
+        assert httpx.get(tile, headers={"Referer": wrong}).status_code == 401, wrong
 
 
 def test_expired_forged_and_foreign_tokens(

@@ -145,6 +145,27 @@ def test_tokens_and_users_are_made_from_the_command_line(product: Product) -> No
     assert "Traceback" not in bad.stderr
 
 
+def test_an_embed_is_signed_from_the_command_line_and_opens(product: Product) -> None:
+    made = product.ioc("embed", "sign", "/embed/tile/camera_online,sensor_online", "--days", "2")
+    assert made.returncode == 0, made.stderr
+    address = made.stdout.strip()
+    assert address.startswith("/embed/tile/camera_online,sensor_online?token=")
+    assert http_status(f"{product.url}{address[1:]}") == 200
+    token = address.partition("=")[2]
+    values = f"{product.url}api/v1/indicators/%s/values?token={token}"
+    answers = [http_status(values % code) for code in ("camera_online", "sensor_online", "aqi")]
+    assert answers == [403, 403, 401], "let in, but this centre has no region yet; not let in"
+    bad = product.ioc("embed", "sign", "/embed/tile/camera_online,nothing", "--days", "999", "--region", "12")
+    assert bad.returncode == 1
+    for words in (
+        "没有指标 nothing / no indicator nothing",
+        "没有区划 12 / no region 12",
+        "1 至 366 天 / 1 to 366 days",
+    ):
+        assert words in bad.stderr
+    assert product.ioc("embed", "sign", "/desk").returncode == 1
+
+
 @pytest.mark.parametrize("name", ["postgres", "web", "ingest", "mqtt"])
 def test_a_killed_process_is_back_within_ten_seconds_and_told_once(product: Product, name: str) -> None:
     before = product.status()["processes"][name]
