@@ -210,7 +210,7 @@ def _tabs(model: Model) -> Component:
         over,
         _tab("closed", "closed_today", model, False, counts.closed_today),
     ]
-    return html.Div(tabs, className="tabs", role="toolbar")
+    return html.Div(tabs, className="tabs", role="toolbar", **{"data-scrolls": "1"})
 
 
 def _filters(lang: str) -> Component:
@@ -225,7 +225,9 @@ def _filters(lang: str) -> Component:
         html.Button(t("screens.flt.sort", lang), className="chip on", **{"data-list": "work", "data-sort": "due"}),
         html.Button(t("screens.flt.sort_new", lang), className="chip", **{"data-list": "work", "data-sort": "new"}),
     ]
-    return html.Div([html.Span(chips, className="g"), html.Span(sorts, className="g end")], className="flt")
+    return html.Div(
+        [html.Span(chips, className="g"), html.Span(sorts, className="g end")], className="flt", **{"data-scrolls": "1"}
+    )
 
 
 def _key_help(lang: str) -> Component:
@@ -290,6 +292,7 @@ def data(model: Model) -> Component:
         [*parts.fault(model, "sources"), panels.source_table(model.sources, model.view)],
         id="src-table",
         className="scroll",
+        **{"data-scrolls": "1"},
     )
     side = html.Aside(
         [

@@ -34,13 +34,18 @@
     for (const n of el.childNodes) if (n.nodeType === 3 && n.textContent.trim()) {
       range.selectNodeContents(n);
       let r = range.getBoundingClientRect();
-      let box = {left: r.left, right: r.right, top: r.top, bottom: r.bottom};
+      let box = {left: r.left, right: r.right, top: r.top, bottom: r.bottom}, scrolls = false;
       for (let p = el; p && p !== document.body; p = p.parentElement) {
-        if (getComputedStyle(p).overflow !== 'visible') {
+        const flow = getComputedStyle(p).overflowY;
+        if (/auto|scroll/.test(flow)) scrolls = true;
+        if (flow !== 'visible') {
           const q = p.getBoundingClientRect();
           box = {left: Math.max(box.left, q.left), right: Math.min(box.right, q.right), top: Math.max(box.top, q.top), bottom: Math.min(box.bottom, q.bottom)};
         }
       }
+      // Part of a line is neither shown nor hidden; a list that scrolls may end in the middle of a row.
+      const part = (box.bottom - box.top) / (r.bottom - r.top);
+      if (!scrolls && r.width > 2 && part > 0.05 && part < 0.72) bad.push({kind: 'cut', what: name(el)});
       const shrink = (box.bottom - box.top) * 0.22;   // line boxes are taller than glyphs
       box.top += shrink; box.bottom -= shrink;
       if (box.right - box.left > 2 && box.bottom - box.top > 2) boxes.push({el, ...box});

@@ -11,5 +11,5 @@ _SCRIPT = (Path(__file__).parent / "structure.js").read_text("utf-8")
 
 
 def faults(page: Page) -> list[dict[str, str]]:
-    """Every fault found in the page as it stands: kind (overflow, outside, overlap, scroll, tofu) and element."""
+    """Every fault found in the page as it stands: kind (overflow, outside, cut, overlap, scroll, tofu) and element."""
     return page.evaluate(_SCRIPT)

@@ -144,8 +144,9 @@ def test_structure_check_can_fail(browser: Browser) -> None:
         "<div style='position:absolute;top:10px;left:10px'>重叠的字</div>"
         "<div style='position:absolute;top:12px;left:20px'>重叠的字</div>"
         "<b style='display:block;margin-top:60px;width:20px;overflow:hidden;white-space:nowrap'>123456</b>"
+        "<div style='height:12px;overflow:hidden'>截断的行</div>"
         "<div style='height:900px'></div><p>\u2ffe</p></body></html>"
     )
     kinds = {f["kind"] for f in faults(page)}
     page.close()
-    assert {"overlap", "overflow", "scroll"} <= kinds
+    assert {"overlap", "overflow", "scroll", "cut"} <= kinds

@@ -145,7 +145,9 @@ export class Plates {
   position(project: (lon: number, lat: number) => { x: number; y: number }, view: { w: number; h: number }, s: Sizes, selected: { lon: number; lat: number; key: string } | null): void {
     this.again = () => this.position(project, view, s, selected);
     const inView = this.works.map((w) => ({ w, p: project(w.lon, w.lat) })).filter(({ p }) => p.x > -40 && p.y > -40 && p.x < view.w + 40 && p.y < view.h + 40);
-    const half = (w: Work): number => (w.level !== null ? s.incident : w.urgency === 'critical' ? s.chip * 1.8 : s.urgent) / 2;
+    // The English word of the chip is twice as wide.
+    const chip = s.chip * (this.page.lang === 'en' ? 3.6 : 1.8);
+    const half = (w: Work): number => (w.level !== null ? s.incident : w.urgency === 'critical' ? chip : s.urgent) / 2;
     const boxes = inView.map(({ w, p }) => ({ x: p.x - half(w), y: p.y - half(w), w: 2 * half(w), h: 2 * half(w) }));
     const spots = place(
       inView.map(({ w, p }) => ({ x: p.x, y: p.y, w: this.nodes.get(w.key)?.w ?? 0, h: this.nodes.get(w.key)?.h ?? 0, r: half(w) * 1.4, must: w.level !== null })),
