@@ -5,6 +5,7 @@ A batch is a list of records (column -> value as delivered) and, for files that 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -30,6 +32,7 @@ from ioc.errors import Invalid
 from ioc.intake import sniff
 
 BATCH = 20_000
+FEATURE_MAX = 64 << 20  # characters of one GeoJSON feature; a file with a broken one is not read to its end in vain
 TEXT = (".csv", ".txt", ".tsv")
 EXCEL = (".xlsx", ".xlsm")
 GEOJSON = (".geojson", ".json", ".geojsonl", ".ndjson")
@@ -213,7 +216,7 @@ class GeoJsonFile:
                 try:
                     item, end = decoder.raw_decode(buffer, place)
                 except ValueError:
-                    more = f.read(1 << 20)
+                    more = f.read(1 << 20) if len(buffer) - place < FEATURE_MAX else ""
                     if not more:
                         if buffer[place:].strip(" \t\r\n]},"):
                             raise
@@ -296,15 +299,23 @@ class VectorFile:
             while True:
                 yield {"skip_features": start, "max_features": size}
                 start += size
-        with sqlite3.connect(f"file:{self._gpkg}?mode=ro", uri=True) as db:
-            quote = lambda n: '"' + n.replace('"', '""') + '"'  # noqa: E731 - names of the file's own schema
-            low, high = db.execute(
-                " ".join(("SELECT min(", quote(self._fid), "), max(", quote(self._fid), ") FROM", quote(self._name)))
-            ).fetchone()
-        if low is None:
-            return
-        for start in range(int(low), int(high) + 1, size):
-            yield {"where": f'"{self._fid}" >= {start} AND "{self._fid}" < {start + size}'}
+        # by the ids that are there: they may be codes with wide gaps between them
+        name, fid = _quoted(self._name), _quoted(self._fid)
+        inner = ("SELECT", fid, "AS f FROM", name, "WHERE", fid, "> ? ORDER BY 1 LIMIT ?")
+        query = " ".join(("SELECT min(f), max(f) FROM (", *inner, ")"))
+        after = -(1 << 63)
+        while True:
+            with contextlib.closing(sqlite3.connect(f"file:{quote(str(self._gpkg))}?mode=ro", uri=True)) as db:
+                low, high = db.execute(query, (after, size)).fetchone()
+            if low is None:
+                return
+            yield {"where": " ".join((fid, ">=", str(int(low)), "AND", fid, "<=", str(int(high))))}
+            after = int(high)
+
+
+def _quoted(name: str) -> str:
+    """A name of the file's own schema as SQLite and GDAL read it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _plain(column: NDArray[Any]) -> list[Any]:

@@ -126,9 +126,12 @@ class KpiWorker:
 
     def _reset(self, tree: keep.Tree, audiences: tuple[Audience, ...]) -> bool:
         """Other regions or a new audience: everything is computed again at once."""
-        changed = frozenset(tree.kinds) != self._known or audiences_keys(audiences) != audiences_keys(self._audiences)
+        keys = audiences_keys(audiences)
+        changed = frozenset(tree.kinds) != self._known or keys != audiences_keys(self._audiences)
         if frozenset(tree.kinds) != self._known:
             self._written.clear()
+        elif changed:  # the rows of an audience that has gone are deleted: when it returns they are written again
+            self._written = {k: v for k, v in self._written.items() if k[2] in keys}
         self._known, self._audiences = frozenset(tree.kinds), audiences
         return changed
 

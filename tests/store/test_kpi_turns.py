@@ -17,6 +17,7 @@ from tests.store.kpi_world import (
     INDICATORS,
     ISLAND,
     POINT,
+    SCOPES,
     TZ,
     WHOLE,
     ZONE,
@@ -233,3 +234,19 @@ def test_districts_and_topics(world: World) -> None:
     topics = kpi.hotline_topics(world.db.store, WHOLE, "", NOW, world.settings)
     today = [c for c in world.cases if c["flow"] == "hotline" and day_start(NOW) <= c["opened_at"] <= NOW]
     assert sum(n for _, n in topics) == len(today)
+
+
+def test_an_audience_that_went_and_came_back_gets_its_numbers_again(world: World) -> None:
+    scope = SCOPES["shared"]
+    worker = world.worker()
+    world.tiles(scope, 1)
+    worker.cycle()
+    before = world.tiles(scope, 1)
+    with world.db.owner() as conn:
+        conn.execute("DELETE FROM indicator_audience WHERE audience = %s", (kpi.audience_key(scope),))
+        conn.execute("DELETE FROM indicator_value WHERE audience = %s", (kpi.audience_key(scope),))
+    worker.cycle()
+    assert {t.state for t in world.tiles(scope, 1).values()} == {"loading"}
+    worker.cycle()
+    after = world.tiles(scope, 1)
+    assert {c: (t.state, t.value) for c, t in after.items()} == {c: (t.state, t.value) for c, t in before.items()}
