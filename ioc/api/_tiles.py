@@ -63,7 +63,7 @@ class TileService:
         version = self._versions.of(*_TOPICS.get(query, ()))
 
         def make() -> tuple[bytes, str]:
-            with self._store.reading(scope) as conn:
+            with self._store.reading(scope, tiles.plan(query, z)) as conn:
                 layer = thematic.resolve(conn, scope, self._registry.layers, key)
                 kinds = levels(self._regions.tree(), z) if layer.query == "region" else ()
                 body = tiles.render(conn, tiles.TileQuery(scope, layer, z, x, y, now, ids, kinds))

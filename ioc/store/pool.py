@@ -6,7 +6,7 @@ import select
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -17,10 +17,16 @@ from ioc.errors import ConfigError, DiskBudget, StoreUnavailable
 from ioc.scope import Scope
 
 APP_ROLE = "ioc_app"
+_PLANS = {
+    "custom": b"SET plan_cache_mode = force_custom_plan",
+    "generic": b"SET plan_cache_mode = force_generic_plan",
+}
 # jit costs more than it saves on short queries; a generic plan for a bounding box is up to 5.8 times slower.
 SESSION_OPTIONS = "-c jit=off -c plan_cache_mode=force_custom_plan -c timezone=UTC"
 
 Conn: TypeAlias = psycopg.Connection[DictRow]
+# How prepared statements are planned: for their values each time, or once for all values.
+Plan: TypeAlias = Literal["custom", "generic"]
 _Key: TypeAlias = tuple[bool, frozenset[int], frozenset[str] | None, int]
 
 
@@ -49,6 +55,7 @@ class _Session(psycopg.Connection[DictRow]):
     """A connection that remembers whose scope it carries. None: unknown, so it is set before the next use."""
 
     scope_key: _Key | None = None
+    plan: Plan = "custom"
 
 
 class Store:
@@ -85,13 +92,16 @@ class Store:
             yield conn
 
     @contextmanager
-    def reading(self, scope: Scope) -> Generator[Conn]:
-        """Single reads under `scope` without the round trips of BEGIN and COMMIT; every statement stands alone."""
+    def reading(self, scope: Scope, plan: Plan = "custom") -> Generator[Conn]:
+        """Single reads under `scope` without the round trips of BEGIN and COMMIT; every statement stands alone.
+
+        `plan` "generic" is for statements that have one best plan for all values, where planning is most of the cost.
+        """
         if self._pooler:
             with self.scoped(scope) as conn:
                 yield conn
             return
-        with self._checkout(scope) as conn:
+        with self._checkout(scope, plan) as conn:
             yield conn
 
     @contextmanager
@@ -115,36 +125,44 @@ class Store:
             conn.close()
 
     @contextmanager
-    def _checkout(self, scope: Scope) -> Generator[_Session]:
+    def _checkout(self, scope: Scope, plan: Plan = "custom") -> Generator[_Session]:
         if not self._slots.acquire(timeout=self._wait_s):
             raise StoreUnavailable("数据库连接已用尽", "all database connections are busy")
         try:
             key = _key(scope)
             with _border():
-                conn = self._take(key) or self._connect()
+                conn = self._take(key, plan) or self._connect()
             try:
                 with _border(conn):
                     if conn.scope_key != key and not self._pooler:
                         conn.scope_key = None
                         _enter(conn, scope, local=False)
                         conn.scope_key = key
+                    if conn.plan != plan:
+                        conn.execute(_PLANS[plan])
+                        conn.plan = plan
                     yield conn
             finally:
                 self._give(conn)
         finally:
             self._slots.release()
 
-    def _take(self, key: _Key) -> _Session | None:
-        """An idle connection, one that already carries the scope if there is one; dead ones are thrown away."""
+    def _take(self, key: _Key, plan: Plan) -> _Session | None:
+        """An idle connection, one that already carries scope and plan if there is one; dead ones are thrown away."""
         while True:
             with self._lock:
                 if not self._idle:
                     return None
-                at = next((i for i in reversed(range(len(self._idle))) if self._idle[i].scope_key == key), -1)
+                at = max(range(len(self._idle)), key=lambda i: self._fit(self._idle[i], key, plan, i))
                 conn = self._idle.pop(at)
             if _alive(conn):
                 return conn
             conn.close()
+
+    @staticmethod
+    def _fit(conn: _Session, key: _Key, plan: Plan, at: int) -> tuple[bool, bool, int]:
+        """The more settings it carries already, the better; then the one used last."""
+        return conn.scope_key == key, conn.plan == plan, at
 
     def _give(self, conn: _Session) -> None:
         if conn.closed or conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:

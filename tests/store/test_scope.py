@@ -13,6 +13,7 @@ from psycopg import sql
 from ioc.errors import StoreUnavailable
 from ioc.scope import NOBODY, SYSTEM, Scope
 from ioc.store import Store
+from ioc.store.pool import Plan
 from ioc.store.where import visible
 from tests.conftest import NOW, Database
 
@@ -195,6 +196,21 @@ def test_the_pool_commits_rolls_back_and_heals(filled: Database) -> None:
     with store.scoped(SYSTEM) as conn:
         row = conn.execute("SELECT name, current_setting('jit') AS jit FROM device WHERE device_id = 1").fetchone()
     assert row == {"name": "kept", "jit": "off"}
+
+
+def test_a_reading_says_how_its_statements_are_planned(filled: Database) -> None:
+    store = Store(filled.dsn_app, size=1)
+    try:
+        plans: tuple[Plan, ...] = ("generic", "custom", "generic")
+        for plan in plans:
+            with store.reading(SYSTEM, plan) as conn:
+                row = conn.execute("SELECT current_setting('plan_cache_mode') AS mode").fetchone()
+            assert row == {"mode": f"force_{plan}_plan"}
+        with store.scoped(SYSTEM) as conn:  # whoever does not ask gets plans for its own values
+            row = conn.execute("SELECT current_setting('plan_cache_mode') AS mode").fetchone()
+        assert row == {"mode": "force_custom_plan"}
+    finally:
+        store.close()
 
 
 def test_losing_the_server_inside_a_unit_is_our_error(filled: Database) -> None:

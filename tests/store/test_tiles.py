@@ -9,12 +9,13 @@ from typing import Any, cast
 
 import h3.api.basic_int as h3
 import pytest
+from psycopg import sql as psql
 
 from ioc.declare import Layer
 from ioc.errors import Forbidden, NotFound
 from ioc.registry import discover
 from ioc.scope import NOBODY, Scope
-from ioc.store import layer_counts, thematic, tiles
+from ioc.store import direct, layer_counts, thematic, tiles
 from ioc.store.cluster import PrivateCluster
 from ioc.store.regions import Regions
 from tests.conftest import Database
@@ -301,6 +302,28 @@ def test_tiles_are_read_by_place_under_row_level_security(
     plan = _plan(crowd, make(), key, z)
     assert index in plan
     assert "device_kpi" not in plan, "an index of classes would be read whole for each tile"
+
+
+@pytest.mark.parametrize(
+    ("key", "z", "index"),
+    [("camera", 13, "device_cell_center"), ("camera", 14, "device_geom"), ("sensor", 16, "device_geom")],
+)
+@pytest.mark.parametrize("make", [world.city_scope, world.town_scope])
+def test_one_plan_for_all_close_tiles_reads_by_place(
+    crowd: Database, key: str, z: int, index: str, make: Callable[[], Scope]
+) -> None:
+    scope = make()
+    assert tiles.plan(LAYERS[key].query, z) == "generic"
+    with crowd.store.reading(scope, "generic") as conn:
+        query, params = tiles.statements(conn, tiles.TileQuery(scope, LAYERS[key], z, 0, 0, NOW))[0]
+        text, names = direct.positional(query)
+        conn.execute(b"PREPARE tile AS " + text)
+        values = psql.SQL(", ").join(psql.Literal((direct.encoded(params[n]) or b"").decode()) for n in names)
+        explain = psql.SQL("EXPLAIN (COSTS off) EXECUTE tile({})").format(values)
+        plan = "\n".join(str(next(iter(row.values()))) for row in conn.execute(explain))
+        conn.execute("DEALLOCATE tile")
+    assert index in plan
+    assert "$1" in plan, "the plan was made for these values"
 
 
 def _multiply(conn: Any) -> None:
