@@ -18,6 +18,7 @@ from ioc.errors import Invalid, Reason
 from ioc.intake.kinds import LayerOptions
 from ioc.registry import Registry
 from ioc.settings import Settings
+from ioc.store.checkpoint import WORTH_ROWS, checkpoint
 from ioc.store.database import open_store, running
 from ioc.store.prepare import prepare
 
@@ -114,6 +115,8 @@ def run_import(
                 ).as_dict()
         finally:
             store.close()
+        if not dry_run and result["stored"] + result["updated"] >= WORTH_ROWS:
+            checkpoint(found.owner)
     print(json.dumps(result, ensure_ascii=False, indent=1, default=str) if as_json else summary(result))
 
 

@@ -30,6 +30,7 @@ from ioc.ops.processes import ASK_TIMEOUT_S, Child, Watch, spawn
 from ioc.ops.supervisor import HttpProbe, Supervisor, http_status, only_one
 from ioc.settings import Settings
 from ioc.shared import open_shared
+from ioc.store.checkpoint import checkpoint
 from ioc.store.cluster import PrivateCluster
 from ioc.store.database import Dsns, dsns, open_store
 from ioc.store.prepare import prepare
@@ -245,6 +246,7 @@ def load_demo(
                 console.print(f"  {title}", markup=False)
 
         composition.demo().load(settings, found, composition.registry(), clock, progress=report, **options)
+    checkpoint(found.owner)
     store = open_store(settings)
     try:
         with psycopg.connect(found.owner) as conn:

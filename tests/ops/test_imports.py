@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from ioc.clock import FixedClock
 from ioc.errors import Invalid
-from ioc.ops.imports import layer_options, mapping_of
+from ioc.ops.imports import layer_options, mapping_of, run_import
+from ioc.registry import Registry, discover
 from ioc.settings import Settings
-from tests.conftest import Database
+from tests.conftest import NOW, Database
 
 pytestmark = pytest.mark.store
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +55,23 @@ def test_the_answer_adds_up(settings: Settings, db: Database, file: Path) -> Non
         assert conn.execute("SELECT count(*) AS n FROM reject").fetchone() == {"n": 1}
     again = _ioc(settings, "import", "devices", str(file), "--crs", "EPSG:4490")
     assert "未变 unchanged 1" in again.stdout
+
+
+def test_a_large_import_ends_with_a_checkpoint(
+    settings: Settings, db: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def redo() -> object:
+        with db.owner() as conn:
+            return (conn.execute("SELECT redo_lsn FROM pg_control_checkpoint()").fetchone() or {})["redo_lsn"]
+
+    registry = Registry(sources=discover("data_sources", "SOURCE"))
+    given = (settings, registry, FixedClock(NOW), "devices", file, "EPSG:4490", [])
+    before = redo()
+    run_import(*given, True, {}, True)
+    assert redo() == before, "a dry run writes nothing"
+    monkeypatch.setattr("ioc.ops.imports.WORTH_ROWS", 1)
+    run_import(*given, False, {}, True)
+    assert redo() != before
 
 
 def test_a_file_that_cannot_be_taken_is_a_sentence(settings: Settings, file: Path) -> None:

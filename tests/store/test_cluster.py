@@ -15,10 +15,12 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg import pq
 
 from ioc.errors import StoreUnavailable
 from ioc.scope import SYSTEM
 from ioc.store import Store
+from ioc.store.checkpoint import checkpoint
 from ioc.store.cluster import PrivateCluster, default_conf
 from tests.conftest import public_folder
 
@@ -35,6 +37,44 @@ def home() -> Iterator[Path]:
 
 def _pid(cluster: PrivateCluster) -> int:
     return int((cluster.data / "postmaster.pid").read_text().split()[0])
+
+
+def test_a_server_that_replays_its_log_is_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long that takes: giving up would end it, and the next start would begin anew."""
+    cluster = PrivateCluster(home, SMALL).start()
+    try:
+        real, until = cluster._ping, time.monotonic() + 1.5
+        monkeypatch.setattr(cluster, "_ping", lambda: pq.Ping.REJECT if time.monotonic() < until else real())
+        cluster.start(timeout_s=0.4)
+        assert time.monotonic() >= until
+    finally:
+        cluster.stop()
+
+
+def test_what_bulk_work_wrote_is_not_replayed(home: Path) -> None:
+    cluster = PrivateCluster(home, SMALL).start()
+
+    def to_replay() -> int:
+        with psycopg.connect(cluster.dsn()) as conn:
+            row = conn.execute(
+                "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), redo_lsn)::bigint FROM pg_control_checkpoint()"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    try:
+        with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
+            conn.execute("CREATE ROLE nobody_much LOGIN")
+            conn.execute("CREATE TABLE bulk (a int)")
+            conn.execute("INSERT INTO bulk SELECT generate_series(1, 200000)")
+        before = to_replay()
+        assert before > 10_000_000
+        assert checkpoint(cluster.dsn("nobody_much")) is False, "an outside database may not allow it"
+        assert to_replay() >= before
+        assert checkpoint(cluster.dsn()) is True
+        assert to_replay() < 1_000_000
+    finally:
+        cluster.stop()
 
 
 def test_data_survives_a_killed_postmaster_and_a_second_start_is_quick(home: Path) -> None:
