@@ -102,6 +102,9 @@ class KpiWorker:
             tree, audiences = keep.tree(conn), keep.audiences(conn, now)
             sources = keep.sources(conn)
             self._last_no, topics = keep.topics_since(conn, self._last_no)
+            if self._known and keep.emptied(conn):  # a dropped demo takes every number with it
+                self._written.clear()
+                self._known = frozenset()
         self._roll_over(now)
         everything = self._reset(tree, audiences)
         due = [i for i in self.indicators if everything or self._due(i, topics, mono)]

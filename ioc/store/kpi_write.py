@@ -181,6 +181,12 @@ def announce(conn: Conn, codes: Sequence[str], region_ids: Iterable[int]) -> Non
     outbox.wake(conn)
 
 
+def emptied(conn: Conn) -> bool:
+    """Whether no computation is on record."""
+    row = conn.execute("SELECT NOT EXISTS (SELECT FROM indicator_run) AS yes").fetchone()
+    return bool(row and row["yes"])
+
+
 def forget_missing(conn: Conn, indicators: Iterable[Indicator]) -> None:
     """Values of indicators nobody declares any more, and of audiences no longer computed, must not be shown."""
     codes = [i.code for i in indicators]

@@ -24,7 +24,8 @@ def _shown(scope: Scope) -> tuple[sql.SQL, dict[str, Any]]:
     departments = None if scope.departments is None else sorted(scope.departments)
     return (
         sql.SQL(
-            "t.sensitivity <= %(t_sensitivity)s AND (t.private_to IS NULL OR %(t_departments)s::text[] IS NULL"
+            "t.sensitivity <= %(t_sensitivity)s"
+            " AND (coalesce(t.private_to, '') = '' OR %(t_departments)s::text[] IS NULL"
             " OR t.private_to = ANY (%(t_departments)s::text[]))"
         ),
         {"t_sensitivity": scope.sensitivity, "t_departments": departments},

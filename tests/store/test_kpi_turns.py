@@ -250,3 +250,17 @@ def test_an_audience_that_went_and_came_back_gets_its_numbers_again(world: World
     worker.cycle()
     after = world.tiles(scope, 1)
     assert {c: (t.state, t.value) for c, t in after.items()} == {c: (t.state, t.value) for c, t in before.items()}
+
+
+def test_numbers_come_back_after_all_were_dropped(world: World) -> None:
+    """`ioc demo drop` beside a running worker, in a centre whose regions are its own."""
+    worker = world.worker()
+    worker.cycle()
+    before = world.tiles(WHOLE, 4)
+    with world.db.owner() as conn:
+        conn.execute("DELETE FROM indicator_value")
+        conn.execute("DELETE FROM indicator_run")
+    worker.cycle()
+    assert {c: (t.state, t.value) for c, t in world.tiles(WHOLE, 4).items()} == {
+        c: (t.state, t.value) for c, t in before.items()
+    }
