@@ -57,6 +57,11 @@ export class FakeWorld implements World {
     this.timers = this.timers.filter((t) => t.id !== id);
   };
   random = (): number => 0.5;
+  wire: (online: boolean) => void = () => undefined;
+  network = (fn: (online: boolean) => void): (() => void) => {
+    this.wire = fn;
+    return () => (this.wire = () => undefined);
+  };
 
   /** Moves time on, running timers in order; microtasks settle in between. */
   async pass(ms: number): Promise<void> {

@@ -67,6 +67,27 @@ describe('live client', () => {
     expect(live.store.get('case:4')).toBeDefined();
   });
 
+  it('drops a stream when the network goes, says so within ten seconds, and is back at once with the network', async () => {
+    const { world, live, es } = await started();
+    es().emit('hello', { epoch: 'a', last_no: 10, now });
+    const first = es();
+    const good = world.snapshot;
+    world.snapshot = () => 0;
+    world.wire(false);
+    expect(first.closed).toBe(true);
+    await world.pass(5_000);
+    expect(live.conn.value).toBe('open');
+    await world.pass(5_000);
+    expect(live.conn.value).toBe('lost');
+    world.snapshot = good;
+    world.wire(true);
+    await settle();
+    es().emit('hello', { epoch: 'a', last_no: 10, now });
+    expect([es() === first, live.conn.value]).toEqual([false, 'open']);
+    live.stop();
+    world.wire(true);
+  });
+
   it('says lost within ten seconds without a beat, replaces the socket and recovers', async () => {
     const { world, live, es } = await started();
     es().emit('hello', { epoch: 'a', last_no: 10, now });

@@ -18,6 +18,8 @@ export interface World {
   later: (fn: () => void, ms: number) => unknown;
   cancel: (handle: unknown) => void;
   random: () => number;
+  /** Tells when the machine's network goes (false) and comes (true); returns what ends it. */
+  network?: (fn: (online: boolean) => void) => () => void;
 }
 
 export const browserWorld: World = {
@@ -27,6 +29,16 @@ export const browserWorld: World = {
   later: (fn, ms) => setTimeout(fn, ms),
   cancel: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
   random: () => Math.random(),
+  network: (fn) => {
+    const gone = (): void => fn(false);
+    const back = (): void => fn(true);
+    window.addEventListener('offline', gone);
+    window.addEventListener('online', back);
+    return () => {
+      window.removeEventListener('offline', gone);
+      window.removeEventListener('online', back);
+    };
+  },
 };
 
 export interface LiveOptions {
@@ -60,6 +72,7 @@ export class LiveClient {
   private countsAgain = false;
   private etags = new Map<string, string>();
   private stopped = true;
+  private unplug: (() => void) | null = null;
 
   constructor(
     private readonly options: LiveOptions,
@@ -89,6 +102,7 @@ export class LiveClient {
       this.conn.set('off');
       return;
     }
+    this.unplug = this.world.network?.((online) => this.network(online)) ?? null;
     this.tick();
     void this.begin('start');
   }
@@ -97,6 +111,7 @@ export class LiveClient {
     this.stopped = true;
     this.generation++;
     this.close();
+    this.unplug?.();
     for (const t of [this.retry, this.ticker, this.countsTimer]) this.world.cancel(t);
     this.retry = this.ticker = this.countsTimer = null;
   }
@@ -264,6 +279,13 @@ export class LiveClient {
   private close(): void {
     this.source?.close();
     this.source = null;
+  }
+
+  /** A stream over a network that is gone may linger for minutes: it is replaced; back again, nobody waits for the next try. */
+  private network(online: boolean): void {
+    if (this.stopped) return;
+    if (online && !this.source) void this.begin('reconnect');
+    else if (!online && this.source) this.fail(this.generation, false);
   }
 
   /** Watchdog, once a second. A late tick means a sleeping machine or a throttled tab: that silence is not the server's. */
