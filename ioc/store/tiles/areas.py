@@ -1,0 +1,116 @@
+"""Tiles of resources, grid cells, regions, warnings and thematic layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ioc.scope import INTERNAL
+from ioc.store.tiles.frame import (
+    IN_TILE,
+    LABELS_FROM,
+    PINS_TO,
+    POINT,
+    SHAPE,
+    TOUCHES,
+    Statement,
+    TileQuery,
+    frame,
+    narrow,
+    on,
+    tile,
+)  # fmt: skip
+
+
+def resources(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
+    where, params = narrow(q, "r", ("kind", "status", "source"))
+    label = sql.SQL(", r.name AS label, extract(epoch FROM r.observed_at)::bigint AS at")
+    inner = sql.SQL(
+        "SELECT {point} AS geom, r.resource_id AS id, r.kind AS k, r.status AS s, r.name{label}"
+        " FROM resource r WHERE {inside} AND {where}"
+    ).format(
+        point=on(POINT, "r"),
+        inside=on(IN_TILE, "r"),
+        where=where,
+        label=label if q.z >= LABELS_FROM else sql.SQL(""),
+    )
+    return [(tile("points", inner), {**frame(q), **params})]
+
+
+def grid_cells(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
+    """From z 14; number and officer from z 16, the name masked below the internal level."""
+    if q.z <= PINS_TO:
+        return []
+    where, params = narrow(q, "g", ("kind", "department", "source"))
+    masked = q.scope.sensitivity < INTERNAL
+    officer = sql.SQL("left(g.officers->0->>'name', 1) || '**'" if masked else "g.officers->0->>'name'")
+    label = sql.SQL(", concat_ws(' ', g.code, {}) AS label").format(officer)
+    inner = sql.SQL(
+        "SELECT {shape} AS geom, g.grid_cell_id AS id, g.kind AS k, g.name{label}"
+        " FROM grid_cell g WHERE {touches} AND {where}"
+    ).format(
+        shape=on(SHAPE, "g"),
+        touches=on(TOUCHES, "g"),
+        where=where,
+        label=label if q.z >= LABELS_FROM else sql.SQL(""),
+    )
+    return [(tile("areas", inner), {**frame(q), **params})]
+
+
+def regions(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
+    allowed = q.region_ids
+    if allowed is None and not q.scope.whole:
+        allowed = sorted(q.scope.region_ids)
+    limit = sql.SQL("true") if allowed is None else sql.SQL("r.region_id = ANY (%(allowed)s)")
+    inner = sql.SQL(
+        "SELECT {shape} AS geom, r.region_id AS id, r.code, r.name, r.kind AS k, r.sketch::int AS sketch"
+        " FROM region r WHERE {touches} AND r.kind = ANY (%(kinds)s) AND {limit}"
+    ).format(shape=on(SHAPE, "r"), touches=on(TOUCHES, "r"), limit=limit)
+    params = {**frame(q), "kinds": list(q.kinds or ("county", "zone")), "allowed": list(allowed or ())}
+    return [(tile("areas", inner), params)]
+
+
+def warnings(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
+    """Warnings in force at `q.now`: their own area, or the outlines of the regions they name.
+
+    A warning for the whole city concerns a town, so the closure is asked upwards.
+    """
+    if q.z >= LABELS_FROM:
+        return []
+    inner = sql.SQL(
+        """
+        SELECT {shape} AS geom, a.id, a.name, a.name_en, a.colour
+        FROM (SELECT w.warning_id AS id, w.kind AS name, w.kind_en AS name_en, w.colour,
+                     coalesce(w.geom, r.geom) AS geom
+              FROM warning w LEFT JOIN region r ON w.geom IS NULL AND r.region_id = ANY (w.region_ids)
+              WHERE w.status = 'active' AND w.onset_at <= %(now)s AND (w.expires_at IS NULL OR w.expires_at > %(now)s)
+                AND ({whole} OR w.region_ids && ARRAY(SELECT u.ancestor_id FROM region_closure u
+                                                      WHERE u.descendant_id = ANY (%(allowed)s::int[])))) a
+        WHERE {touches}
+        """
+    ).format(
+        shape=on(SHAPE, "a"),
+        touches=on(TOUCHES, "a"),
+        whole=sql.SQL("true" if q.scope.whole and q.region_ids is None else "false"),
+    )
+    allowed = sorted(q.scope.region_ids) if q.region_ids is None else list(q.region_ids)
+    return [(tile("areas", inner), {**frame(q), "now": q.now, "allowed": allowed})]
+
+
+def thematic(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
+    """Features of one thematic layer; `where` carries its `layer_id`, put there by `ioc.store.thematic`."""
+    where, params = narrow(q, "f", ("layer_id",))
+    label = ", coalesce(f.attributes->>%(label)s, f.name) AS label" if q.z >= LABELS_FROM else ""
+    inner = sql.SQL(
+        "SELECT {shape} AS geom, f.feature_id AS id, f.name{label} FROM thematic_feature f WHERE {touches} AND {where}"
+    ).format(
+        shape=on(POINT, "f") if q.layer.geometry == "point" else on(SHAPE, "f"),
+        touches=on(IN_TILE if q.layer.geometry == "point" else TOUCHES, "f"),
+        where=where,
+        label=sql.SQL(label),
+    )
+    name = {"point": "points", "line": "lines"}.get(q.layer.geometry, "areas")
+    detail = q.layer.detail
+    return [(tile(name, inner), {**frame(q), **params, "label": getattr(detail, "label", "") or "name"})]
