@@ -61,8 +61,8 @@ def default_conf(memory: int | None = None) -> dict[str, str]:
         "max_locks_per_transaction": "512",
         "random_page_cost": "1.1",
         "jit": "off",
-        # After kill -9 what was written since the last checkpoint is replayed before anybody is let in: 900 MB (the whole
-        # demo city) took 8 s on two busy cores. The server keeps it below max_wal_size, and so the wait near 10 s.
+        # After kill -9 what was written since the last checkpoint is replayed before anybody is let in: 900 MB, a whole
+        # demo city, took 8 s on two busy cores. The server keeps it below max_wal_size, and so the wait near 10 s.
         "max_wal_size": "1GB",
         "checkpoint_timeout": "5min",
         "wal_compression": "on",
