@@ -18,6 +18,7 @@ from ioc.scope import NOBODY, Scope
 from ioc.store import direct, layer_counts, thematic, tiles
 from ioc.store.cluster import PrivateCluster
 from ioc.store.regions import Regions
+from ioc.store.tiles import devices
 from tests.conftest import Database
 from tests.mvt import Feature, decode, lonlat
 from tests.store import map_world as world
@@ -204,7 +205,7 @@ def test_row_level_security_stands_behind_the_query(city: Database) -> None:
 
 
 def test_where_there_are_too_many_marks_the_tile_keeps_counts(city: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiles, "DENSE", 8)
+    monkeypatch.setattr(devices, "DENSE", 8)
     found = fetch(city, world.city_scope(), "camera", 14)
     assert found["pins"]
     assert found["points"]
