@@ -226,6 +226,8 @@ def test_hot_queries_use_their_indexes(db: Database, world: World, clock: FixedC
             "SELECT count(*) FROM event e WHERE e.occurred_at >= %s AND e.occurred_at < %s", clock.now(), clock.now()
         )
         assert "event_received" in day or "event_occurred" in day, day
+        changed = plan("SELECT * FROM event e ORDER BY e.updated_at DESC, e.event_id DESC LIMIT 100")
+        assert "event_updated" in changed, changed
         demo = plan("SELECT EXISTS (SELECT FROM event WHERE origin = 'demo')")
         assert "event_demo" in demo, demo
         assert not centre.facts(conn).demo

@@ -38,6 +38,8 @@ CREATE INDEX IF NOT EXISTS event_geom ON event USING gist (geom);
 CREATE INDEX IF NOT EXISTS event_occurred ON event (occurred_at DESC);
 CREATE INDEX IF NOT EXISTS event_region ON event (region_id, occurred_at DESC);
 CREATE INDEX IF NOT EXISTS event_open ON event (urgency, occurred_at DESC) WHERE status = 'open';
+-- Who asks for events by REST asks for those changed since the last time.
+CREATE INDEX IF NOT EXISTS event_updated ON event (updated_at DESC, event_id DESC);
 CREATE INDEX IF NOT EXISTS event_search ON event USING gin (search gin_trgm_ops);
 
 CREATE TABLE IF NOT EXISTS event_history (
