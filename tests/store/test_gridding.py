@@ -11,7 +11,8 @@ import pytest
 
 from ioc.clock import FixedClock
 from ioc.intake import files
-from ioc.intake.files import ImportReport, import_file
+from ioc.intake.files import import_file
+from ioc.intake.report import ImportReport
 from ioc.registry import Registry
 from ioc.scope import SYSTEM
 from ioc.settings import Settings

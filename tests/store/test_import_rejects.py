@@ -15,8 +15,9 @@ import shapely
 
 from ioc.clock import FixedClock
 from ioc.errors import Invalid
-from ioc.intake.files import ImportReport, import_file
+from ioc.intake.files import import_file
 from ioc.intake.kinds import LayerOptions
+from ioc.intake.report import ImportReport
 from ioc.registry import Registry
 from ioc.settings import Settings
 from tests.conftest import Database

@@ -24,8 +24,9 @@ import shapely
 
 from ioc import geo
 from ioc.clock import Clock, FixedClock
-from ioc.intake.files import ImportReport, import_file
+from ioc.intake.files import import_file
 from ioc.intake.kinds import LayerOptions
+from ioc.intake.report import ImportReport
 from ioc.registry import Registry
 from ioc.settings import Settings
 from ioc.store import Store
