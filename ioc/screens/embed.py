@@ -62,7 +62,8 @@ def tile_page(model: Model, codes: str) -> Component:
     body = html.Div(tile_children(tiles, model), id="em-tiles", className=f"g n{len(tiles)}")
     head = _head(model, t("screens.kpi.title", lang), html.Span(model.area, className="ellip"), "/desk")
     # The page asks for its own tiles, which its token opens; the live list that "poll" fetches is not theirs to see.
-    poll = dcc.Interval(id="em-poll", interval=POLL_MS, disabled=model.fixed_now is not None)
+    still = model.page.args.get("still") == "1" or model.fixed_now is not None
+    poll = dcc.Interval(id="em-poll", interval=POLL_MS, disabled=still)
     return html.Main([*parts.boot(model, "off"), poll, head, body, foot], className="em")
 
 
