@@ -1,7 +1,7 @@
 """Folding of names for search: one function for whoever writes a `search` column and whoever asks.
 
 Full-width forms become half-width (NFKC), traditional characters simplified (OpenCC t2s), letters lower case, and runs
-of white space one space, so that 陽江、Ｃａｍ and 阳江、cam meet.
+of white space one space, so that 廣場、Ｃａｍ and 广场、cam meet.
 """
 
 from __future__ import annotations

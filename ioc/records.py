@@ -27,7 +27,7 @@ _DUE_LABELS = {
     "续报": Text("续报", "Follow-up report"),
     "终报": Text("终报", "Final report"),
 }
-# Endings that a short place name drops: 江城区 -> 江城, 岗列街道 -> 岗列. A two-character name keeps its own.
+# Endings that a short place name drops: 东城区 -> 东城, 河口街道 -> 河口. A two-character name keeps its own.
 _ENDINGS = re.compile(r"(?<=..)(街道|经济开发区|开发区|区|县|市|镇|乡)$")
 
 
