@@ -1,23 +1,23 @@
 /** The map: MapLibre below, deck.gl layers between its lines and its labels, live rows from the page's store. */
-import type { Layer, PickingInfo } from '@deck.gl/core';
+import type { Layer } from '@deck.gl/core';
 import { MapLibreOverlay } from '@deck.gl/maplibre';
 import * as maplibregl from 'maplibre-gl';
 import { visibleLayers } from '../core/layers';
 import { throttle } from '../core/emit';
 import type { Change, LayerEntry } from '../core/types';
-import { pick } from '../core/types';
 import { Atlas } from './atlas';
+import { Camera } from './camera';
 import { activeSpecs, tileZoom } from './bands';
 import { resolution, scaleText, ScaleBar, tools } from './controls';
 import { plainLayer } from './converter';
 import { sizes, type Sizes } from './draw';
+import { Focus } from './focus';
 import { drawsInSoftware } from './gpu';
-import { ClickList, describe, found, Hover, merge, type Found } from './interact';
-import type { PointRow } from './mvt';
 import { Plates } from './plates';
+import { Pointer } from './pointer';
 import { addProtocols } from './protocols';
-import { fromItem, works, workLayers, type Work } from './records';
-import { regionLayers, regionShape, type RegionShape } from './region';
+import { works, workLayers, type Work } from './records';
+import { regionLayers } from './region';
 import * as roles from './roles';
 import { scaleStyle, WALL_TEXT, withFonts, withoutGlow } from './style';
 import { TileSource } from './tiles';
@@ -25,7 +25,6 @@ import { MapReady, type Waiting } from './ready';
 import { readTokens, type Tokens } from './tokens';
 import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } from './types';
 
-const FLY_MS = 1200;
 const REFRESH_MS = 2000;
 const HIDDEN_RATIO = 0.05;
 const WORK_LAYERS = new Set(['event', 'case']);
@@ -51,14 +50,12 @@ export class IocMap implements MapHandle {
   private readonly tops = new Map<string, number>();
   /** Spec drawn for a layer: stays until the next band's tiles are complete. */
   private current = new Map<string, Shown>();
-  private region: RegionShape | null = null;
-  private regionAsked = '';
-  private selected: { lon: number; lat: number; key: string } | null = null;
+  private readonly focus: Focus;
+  private readonly camera: Camera;
   private workList: Work[] = [];
   private workKey = '';
   private plates!: Plates;
-  private hover: Hover | null = null;
-  private list: ClickList | null = null;
+  private pointer: Pointer | null = null;
   private scale: ScaleBar | null = null;
   private toolbox: HTMLElement | null = null;
   private readonly off: (() => void)[] = [];
@@ -88,6 +85,21 @@ export class IocMap implements MapHandle {
       show: (visible) => this.showCanvas(visible),
       done: () => options.page.ready.done(options.name),
     });
+    this.camera = new Camera({
+      el,
+      map: () => this.map,
+      config: () => this.config,
+      unit: () => this.tokens.u,
+      region: () => this.focus.region?.bbox,
+      wanted: () => (this.interactive ? options.page.url.value.view : null),
+      still: this.still,
+    });
+    this.focus = new Focus({
+      page: options.page,
+      changed: this.invalidate,
+      fit: (shape) => (shape ? this.camera.fit(shape.bbox) : this.camera.home()),
+      show: (at) => this.camera.show(at),
+    });
     // Pictures for comparison are drawn in full everywhere.
     this.lean = !this.still && drawsInSoftware();
     if (this.lean) document.documentElement.dataset['lean'] = '';
@@ -110,7 +122,7 @@ export class IocMap implements MapHandle {
       this.map = new maplibregl.Map({
         container: this.holder,
         style: this.style(),
-        ...(view ?? this.firstView()),
+        ...(view ?? this.camera.firstView()),
         interactive: this.interactive,
         attributionControl: false,
         fadeDuration: this.still || this.lean ? 0 : 200,
@@ -135,7 +147,7 @@ export class IocMap implements MapHandle {
       layers: [],
       pickingRadius: 5,
       useDevicePixels: !(wall || this.still),
-      onHover: (i) => this.hovered(i),
+      onHover: (i) => this.pointer?.hovered(i),
       onAfterRender: () => this.ready.paint(),
       onError: (e) => console.error('deck.gl', e),
       getCursor: ({ isDragging, isHovering }) => (isDragging ? 'grabbing' : isHovering ? 'pointer' : 'grab'),
@@ -146,18 +158,18 @@ export class IocMap implements MapHandle {
     this.map.addControl(this.overlay as unknown as maplibregl.IControl);
     this.map.on('error', (e) => console.error('map', e.error?.message ?? e));
     this.map.on('movestart', (e) => {
-      if ((e as { originalEvent?: Event }).originalEvent) this.fitted = null;
+      if ((e as { originalEvent?: Event }).originalEvent) this.camera.choose();
     });
     this.map.on('style.load', () => {
       this.styled = true;
-      this.refit();
+      this.camera.refit();
       this.invalidate();
     });
     this.map.on('move', () => this.moved());
     this.map.on('moveend', () => this.settled());
     this.map.on('idle', () => this.ready.check());
     this.map.on('render', () => this.ready.rendered());
-    this.map.on('click', (e) => void this.clicked(e));
+    this.map.on('click', (e) => void this.pointer?.clicked(e));
     this.map.getCanvas().addEventListener('webglcontextlost', () => this.lostContext());
     this.furniture();
     this.ready.begin();
@@ -167,12 +179,18 @@ export class IocMap implements MapHandle {
     const { page, variant } = this.options;
     this.plates = new Plates(this.holder, page);
     if (!this.interactive) return;
-    this.hover = new Hover(this.holder);
-    this.list = new ClickList(this.holder, page);
+    this.pointer = new Pointer(this.holder, {
+      page,
+      map: this.map,
+      overlay: this.overlay,
+      config: () => this.config,
+      visible: () => this.visible(),
+      fly: (lon, lat, zoom) => this.camera.fly(lon, lat, zoom),
+    });
     this.toolbox = tools(this.holder, page.lang, {
       in: () => this.map.zoomIn(),
       out: () => this.map.zoomOut(),
-      home: () => this.home(),
+      home: () => this.camera.home(),
       full: () => void fullscreen(this.el.closest('.mapbox') ?? this.el),
     });
     this.scale = new ScaleBar(this.holder, this.config.note ?? '');
@@ -182,7 +200,7 @@ export class IocMap implements MapHandle {
   private tear(): void {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
-    this.list?.destroy();
+    this.pointer?.destroy();
     this.plates?.destroy();
     this.map?.remove();
     this.holder.remove();
@@ -230,21 +248,21 @@ export class IocMap implements MapHandle {
     let last = page.url.value;
     this.off.push(
       page.url.state.on((s) => {
-        if (s.region !== last.region) void this.drill(s.region, true);
-        if (s.sel !== last.sel) void this.select(s.sel);
+        if (s.region !== last.region) void this.focus.drill(s.region, true);
+        if (s.sel !== last.sel) void this.focus.select(s.sel);
         if (s.layers !== last.layers) this.invalidate();
-        if (s.view && s.view !== last.view && this.interactive) this.followUrl(s.view);
+        if (s.view && s.view !== last.view && this.interactive) this.camera.follow(s.view);
         last = s;
       }),
     );
     const fly = (e: Event): void => {
       const [lon, lat, zoom] = (e as CustomEvent<[number, number, number | null]>).detail;
-      this.fly(lon, lat, zoom ?? Math.max(this.map.getZoom(), 14));
+      this.camera.fly(lon, lat, zoom ?? Math.max(this.map.getZoom(), 14));
     };
     window.addEventListener('ioc:fly', fly);
     this.off.push(() => window.removeEventListener('ioc:fly', fly));
-    if (page.url.value.region) void this.drill(page.url.value.region, page.url.value.view === null);
-    if (page.url.value.sel) void this.select(page.url.value.sel);
+    if (page.url.value.region) void this.focus.drill(page.url.value.region, page.url.value.view === null);
+    if (page.url.value.sel) void this.focus.select(page.url.value.sel);
   }
 
   // ---------------------------------------------------------------- props
@@ -267,9 +285,9 @@ export class IocMap implements MapHandle {
   setState(state: MapState): void {
     const old = this.state;
     this.state = state;
-    if (state.sel !== undefined && state.sel !== old.sel) void this.select(state.sel);
-    if (state.region !== undefined && state.region !== old.region) void this.drill(state.region, true);
-    if (state.fly && state.fly !== old.fly) this.fly(...state.fly);
+    if (state.sel !== undefined && state.sel !== old.sel) void this.focus.select(state.sel);
+    if (state.region !== undefined && state.region !== old.region) void this.focus.drill(state.region, true);
+    if (state.fly && state.fly !== old.fly) this.camera.fly(...state.fly);
     this.invalidate();
   }
 
@@ -292,66 +310,6 @@ export class IocMap implements MapHandle {
 
   // ---------------------------------------------------------------- view
 
-  private padding(): { top: number; bottom: number; left: number; right: number } {
-    const u = this.tokens.u;
-    const foot = (this.el.closest('.mapbox') ?? this.el.parentElement ?? this.el).querySelector<HTMLElement>('.tl,.replay,[data-map-foot]');
-    const room = Math.min(this.el.clientWidth, this.el.clientHeight) * 0.02;
-    return { top: room + 6 * u, bottom: room + (foot?.offsetHeight ?? 0), left: room, right: room };
-  }
-
-  private firstView(): Partial<maplibregl.MapOptions> {
-    const view = this.options.page.url.value.view;
-    if (view && this.interactive) return { center: [view.lon, view.lat], zoom: view.zoom };
-    if (this.config.bounds && this.el.clientWidth > 10) {
-      const padding = this.padding();
-      this.fitted = this.frameKey(padding);
-      return { bounds: this.config.bounds, fitBoundsOptions: { padding } };
-    }
-    return { center: this.config.center ?? [0, 0], zoom: this.config.zoom ?? 8 };
-  }
-
-  /** Size and paddings of the first view while nobody has moved the map. */
-  private fitted: string | null = null;
-
-  private frameKey(padding: object): string {
-    return JSON.stringify([this.el.clientWidth, this.el.clientHeight, padding]);
-  }
-
-  /** The page may settle after the map was made: the first view is fitted again as long as it is untouched. */
-  private refit(): void {
-    if (this.fitted === null || this.region || !this.config.bounds) return;
-    const padding = this.padding();
-    const key = this.frameKey(padding);
-    if (this.fitted === key) return;
-    this.fitted = key;
-    this.map.fitBounds(this.config.bounds, { padding, duration: 0 });
-  }
-
-  private home(): void {
-    const box = this.region?.bbox ?? this.config.bounds;
-    if (box) this.fit(box);
-  }
-
-  private fit(box: [number, number, number, number]): void {
-    this.fitted = null;
-    this.map.fitBounds(box, { padding: this.padding(), duration: this.duration(), maxZoom: 17 });
-  }
-
-  private fly(lon: number, lat: number, zoom: number): void {
-    this.fitted = null;
-    this.map.flyTo({ center: [lon, lat], zoom, duration: this.duration(), essential: true });
-  }
-
-  private duration(): number {
-    return this.still || matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : FLY_MS;
-  }
-
-  private followUrl(v: { lon: number; lat: number; zoom: number }): void {
-    const c = this.map.getCenter();
-    const far = Math.abs(c.lng - v.lon) > 1e-4 || Math.abs(c.lat - v.lat) > 1e-4 || Math.abs(this.map.getZoom() - v.zoom) > 0.02;
-    if (far && !this.map.isMoving()) this.map.jumpTo({ center: [v.lon, v.lat], zoom: v.zoom });
-  }
-
   private resized(): void {
     if (this.destroyed || !this.map) return;
     const u = this.tokens.u;
@@ -359,8 +317,8 @@ export class IocMap implements MapHandle {
     this.map.resize();
     if (u !== this.tokens.u) this.map.setStyle(this.style(), { diff: true });
     // A wall that changed its size shows the same place again.
-    if (!this.interactive || u !== this.tokens.u) this.home();
-    else this.refit();
+    if (!this.interactive || u !== this.tokens.u) this.camera.home();
+    else this.camera.refit();
     this.invalidate();
   }
 
@@ -386,14 +344,14 @@ export class IocMap implements MapHandle {
   private moved(): void {
     this.position();
     const zoom = this.map.getZoom();
-    this.list?.close();
+    this.pointer?.moved();
     if (Math.floor(zoom * 2) !== Math.floor(this.lastZoom * 2)) this.invalidate();
   }
 
   private settled(): void {
     const c = this.map.getCenter();
     // On a wall nobody pans, and an untouched view fits every screen by itself: such addresses stay short.
-    if (this.interactive && this.styled && !this.still && this.fitted === null) this.options.page.url.replace({ view: { lon: c.lng, lat: c.lat, zoom: this.map.getZoom() } });
+    if (this.interactive && this.styled && !this.still && this.camera.chosen) this.options.page.url.replace({ view: { lon: c.lng, lat: c.lat, zoom: this.map.getZoom() } });
     this.invalidate();
   }
 
@@ -432,7 +390,7 @@ export class IocMap implements MapHandle {
       sizes: this.sizes,
       lang: this.options.page.lang,
       zoom,
-      selected: this.selected?.key ?? this.options.page.url.value.sel,
+      selected: this.focus.selected?.key ?? this.options.page.url.value.sel,
       interactive: this.interactive,
       beforeId: this.firstSymbol(),
       tops: this.tops,
@@ -445,7 +403,7 @@ export class IocMap implements MapHandle {
 
   private render(): void {
     if (!this.styled || this.destroyed) return;
-    this.refit();
+    this.camera.refit();
     this.stats.renders++;
     const zoom = this.map.getZoom();
     this.lastZoom = zoom;
@@ -457,7 +415,7 @@ export class IocMap implements MapHandle {
     const active = activeSpecs(this.config.spec.layers, visible, zoom).sort((a, b2) => order(a) - order(b2));
     const tiled: { layer: string; data: import('./mvt').ParsedTile }[] = [];
     const layers: Layer[] = [];
-    if (this.region) layers.push(...regionLayers(scene, this.region));
+    if (this.focus.region) layers.push(...regionLayers(scene, this.focus.region));
     const next = new Map<string, Shown>();
     for (const spec of active) this.drawSpec(spec, scene, bounds, zoom, next, tiled);
     this.keepOld(next, active, visible);
@@ -541,7 +499,7 @@ export class IocMap implements MapHandle {
 
   private position(): void {
     const view = { w: this.holder.clientWidth, h: this.holder.clientHeight };
-    this.plates.position((lon, lat) => this.map.project([lon, lat]), view, this.sizes, this.selected);
+    this.plates.position((lon, lat) => this.map.project([lon, lat]), view, this.sizes, this.focus.selected);
   }
 
   private report(zoom: number): void {
@@ -583,120 +541,6 @@ export class IocMap implements MapHandle {
     for (const l of this.config.layers) this.refresh(l.key);
   }
 
-  // ---------------------------------------------------------------- region and selection
-
-  private async drill(code: string, fly: boolean): Promise<void> {
-    this.regionAsked = code;
-    if (!code) {
-      this.region = null;
-      if (fly) this.home();
-      this.invalidate();
-      return;
-    }
-    try {
-      const response = await fetch(`/api/v1/regions/${encodeURIComponent(code)}/geometry`, { credentials: 'same-origin' });
-      if (!response.ok || this.regionAsked !== code) return;
-      this.region = regionShape(code, await response.json());
-      if (this.region && fly) this.fit(this.region.bbox);
-      this.invalidate();
-    } catch (error) {
-      // The numbers are of the region in any case; only its outline is missing until the next try.
-      if (!(error instanceof TypeError) && !(error instanceof SyntaxError)) throw error;
-      console.error('region outline', code, error.message);
-    }
-  }
-
-  private async select(key: string): Promise<void> {
-    if (!key) {
-      this.selected = null;
-      this.invalidate();
-      return;
-    }
-    const item = this.options.page.live.store.get(key);
-    const work = item && fromItem({ ...item, closed: false });
-    if (work) this.show({ lon: work.lon, lat: work.lat, key });
-    else if (this.selected?.key !== key) {
-      this.selected = null;
-      const at = await locate(key);
-      if (this.options.page.url.value.sel === key && at) this.show({ ...at, key });
-    }
-    this.invalidate();
-  }
-
-  /** Brings the selected into view when it is not; never when it is. */
-  private show(s: { lon: number; lat: number; key: string }): void {
-    this.selected = s;
-    const view = { w: this.holder.clientWidth, h: this.holder.clientHeight };
-    const p = this.map.project([s.lon, s.lat]);
-    if (p.x < 0 || p.y < 0 || p.x > view.w || p.y > view.h) this.map.easeTo({ center: [s.lon, s.lat], duration: this.duration() / 2 });
-    this.invalidate();
-  }
-
-  // ---------------------------------------------------------------- pointer
-
-  private picked(info: PickingInfo): { layer: string; row: PointRow | null; key: string } | null {
-    const id = info.layer?.id ?? '';
-    const o = info.object as (roles.MarkRow & { h?: string }) | undefined;
-    if (!o) return null;
-    const spec = this.config.spec.layers.find((s) => id === s.id || id.startsWith(`${s.id}-`));
-    if (id.startsWith('ioc-work')) return { layer: o.key.split(':')[0] ?? '', row: null, key: o.key };
-    if (o.h !== undefined) return { layer: spec?.ioc?.layer ?? '', row: o as unknown as PointRow, key: '' };
-    return { layer: spec?.ioc?.layer ?? '', row: o.src ?? null, key: o.key ?? '' };
-  }
-
-  private hovered(info: PickingInfo): void {
-    if (!this.hover) return;
-    const hit = info.picked ? this.picked(info) : null;
-    const entry = hit && this.entry(hit.layer);
-    const text = hit ? describe(this.options.page, hit.layer, pick(entry?.title, this.options.page.lang), hit.row, hit.key) : null;
-    this.hover.show(this.list?.open ? null : text, info.x, info.y, { w: this.holder.clientWidth, h: this.holder.clientHeight });
-  }
-
-  private async clicked(e: maplibregl.MapMouseEvent): Promise<void> {
-    if (!this.interactive || !this.list) return;
-    this.list.close();
-    this.hover?.show(null, 0, 0, { w: 0, h: 0 });
-    const { page } = this.options;
-    const hits = this.overlay.pickMultipleObjects({ x: e.point.x, y: e.point.y, radius: 5, depth: 8 }) ?? [];
-    const near: Found[] = [];
-    for (const info of hits) {
-      const hit = this.picked(info);
-      if (!hit) continue;
-      if (hit.row?.['n'] !== undefined && !hit.key && hit.row['id'] === undefined) {
-        // A pin or a cell stands for many: go closer.
-        if (!near.length && info.layer?.id.includes('pins')) return this.fly(hit.row.lon, hit.row.lat, Math.floor(this.map.getZoom()) + 1.4);
-        continue;
-      }
-      const entry = this.entry(hit.layer);
-      const f = found(page, hit.layer, pick(entry?.title, page.lang), entry?.icon ?? 'pin', hit.row, hit.key);
-      if (f) near.push(f);
-    }
-    const first = near[0];
-    if (first) page.url.push({ sel: first.key });
-    const server = await this.identify(e.lngLat);
-    const all = merge(near, server);
-    const view = { w: this.holder.clientWidth, h: this.holder.clientHeight };
-    if (all.length > 1) this.list.show(all, e.point.x, e.point.y, view, first?.key ?? '', (f) => this.choose(f));
-    else if (all.length === 1 && !first) this.choose(all[0]!);
-    else if (!all.length && page.url.value.sel) page.url.push({ sel: '' });
-  }
-
-  private choose(f: Found): void {
-    this.options.page.url.push({ sel: f.key });
-  }
-
-  private async identify(at: maplibregl.LngLat): Promise<Found[]> {
-    const q = new URLSearchParams({ lon: at.lng.toFixed(6), lat: at.lat.toFixed(6), z: this.map.getZoom().toFixed(1), layers: [...this.visible()].join(','), region: this.options.page.url.value.region });
-    try {
-      const response = await fetch(`/api/v1/identify?${q.toString().replaceAll('%2C', ',')}`, { credentials: 'same-origin' });
-      return response.ok ? ((await response.json()) as { items: Found[] }).items : [];
-    } catch (error) {
-      // What lies under the cursor on this screen is listed in any case.
-      if (!(error instanceof TypeError) && !(error instanceof SyntaxError)) throw error;
-      return [];
-    }
-  }
-
   // ---------------------------------------------------------------- ready
 
   idle(): boolean {
@@ -727,7 +571,7 @@ export class IocMap implements MapHandle {
       moving: this.map.isMoving(),
       frame: this.frame !== 0,
       tiles: open.map((s) => s.id).join(),
-      region: url.region !== '' && this.regionAsked !== url.region,
+      region: !this.focus.has(url.region),
       deck: !deck?.isInitialized || deck.needsRedraw({ clearRedrawFlags: false }) !== false,
       layers: (deck?.layerManager?.getLayers() ?? []).filter((l) => !l.isLoaded).map((l) => l.id).join(),
     };
@@ -746,21 +590,6 @@ function dataId(o: object): number {
   let n = dataIds.get(o);
   if (n === undefined) dataIds.set(o, (n = ++ids));
   return n;
-}
-
-/** Where something is that is not on the map: asked of the server. */
-async function locate(key: string): Promise<{ lon: number; lat: number } | null> {
-  try {
-    const response = await fetch(`/api/v1/detail/${encodeURIComponent(key)}`, { credentials: 'same-origin' });
-    if (!response.ok) return null;
-    const d = (await response.json()) as { lon?: number; lat?: number; center?: [number, number] };
-    const lon = d.lon ?? d.center?.[0];
-    const lat = d.lat ?? d.center?.[1];
-    return lon != null && lat != null ? { lon, lat } : null;
-  } catch (error) {
-    if (!(error instanceof TypeError) && !(error instanceof SyntaxError)) throw error;
-    return null;
-  }
 }
 
 async function fullscreen(el: Element): Promise<void> {
