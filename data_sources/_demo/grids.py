@@ -1,7 +1,7 @@
 """Grid cells of the three kinds with their officers; all of them sketches.
 
-General cells (综合网格) cover the place and come from its pack. Unit cells (单元网格) of city management cover the
-densest quarters only, as many as there are general ones: closed, without gap or overlap, numbered from west to east and
+General cells (综合网格) cover the place and come from its pack; to four of them there is one of another kind. Unit cells
+(单元网格) of city management cover the densest quarters only: closed, without gap or overlap, numbered from west to east and
 north to south inside their community, an inspector to a dozen. Special cells (专属网格) are schools, markets and parks
 that answer for themselves.
 """
@@ -30,7 +30,7 @@ _SLIVER = 0.3
 _M_PER_DEGREE = 111_320.0
 _PATROL = 12
 _SPECIAL = ("学校", "市场", "园区", "医院", "景区")
-_GENERAL_PER_SPECIAL = 40
+_GENERAL_PER_SPECIAL, _GENERAL_PER_OTHER = 40, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ def all_cells(place: PlaceData, g: Ground, seed: int) -> list[Cell]:
         for c in place.cells
     ]  # fmt: skip
     rng = np.random.default_rng([seed, 405])
-    return [*general, *_special(g, len(general) // _GENERAL_PER_SPECIAL + 1, rng), *_unit(g, len(general))]
+    special = list(_special(g, len(general) // _GENERAL_PER_SPECIAL + 1, rng))
+    return [*general, *special, *_unit(g, len(general) // _GENERAL_PER_OTHER - len(special))]
 
 
 def write(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from html import escape
 from typing import Any, cast
 
 from dash.development.base_component import Component
 
 from ioc.ui import controls, lists
 from ioc.ui.due import parse
-from ioc.ui.markup import Frame, Item, Props, attrs, esc
+from ioc.ui.markup import Frame, Item, Props, attrs
 
 _frame: ContextVar[Frame | None] = ContextVar("ioc_ui_frame", default=None)
 
@@ -46,7 +47,7 @@ def page_frame(props: Props) -> Frame:
 
 def _map(props: Props, f: Frame) -> str:
     variant = props.get("variant") or f.surface
-    return f'<div{attrs(props, "ioc-map", f"on-{variant}")} data-map="{esc(" ".join(_base_files(props)))}"></div>'
+    return f'<div{attrs(props, "ioc-map", f"on-{variant}")} data-map="{escape(" ".join(_base_files(props)))}"></div>'
 
 
 def _base_files(props: Props) -> list[str]:

@@ -132,7 +132,7 @@ def derive(spec: PlaceSpec) -> PlaceData:
     drawing = base.load_base(spec.folder / "base.json")
     bay = base.bays(drawing, plane)
     mine = {t.code: villages[t.code] for ts in towns.values() for t in ts}
-    grown = tree.grow(km, towns, mine, spec.cells, spec.seed, bay)
+    grown = tree.grow(km, towns, mine, general_cells(spec.cells), spec.seed, bay)
     return _assemble(spec, grown, plane, towns, drawing, bay)
 
 
@@ -205,6 +205,11 @@ def _region(
         inner = shapely.maximum_inscribed_circle(max(shapely.get_parts(whole), key=lambda p: p.area), 0.002).coords[0]
         centre = (float(inner[0]), float(inner[1]))
     return PlaceRegion(code, name, name_en, kind, parent, shapely.to_wkb(whole), centre, weight, sketch, members)  # pyright: ignore[reportArgumentType]
+
+
+def general_cells(total: int) -> int:
+    """General cells among a place's `total`: four fifths. The demo makes the others, of the two special kinds."""
+    return -(-total * 4 // 5)
 
 
 def _cells(grown: Tree, plane: Plane) -> Iterator[PlaceCell]:
