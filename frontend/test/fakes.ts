@@ -38,12 +38,14 @@ export class FakeWorld implements World {
   ms = Date.parse('2026-10-03T06:32:08Z');
   readonly asked: string[] = [];
   snapshot: () => Snapshot | number = () => ({ v: 1, feed: { epoch: 'a', last_no: 10 }, now: '2026-10-03T06:32:08Z', counts: null as never, rows: [] });
+  /** Answers of /live/rows, one after the other; then it fails. */
+  pages: { rows: Item[]; next: string | null }[] = [];
   private timers: { at: number; fn: () => void; id: number }[] = [];
   private ids = 0;
 
   fetch = async (url: string): Promise<Response> => {
     this.asked.push(url);
-    const body = url.includes('/snapshot') ? this.snapshot() : typeof this.snapshot() === 'number' ? this.snapshot() : { open: 1 };
+    const body = url.includes('/live/rows') ? this.pages.shift() ?? 503 : url.includes('/snapshot') ? this.snapshot() : typeof this.snapshot() === 'number' ? this.snapshot() : { open: 1 };
     if (body === 0) throw new TypeError('network');
     return new Response(typeof body === 'number' ? '{}' : JSON.stringify(body), { status: typeof body === 'number' ? body : 200, headers: { etag: '"1"' } });
   };

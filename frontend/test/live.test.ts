@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LiveClient } from '../src/live/client';
 import { MAX_ROWS, RecordStore } from '../src/live/store';
-import type { Change } from '../src/core/types';
+import type { Change, Snapshot } from '../src/core/types';
 import { FakeSource, FakeWorld, item, settle } from './fakes';
 
 const now = '2026-10-03T06:32:08Z';
@@ -209,5 +209,57 @@ describe('record store', () => {
     store.seed([item({ id: 1 })]);
     expect(store.size).toBe(1);
     expect(store.loaded).toBe(false);
+  });
+});
+
+describe('a list longer than its first page', () => {
+  const head = (ids: number[], next: string | null): (() => Snapshot) => () => ({ v: 1, feed: { epoch: 'a', last_no: 10 }, now, counts: null as never, rows: ids.map((id) => item({ id })), total: 6, next });
+  const keys = (live: LiveClient): number[] => live.store.all().map((r) => r.id).sort((a, b) => a - b);
+  const desk = async (world: FakeWorld, whole = true): Promise<LiveClient> => {
+    const live = new LiveClient({ region: 'R', mode: 'sse', whole }, world, new RecordStore((fn) => fn()));
+    live.start();
+    await settle();
+    await settle();
+    return live;
+  };
+
+  it('is fetched to its end on a desk, not on a wall', async () => {
+    const world = new FakeWorld();
+    world.snapshot = head([6, 5], 'n1');
+    world.pages = [{ rows: [item({ id: 4 }), item({ id: 3 })], next: 'n2' }, { rows: [item({ id: 2 }), item({ id: 1 })], next: null }];
+    const live = await desk(world);
+    expect(keys(live)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(world.asked.filter((u) => u.includes('rows'))).toEqual(['/api/v1/live/rows?region=R&after=n1', '/api/v1/live/rows?region=R&after=n2']);
+    const wall = new FakeWorld();
+    wall.snapshot = head([6, 5], 'n1');
+    expect(keys(await desk(wall, false))).toEqual([5, 6]);
+    expect(wall.asked.some((u) => u.includes('rows'))).toBe(false);
+  });
+
+  it('stays whole while it is fetched again, and loses only what has really gone', async () => {
+    const world = new FakeWorld();
+    world.snapshot = head([6, 5], 'n1');
+    world.pages = [{ rows: [item({ id: 2 }), item({ id: 1 })], next: null }];
+    const live = await desk(world);
+    expect(keys(live)).toEqual([1, 2, 5, 6]);
+    live.refresh('test'); // its page fails: nothing is thrown away on a guess
+    await settle();
+    await settle();
+    expect(keys(live)).toEqual([1, 2, 5, 6]);
+    world.pages = [{ rows: [item({ id: 2 })], next: null }];
+    live.refresh('test');
+    await settle();
+    await settle();
+    expect(keys(live)).toEqual([2, 5, 6]);
+  });
+
+  it('keeps what the stream said while a page was under way', () => {
+    const store = new RecordStore((fn) => fn());
+    store.replace([item({ id: 6 })], true);
+    store.apply('case:3', 'delete', null, 0);
+    store.apply('case:2', 'upsert', item({ id: 2, version: 5 }), 0);
+    store.add([item({ id: 3 }), item({ id: 2, version: 4 }), item({ id: 1 })]);
+    store.settle(true);
+    expect(store.all().map((r) => [r.id, r.version])).toEqual([[6, 1], [2, 5], [1, 1]]);
   });
 });

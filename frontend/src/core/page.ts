@@ -69,7 +69,7 @@ export class PageContext {
     this.url = new UrlStore();
     this.ready = window.iocReady ??= new Ready();
     const region = props.region || this.url.value.region;
-    this.live = new LiveClient({ region, mode: props.mode ?? 'sse', onServerTime: (now) => this.clock.sync(now) });
+    this.live = new LiveClient({ region, mode: props.mode ?? 'sse', whole: this.surface === 'desk', onServerTime: (now) => this.clock.sync(now) });
     if (props.rows) this.live.store.seed(props.rows);
     this.liveState.day = this.clock.today();
     if (this.still) html.dataset['still'] = '';

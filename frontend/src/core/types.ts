@@ -66,6 +66,9 @@ export interface Snapshot {
   now: string;
   counts: Counts;
   rows: Item[];
+  /** Open rows in all, and where the next page of them begins. */
+  total?: number;
+  next?: string | null;
 }
 
 export interface Change {

@@ -44,6 +44,8 @@ export const browserWorld: World = {
 export interface LiveOptions {
   region: string;
   mode: 'sse' | 'poll' | 'off';
+  /** Every open row, not only the head of the list: a desk works through it, a wall shows its top. */
+  whole?: boolean;
   /** Server time seen in hello, beat and snapshot. */
   onServerTime?: (now: string) => void;
 }
@@ -71,6 +73,8 @@ export class LiveClient {
   private countsBusy = false;
   private countsAgain = false;
   private etags = new Map<string, string>();
+  /** Where the list goes on behind the snapshot. */
+  private next = '';
   private stopped = true;
   private unplug: (() => void) | null = null;
 
@@ -150,6 +154,7 @@ export class LiveClient {
     this.retry = null;
     if (!(await this.snapshot(generation, reason))) return;
     if (generation !== this.generation || this.stopped) return;
+    if (this.next) void this.follow(generation, this.next);
     if (this.options.mode === 'poll') {
       this.retry = this.world.later(() => void this.begin('poll'), POLL_MS);
       return;
@@ -186,9 +191,29 @@ export class LiveClient {
     this.epoch = String(snap.feed.epoch);
     this.last = snap.feed.last_no;
     this.options.onServerTime?.(snap.now);
-    this.store.replace(snap.rows);
+    this.next = this.options.whole ? (snap.next ?? '') : '';
+    this.store.replace(snap.rows, this.next !== '');
     if (snap.counts) this.counts.set(snap.counts);
     this.lastHeard = this.world.now();
+  }
+
+  /** The rest of a long list, page by page beside the stream. A page that fails is asked for with the next snapshot. */
+  private async follow(generation: number, next: string): Promise<void> {
+    let after: string | null = next;
+    let all = false;
+    try {
+      while (after) {
+        const response = await this.world.fetch(`/api/v1/live/rows${this.query(`&after=${encodeURIComponent(after)}`)}`);
+        if (generation !== this.generation || !response.ok) break;
+        const rest = (await response.json()) as { rows: Item[]; next: string | null };
+        if (generation !== this.generation) break;
+        after = this.store.add(rest.rows) ? rest.next : null;
+        all = !rest.next;
+      }
+    } catch (error) {
+      if (!(error instanceof TypeError) && !(error instanceof SyntaxError)) throw error;
+    }
+    if (generation === this.generation) this.store.settle(all);
   }
 
   private connect(generation: number): void {

@@ -1,4 +1,5 @@
 /** Rows of the work list as the page knows them. Bounded; a row keeps its identity while its version is the same. */
+import { compare } from '../core/order';
 import type { Item } from '../core/types';
 
 export const MAX_ROWS = 2000;
@@ -8,6 +9,11 @@ export class RecordStore {
   private rows = new Map<string, Item>();
   private readonly closedAt = new Map<string, number>();
   private readonly listeners = new Set<() => void>();
+  /** Kept from before the last snapshot, until its pages have come. */
+  private readonly unconfirmed = new Set<string>();
+  private paging = false;
+  /** Removed by the stream while pages arrive: one that was asked for earlier must not bring them back. */
+  private readonly removed = new Set<string>();
   private scheduled = false;
   /** Counts up with every change that listeners are told of. */
   version = 0;
@@ -37,19 +43,55 @@ export class RecordStore {
     this.changed();
   }
 
-  /** A snapshot is the whole truth of its scope; rows of the same version keep their object. */
-  replace(rows: readonly Item[]): void {
+  /**
+   * A snapshot is the whole truth of its scope, or of the head of its list (`more`): then rows known from before that come
+   * after it stay, unconfirmed, until the pages behind it have arrived. Rows of the same version keep their object.
+   */
+  replace(rows: readonly Item[], more = false): void {
     const next = new Map<string, Item>();
     for (const row of rows) next.set(row.key, this.keep(row));
+    this.paging = more;
+    this.unconfirmed.clear();
+    this.removed.clear();
+    const last = rows[rows.length - 1];
+    const before = more && this.loaded ? [...this.rows.values()] : [];
+    for (const row of before)
+      if (last && !next.has(row.key) && compare(row, last) > 0) {
+        next.set(row.key, row);
+        this.unconfirmed.add(row.key);
+      }
     this.rows = next;
     for (const key of [...this.closedAt.keys()]) if (!next.has(key)) this.closedAt.delete(key);
     this.loaded = true;
     this.changed();
   }
 
+  /** A page behind the snapshot. What the stream said meanwhile is newer. False when there is no room for more. */
+  add(rows: readonly Item[]): boolean {
+    for (const row of rows) {
+      this.unconfirmed.delete(row.key);
+      const known = this.rows.get(row.key);
+      if (!this.removed.has(row.key) && (!known || known.version < row.version)) this.rows.set(row.key, row);
+    }
+    this.changed();
+    return this.rows.size < MAX_ROWS;
+  }
+
+  /** No more pages. When all of them came, rows that none of them had are gone. */
+  settle(all: boolean): void {
+    this.paging = false;
+    this.removed.clear();
+    if (!all) return;
+    for (const key of this.unconfirmed) this.rows.delete(key);
+    this.unconfirmed.clear();
+    this.changed();
+  }
+
   /** One change. Returns false when it was already known (older or equal version). */
   apply(key: string, op: string, record: Item | null, nowMs: number): boolean {
     if (op === 'delete' || op === 'remove' || record === null) {
+      if (this.paging) this.removed.add(key);
+      this.unconfirmed.delete(key);
       if (!this.rows.delete(key)) return false;
       this.closedAt.delete(key);
       this.changed();
@@ -57,6 +99,8 @@ export class RecordStore {
     }
     const known = this.rows.get(key);
     if (known && known.version >= record.version) return false;
+    this.removed.delete(key);
+    this.unconfirmed.delete(key);
     this.rows.set(key, record);
     if (record.closed) this.closedAt.set(key, nowMs);
     else this.closedAt.delete(key);
