@@ -60,11 +60,14 @@ def style(settings: Settings, theme: str, lang: str, version: str) -> dict[str, 
         sources[name] = source
         layers += drawn
     else:
-        sources[NEAR] = {"type": "geojson", "data": f"/basemap/near.geojson?v={version}"}
         layers += _ground(c)
     layers += _boundaries(c)
     if settings.basemap_kind not in ("raster", "wmts-w", "wmts-c"):
         layers += _labels(c, lang)
+    if any(
+        layer.get("source") == NEAR for layer in layers
+    ):  # streets of the sketch, and village names over vector tiles
+        sources[NEAR] = {"type": "geojson", "data": f"/basemap/near.geojson?v={version}"}
     return {"version": 8, "name": "ioc", "sources": sources, "layers": layers}
 
 

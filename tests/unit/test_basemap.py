@@ -82,3 +82,10 @@ def test_vector_tiles_of_an_archive_are_drawn_in_the_same_colours(tmp_path: Path
     }
     assert any(layer.get("source") == "base-tiles" and layer["type"] == "line" for layer in made["layers"])
     assert any(layer["type"] == "symbol" for layer in made["layers"])
+
+
+@pytest.mark.parametrize("kind", ["", "raster", "wmts-w", "wmts-c", "pmtiles"])
+def test_every_layer_of_every_kind_has_its_source(tmp_path: Path, kind: str) -> None:
+    given = {"basemap_kind": kind, "basemap_url": "https://maps.example/{z}/{x}/{y}"} if kind else {}
+    made = basemap.style(Settings.model_validate({"data_dir": tmp_path, **given}), "dark", "zh", "v1")
+    assert {layer["source"] for layer in made["layers"] if "source" in layer} <= set(made["sources"])
