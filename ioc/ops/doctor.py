@@ -176,7 +176,10 @@ def check_disk(look: Look) -> Finding:
 def check_fonts(look: Look) -> Finding:
     """For a browser on this machine (a wall) and for screenshots; other screens bring their own fonts."""
     listed = _output(["fc-list", ":lang=zh", "family"]) if shutil.which("fc-list") else ""
-    name = listed.splitlines()[0].split(",")[0] if listed else ""
+    families = sorted({line.split(",")[0] for line in listed.splitlines()})
+    # what a page without a font of its own is drawn with: sans, and the forms of the mainland
+    fitting = (f for f in families if "Sans" in f and "SC" in f and "Mono" not in f)
+    name = next(fitting, next(iter(families), ""))
     said = (
         f"中文字体：{name}" if name else "本机没有中文字体",
         f"Chinese font: {name}" if name else "no Chinese font on this machine",
@@ -312,7 +315,9 @@ def check_broker(look: Look) -> Finding:
     settings = look.settings
     if settings.mqtt_url == "none":
         return verdict("broker", True, ("MQTT 已关闭", "MQTT is off"))
-    if settings.mqtt_url:
+    own = look.run.get("mqtt") or {}
+    # our own processes are given the address of our own broker
+    if settings.mqtt_url and not (own.get("port") and own.get("url") == settings.mqtt_url):
         said = ("外部 MQTT 服务器：队列上限无法检查", "outside broker: its queue limits cannot be checked")
         advice = (
             f"请确认 max_queued_messages ≥ {LEAST_QUEUED_MESSAGES} 且 persistence 开启",

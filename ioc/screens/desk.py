@@ -297,12 +297,35 @@ def data(model: Model) -> Component:
     side = html.Aside(
         [
             html.Div(html.H2(t("screens.data.totals", lang)), className="ph2"),
-            _totals(model),
-            html.Section([html.H3(t("screens.data.doctor", lang)), check_list(model.doctor, lang)], className="sec2"),
+            html.Div(
+                [
+                    _totals(model),
+                    html.Section(
+                        [html.H3(t("screens.data.doctor", lang)), check_list(model.doctor, lang)], className="sec2"
+                    ),
+                    *_geography(model),
+                ],
+                className="scroll",
+                **{"data-scrolls": "1"},
+            ),
         ],
         className="col r",
     )
     return frame(model, "data", html.Div([html.Section([head, table], className="col"), side], className="main two"))
+
+
+def _geography(model: Model) -> list[Component]:
+    """Where published base numbers and the data differ, and whose data the geography is made from."""
+    centre, lang = model.centre, model.lang
+    blocks = (
+        (t("screens.data.notes", lang), [note(lang) for note in centre.notes]),
+        (t("screens.data.credits", lang), list(centre.credits)),
+    )
+    return [
+        html.Section([html.H3(title), html.Ul([html.Li(line) for line in lines], className="plain")], className="sec2")
+        for title, lines in blocks
+        if lines
+    ]
 
 
 # ---------------------------------------------------------------- settings and password

@@ -76,6 +76,15 @@ def test_without_a_database_nothing_is_started(tmp_path: Path) -> None:
     assert away["postgres"].state == "fail"
 
 
+def test_the_private_broker_is_not_taken_for_an_outside_one(settings: Settings, clock: FixedClock) -> None:
+    url = "mqtt://127.0.0.1:18830"
+    told = settings.model_copy(update={"mqtt_url": url})
+    private = doctor.Look(told, clock, {"mqtt": {"url": url, "port": 18830}})
+    outside = doctor.Look(told, clock, {"mqtt": {"url": url, "port": None}})
+    assert doctor.check_broker(private).state == "ok"
+    assert doctor.check_broker(outside).state == "warn"
+
+
 def test_broker_limits_that_lose_messages_are_named() -> None:
     assert doctor.broker_faults("max_queued_messages 1000\npersistence true\n") == ["max_queued_messages 1000"]
     assert doctor.broker_faults("persistence true\nmax_queued_messages 0\n") == []

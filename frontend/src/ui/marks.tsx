@@ -120,12 +120,12 @@ export function kindText(item: Item, lang: Lang): string {
   return item.provisional ? `${word('provisional', lang)} ${level}` : level;
 }
 
-/** Second line of a wall row: `网格 · 江城·岗列 · 受理`. */
+/** Second line of a wall row: `网格 · 区·街道 · 受理`. */
 export function wallLine(item: Item, lang: Lang): string {
   return [kindText(item, lang), item.place_short, pick(item.stage_text, lang)].filter(Boolean).join(' · ');
 }
 
-/** Second line of a desk row: `网格 · 江城区 岗列街道 … · 传感器`; the source is left out where it is the flow itself. */
+/** Second line of a desk row: `网格 · 区 街道 … · 传感器`; the source is left out where it is the flow itself. */
 export function deskLine(item: Item, lang: Lang): string {
   const source = pick(item.source_text, lang);
   const kind = kindText(item, lang);
