@@ -551,6 +551,8 @@ export class IocMap implements MapHandle {
     this.map.getCanvas().style.visibility = visible ? '' : 'hidden';
     // Tiles, shaders and layers are made ready on a canvas of a few pixels.
     if (this.lean) this.map.setPixelRatio(visible ? this.ratio() : HIDDEN_RATIO);
+    // A map that has nothing more to draw would never say that it was drawn in view.
+    if (visible) this.map.triggerRepaint();
   }
 
   /** Device pixels of a CSS pixel that are drawn. */
