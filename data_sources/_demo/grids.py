@@ -1,9 +1,9 @@
 """Grid cells of the three kinds with their officers; all of them sketches.
 
-General cells (综合网格) cover the place and come from its pack; to four of them there is one of another kind. Unit cells
-(单元网格) of city management cover the densest quarters only: closed, without gap or overlap, numbered from west to east and
-north to south inside their community, an inspector to a dozen. Special cells (专属网格) are schools, markets and parks
-that answer for themselves.
+General cells (综合网格) cover the place and come from its pack; to four of them there is one of another kind.
+Unit cells (单元网格) of city management cover the densest quarters only: closed, without gap or overlap, numbered
+from west to east and north to south inside their community, an inspector to a dozen. Special cells (专属网格) are
+schools, markets and parks that answer for themselves.
 """
 
 from __future__ import annotations

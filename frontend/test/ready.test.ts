@@ -1,7 +1,7 @@
 import type { StyleSpecification } from 'maplibre-gl';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MapReady } from '../src/map/ready';
-import { withoutGlow } from '../src/map/style';
+import { lighter } from '../src/map/style';
 
 describe('a map becomes complete', () => {
   const frames: (() => void)[] = [];
@@ -63,8 +63,12 @@ describe('a map becomes complete', () => {
   });
 });
 
-it('a map drawn by the processor has no blurred lines', () => {
-  const line = (id: string, paint: object): object => ({ id, type: 'line', source: 'base', paint });
-  const style = { version: 8, sources: {}, layers: [line('shore', { 'line-blur': 6 }), line('road', { 'line-width': 1 })] } as unknown as StyleSpecification;
-  expect(withoutGlow(style).layers.map((l) => l.id)).toEqual(['road']);
+it('a map drawn by the processor has no blurred lines, no dashes and no smoothed fills', () => {
+  const layer = (type: string, id: string, paint: object): object => ({ id, type, source: 'base', paint });
+  const layers = [layer('line', 'shore', { 'line-blur': 6 }), layer('line', 'rail', { 'line-width': 1, 'line-dasharray': [3, 2] }), layer('fill', 'land', { 'fill-color': '#123' })];
+  const style = { version: 8, sources: {}, layers } as unknown as StyleSpecification;
+  expect(lighter(style).layers.map((l) => [l.id, l.paint])).toEqual([
+    ['rail', { 'line-width': 1 }],
+    ['land', { 'fill-color': '#123', 'fill-antialias': false }],
+  ]);
 });

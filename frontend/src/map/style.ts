@@ -1,5 +1,5 @@
 /** A base map style for a wall: text and lines grow with the surface's unit, so that nothing is scaled by CSS. */
-import type { StyleSpecification } from 'maplibre-gl';
+import type { LayerSpecification, StyleSpecification } from 'maplibre-gl';
 
 /** Names on a wall are 22u where the desk has 14 px (design section 5); lines grow with u alone. */
 export const WALL_TEXT = 22 / 14;
@@ -49,9 +49,20 @@ export function withFonts(style: StyleSpecification, family: string): StyleSpeci
   return { ...style, layers };
 }
 
-/** Without blurred lines: a wide translucent edge is the dearest thing a processor can draw. */
-export function withoutGlow(style: StyleSpecification): StyleSpecification {
-  return { ...style, layers: style.layers.filter((l) => !(l.type === 'line' && l.paint?.['line-blur'] !== undefined)) };
+/**
+ * For a processor that draws: no wide translucent edges, the dearest thing for it; no smoothed fills and no dashes, each a
+ * program of its own to compile before the first picture.
+ */
+export function lighter(style: StyleSpecification): StyleSpecification {
+  const glows = (l: LayerSpecification): boolean => l.type === 'line' && l.paint?.['line-blur'] !== undefined;
+  const plain = (l: LayerSpecification): LayerSpecification => {
+    if (l.type === 'fill') return { ...l, paint: { ...l.paint, 'fill-antialias': false } };
+    if (l.type !== 'line') return l;
+    const paint = { ...l.paint };
+    delete paint['line-dasharray'];
+    return { ...l, paint };
+  };
+  return { ...style, layers: style.layers.filter((l) => !glows(l)).map(plain) };
 }
 
 const TEXT = ['text-size'];

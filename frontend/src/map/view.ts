@@ -19,7 +19,7 @@ import { addProtocols } from './protocols';
 import { works, workLayers, type Work } from './records';
 import { regionLayers } from './region';
 import * as roles from './roles';
-import { scaleStyle, WALL_TEXT, withFonts, withoutGlow } from './style';
+import { lighter, scaleStyle, WALL_TEXT, withFonts } from './style';
 import { TileSource } from './tiles';
 import { MapReady, type Waiting } from './ready';
 import { readTokens, type Tokens } from './tokens';
@@ -335,7 +335,7 @@ export class IocMap implements MapHandle {
   private style(): maplibregl.StyleSpecification {
     const { u, font } = this.tokens;
     const full = withFonts(this.config.style, font);
-    const style = this.lean ? withoutGlow(full) : full;
+    const style = this.lean ? lighter(full) : full;
     return this.options.variant === 'wall' ? scaleStyle(style, WALL_TEXT * u, u) : style;
   }
 
