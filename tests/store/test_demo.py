@@ -49,7 +49,7 @@ def test_town_centre_has_its_counts(db: Database, loaded: demo.LoadReport) -> No
     assert count(db, "device", "class = 'camera'") == 324
     assert count(db, "device", "class = 'sensor'") == 180
     kinds = {k: count(db, "grid_cell", w) for k, w in CELL_KINDS.items()}
-    assert kinds == {"general": 42, "unit": 42, "special": 2}
+    assert kinds == {"general": 34, "unit": 7, "special": 1}
     assert count(db, "grid_cell", "NOT sketch OR officers = '[]'") == 0
     assert loaded.counts["device"] == count(db, "device")
     assert loaded.counts["observation"] == count(db, "observation")
