@@ -216,7 +216,7 @@ describe('a list longer than its first page', () => {
   const head = (ids: number[], next: string | null): (() => Snapshot) => () => ({ v: 1, feed: { epoch: 'a', last_no: 10 }, now, counts: null as never, rows: ids.map((id) => item({ id })), total: 6, next });
   const keys = (live: LiveClient): number[] => live.store.all().map((r) => r.id).sort((a, b) => a - b);
   const desk = async (world: FakeWorld, whole = true): Promise<LiveClient> => {
-    const live = new LiveClient({ region: 'R', mode: 'sse', whole }, world, new RecordStore((fn) => fn()));
+    const live = new LiveClient({ region: 'R', mode: 'sse', whole: whole ? Promise.resolve() : null }, world, new RecordStore((fn) => fn()));
     live.start();
     await settle();
     await settle();

@@ -36,8 +36,12 @@ def boot(model: Model, mode: str = "sse") -> list[Any]:
         bundle=bundle_version(),
         rows=list(model.rows),
     )
-    first: dict[str, Any] = {"st-region": page.region, "st-sel": page.sel}
-    return [component, *[dcc.Store(id=name, data=first.get(name)) for name in STORES]]
+    # A store that begins without data reports "data" when it is mounted: every callback on it would run for nothing.
+    first: dict[str, Any] = {
+        "st-region": page.region, "st-sel": page.sel, "st-kpi": {"n": 0, "codes": []}, "st-live": {"n": 0},
+        "st-rec": {}, "st-retry": 0,
+    }  # fmt: skip
+    return [component, *[dcc.Store(id=name, data=first[name]) for name in STORES]]
 
 
 def centre_title(centre: CentreInfo, lang: str) -> str:

@@ -42,6 +42,8 @@ function hasDashId(id: string): boolean {
   return strs === undefined || id in strs;
 }
 
+const CALM_MS = 10_000;
+
 export class PageContext {
   readonly clock: ServerClock;
   readonly url: UrlStore;
@@ -54,8 +56,10 @@ export class PageContext {
   bundle = '';
   private readonly kpi = { n: 0, codes: new Set<string>() };
   private readonly liveState = { n: 0, incidents: 0, warnings: 0, sources: 0, resync: 0, day: '' };
-  private readonly sendKpi = throttle(() => this.flushKpi(), 1000);
-  private readonly sendLive = throttle(() => setStore('st-live', { ...this.liveState, n: ++this.liveState.n }), 1000);
+  private readonly sendKpi = throttle(this.calmly(() => this.flushKpi()), 1000);
+  private readonly sendLive = throttle(this.calmly(() => setStore('st-live', { ...this.liveState, n: ++this.liveState.n })), 1000);
+  /** Nothing is fetched anew before the page, made a moment ago, is complete; ten seconds at most. */
+  private readonly calm: Promise<void>;
 
   constructor(props: PageProps) {
     const html = document.documentElement;
@@ -68,8 +72,9 @@ export class PageContext {
     this.clock.configure({ fixedNow: props.fixedNow ?? html.dataset['fixedNow'] ?? null, now: props.now ?? html.dataset['now'] ?? null });
     this.url = new UrlStore();
     this.ready = window.iocReady ??= new Ready();
+    this.calm = Promise.race([this.ready.first, new Promise<void>((done) => setTimeout(done, CALM_MS))]);
     const region = props.region || this.url.value.region;
-    this.live = new LiveClient({ region, mode: props.mode ?? 'sse', whole: this.surface === 'desk', onServerTime: (now) => this.clock.sync(now) });
+    this.live = new LiveClient({ region, mode: props.mode ?? 'sse', whole: this.surface === 'desk' ? this.calm : null, onServerTime: (now) => this.clock.sync(now) });
     if (props.rows) this.live.store.seed(props.rows);
     this.liveState.day = this.clock.today();
     if (this.still) html.dataset['still'] = '';
@@ -101,6 +106,19 @@ export class PageContext {
       last = s;
     });
     this.live.start();
+  }
+
+  /** `fn` once, when the page is calm; calls until then are one. */
+  private calmly(fn: () => void): () => void {
+    let waiting = false;
+    return () => {
+      if (waiting) return;
+      waiting = true;
+      void this.calm.then(() => {
+        waiting = false;
+        fn();
+      });
+    };
   }
 
   /** Indicator values changed; empty: any of them. */

@@ -5,6 +5,9 @@ export class Ready {
   private readonly seen = new Set<string>();
   private generation = 0;
   private armed = false;
+  private resolve: () => void = () => undefined;
+  /** Resolves when the page has been complete once. */
+  readonly first = new Promise<void>((resolve) => (this.resolve = resolve));
 
   constructor(private readonly doc: Document = document) {}
 
@@ -46,6 +49,8 @@ export class Ready {
     }
     // jsdom and old browsers have no font set.
     if ('fonts' in this.doc) await this.doc.fonts.ready;
-    if (generation === this.generation && this.open.size === 0) this.doc.body.dataset['ready'] = 'true';
+    if (generation !== this.generation || this.open.size > 0) return;
+    this.doc.body.dataset['ready'] = 'true';
+    this.resolve();
   }
 }

@@ -44,8 +44,8 @@ export const browserWorld: World = {
 export interface LiveOptions {
   region: string;
   mode: 'sse' | 'poll' | 'off';
-  /** Every open row, not only the head of the list: a desk works through it, a wall shows its top. */
-  whole?: boolean;
+  /** Every open row, not only the head of the list, from then on: a desk works through it, a wall shows its top. */
+  whole?: Promise<void> | null;
   /** Server time seen in hello, beat and snapshot. */
   onServerTime?: (now: string) => void;
 }
@@ -201,8 +201,9 @@ export class LiveClient {
   private async follow(generation: number, next: string): Promise<void> {
     let after: string | null = next;
     let all = false;
+    await this.options.whole;
     try {
-      while (after) {
+      while (after && generation === this.generation) {
         const response = await this.world.fetch(`/api/v1/live/rows${this.query(`&after=${encodeURIComponent(after)}`)}`);
         if (generation !== this.generation || !response.ok) break;
         const rest = (await response.json()) as { rows: Item[]; next: string | null };
