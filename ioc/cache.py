@@ -7,7 +7,6 @@ hundred screens that ask at once cause one read. While Redis is away each proces
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
@@ -16,6 +15,7 @@ from flask_caching import Cache
 from flask_caching.backends.simplecache import SimpleCache
 
 from ioc import __version__
+from ioc.once import Once
 from ioc.scope import Scope
 from ioc.shared import Shared
 
@@ -37,25 +37,18 @@ class ScopedCache:
         self._flask = Cache(server, config=options)
         # The backend itself: threads outside a request (and ASGI) have no Flask context to find it through.
         self._backend: Any = server.extensions["cache"][self._flask]
-        self._lock = threading.Lock()
-        self._making: dict[str, threading.Lock] = {}
+        self._once = Once()
 
     def get(self, scope: Scope, name: str, parts: tuple[Any, ...], ttl_s: float, make: Callable[[], Value]) -> Value:
         """The value under this name for everyone of the asker's scope class; made once, kept `ttl_s`."""
         key = self._key(scope, name, parts)
-        found = self._read(key)
-        if found is not None:
-            return cast(Value, found)
-        with self._lock:
-            own = self._making.setdefault(key, threading.Lock())
-        with own:
-            found = self._read(key)
-            if found is None:
-                found = make()
-                self._write(key, found, max(1, round(ttl_s)))
-        with self._lock:
-            self._making.pop(key, None)
-        return cast(Value, found)
+
+        def fresh() -> Value:
+            value = make()
+            self._write(key, value, max(1, round(ttl_s)))
+            return value
+
+        return self._once.get(key, lambda: cast(Value | None, self._read(key)), fresh)
 
     def clear(self) -> None:
         self._own.clear()

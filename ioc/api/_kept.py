@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from time import monotonic
 
+from ioc.once import Once
+
 BYTES = 64 * 2**20
 # What an entry costs beside its bytes: key, object, place in the dictionary.
 OVERHEAD = 600
@@ -31,25 +33,16 @@ class TileMemory:
         self._lock = threading.Lock()
         self._tiles: OrderedDict[Hashable, Kept] = OrderedDict()
         self._bytes = 0
-        self._making: dict[Hashable, threading.Lock] = {}
+        self._once = Once()
 
     def get(self, key: Hashable, keep_s: float, make: Callable[[], tuple[bytes, str]]) -> Kept:
-        found = self._find(key)
-        if found is not None:
-            return found
-        with self._lock:
-            own = self._making.setdefault(key, threading.Lock())
-        try:
-            with own:
-                found = self._find(key)
-                if found is None:
-                    body, etag = make()
-                    found = Kept(body, etag, self._ticks() + keep_s)
-                    self._put(key, found)
-            return found
-        finally:
-            with self._lock:
-                self._making.pop(key, None)
+        def fresh() -> Kept:
+            body, etag = make()
+            tile = Kept(body, etag, self._ticks() + keep_s)
+            self._put(key, tile)
+            return tile
+
+        return self._once.get(key, lambda: self._find(key), fresh)
 
     def _find(self, key: Hashable) -> Kept | None:
         with self._lock:

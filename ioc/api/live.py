@@ -18,6 +18,7 @@ from ioc.api._read import whole
 from ioc.api.auth import current_scope
 from ioc.api.openapi import doc
 from ioc.feed.messages import iso
+from ioc.once import Once
 from ioc.scope import Scope
 from ioc.services import Counts
 
@@ -37,32 +38,22 @@ def counts_json(counts: Counts) -> dict[str, Any]:
 
 
 class _Kept:
-    """Answers by (scope class, region, data version); one thread computes, the others wait for it."""
+    """Answers by (scope class, region, data version); the oldest leave first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answers: OrderedDict[str, Any] = OrderedDict()
-        self._making: dict[str, threading.Lock] = {}
+        self._once = Once()
 
     def get(self, key: str, make: Callable[[], Any]) -> Any:
+        return self._once.get(key, lambda: self._answers.get(key), lambda: self._put(key, make()))
+
+    def _put(self, key: str, value: Any) -> Any:
         with self._lock:
-            if key in self._answers:
-                return self._answers[key]
-            own = self._making.setdefault(key, threading.Lock())
-        with own:
-            with self._lock:
-                if key in self._answers:
-                    return self._answers[key]
-            try:
-                value = make()
-            finally:
-                with self._lock:
-                    self._making.pop(key, None)
-            with self._lock:
-                self._answers[key] = value
-                while len(self._answers) > KEPT:
-                    self._answers.popitem(last=False)
-            return value
+            self._answers[key] = value
+            while len(self._answers) > KEPT:
+                self._answers.popitem(last=False)
+        return value
 
 
 def register(server: flask.Flask, deps: Deps) -> None:

@@ -31,9 +31,7 @@ def event(asked: Asked, name: str) -> Part:
         }
     ]
     fields = [
-        field("category", parts.category(asked.conn, row["category_scheme"], row["category_code"])),
-        field("description", row["description"]),
-        field("address", row["address"]),
+        *_what(asked, row),
         field("occurred", row["occurred_at"]),
         field("received", row["received_at"]),
         *parts.place_field(row),
@@ -50,6 +48,15 @@ def event(asked: Asked, name: str) -> Part:
     }
 
 
+def _what(asked: Asked, row: Mapping[str, Any]) -> list[Part]:
+    """What both a report and a case say first."""
+    return [
+        field("category", parts.category(asked.conn, row["category_scheme"], row["category_code"])),
+        field("description", row["description"]),
+        field("address", row["address"]),
+    ]
+
+
 def case(asked: Asked, name: str) -> Part:
     row = parts.one_row(
         asked,
@@ -59,9 +66,7 @@ def case(asked: Asked, name: str) -> Part:
     )
     record = case_record(asked.conn, row["case_id"])
     fields = [
-        field("category", parts.category(asked.conn, row["category_scheme"], row["category_code"])),
-        field("description", row["description"]),
-        field("address", row["address"]),
+        *_what(asked, row),
         field("department", row["department"]),
         field("officer", parts.masked(row["officer"], asked.scope)),
         field("response", row["response"]),

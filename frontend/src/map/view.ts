@@ -3,8 +3,7 @@ import type { Layer } from '@deck.gl/core';
 import { MapLibreOverlay } from '@deck.gl/maplibre';
 import * as maplibregl from 'maplibre-gl';
 import { visibleLayers } from '../core/layers';
-import { throttle } from '../core/emit';
-import type { Change, LayerEntry } from '../core/types';
+import type { LayerEntry } from '../core/types';
 import { Atlas } from './atlas';
 import { Camera } from './camera';
 import { activeSpecs, tileZoom } from './bands';
@@ -19,16 +18,15 @@ import { addProtocols } from './protocols';
 import { works, workLayers, type Work } from './records';
 import { regionLayers } from './region';
 import * as roles from './roles';
+import { Sources } from './sources';
 import { lighter, scaleStyle, WALL_TEXT, withFonts } from './style';
-import { TileSource } from './tiles';
+import type { TileSource } from './tiles';
 import { MapReady, type Waiting } from './ready';
 import { readTokens, type Tokens } from './tokens';
 import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } from './types';
 
-const REFRESH_MS = 2000;
 const HIDDEN_RATIO = 0.05;
 const WORK_LAYERS = new Set(['event', 'case']);
-const DEVICE_LAYERS = new Set(['camera', 'sensor']);
 
 interface Shown {
   spec: LayerSpec;
@@ -46,7 +44,7 @@ export class IocMap implements MapHandle {
   private atlas!: Atlas;
   private tokens!: Tokens;
   private sizes!: Sizes;
-  private readonly sources = new Map<string, TileSource>();
+  private readonly sources: Sources;
   private readonly tops = new Map<string, number>();
   /** Spec drawn for a layer: stays until the next band's tiles are complete. */
   private current = new Map<string, Shown>();
@@ -59,7 +57,6 @@ export class IocMap implements MapHandle {
   private scale: ScaleBar | null = null;
   private toolbox: HTMLElement | null = null;
   private readonly off: (() => void)[] = [];
-  private readonly refreshers = new Map<string, (() => void) & { cancel: () => void }>();
   private frame = 0;
   private destroyed = false;
   private observer: ResizeObserver;
@@ -100,6 +97,7 @@ export class IocMap implements MapHandle {
       fit: (shape) => (shape ? this.camera.fit(shape.bbox) : this.camera.home()),
       show: (at) => this.camera.show(at),
     });
+    this.sources = new Sources(() => this.config, this.invalidate);
     // Pictures for comparison are drawn in full everywhere.
     this.lean = !this.still && drawsInSoftware();
     if (this.lean) document.documentElement.dataset['lean'] = '';
@@ -228,8 +226,7 @@ export class IocMap implements MapHandle {
     if (this.rebuild) clearTimeout(this.rebuild);
     this.ready.stop();
     for (const fn of this.off) fn();
-    for (const r of this.refreshers.values()) r.cancel();
-    for (const s of this.sources.values()) s.destroy();
+    this.sources.destroy();
     this.observer.disconnect();
     this.tear();
   }
@@ -238,8 +235,8 @@ export class IocMap implements MapHandle {
     const { page } = this.options;
     this.off.push(
       page.live.store.onChange(() => this.invalidate()),
-      page.live.onChange((c) => this.heard(c)),
-      page.live.onResync(() => this.refreshAll()),
+      page.live.onChange((c) => this.sources.heard(c, this.map.getZoom())),
+      page.live.onResync(() => this.sources.refreshAll()),
       page.theme.on(() => void this.themed()),
       page.clock.onTick((ms) => {
         if (Math.floor(ms / 1000) % 10 === 0) this.plates.set(this.workList, this.map.getZoom());
@@ -271,12 +268,7 @@ export class IocMap implements MapHandle {
     if (config === this.config) return;
     const old = this.config;
     this.config = config;
-    const templates = new Set(config.spec.layers.map((l) => l.data).filter((d): d is string => typeof d === 'string'));
-    for (const [url, source] of this.sources)
-      if (!templates.has(url)) {
-        source.destroy();
-        this.sources.delete(url);
-      }
+    this.sources.prune();
     this.measure();
     if (JSON.stringify(old.style) !== JSON.stringify(config.style)) this.map.setStyle(this.style(), { diff: true });
     this.invalidate();
@@ -377,12 +369,6 @@ export class IocMap implements MapHandle {
     return on;
   }
 
-  private source(url: string): TileSource {
-    let s = this.sources.get(url);
-    if (!s) this.sources.set(url, (s = new TileSource(url, this.invalidate)));
-    return s;
-  }
-
   private scene(zoom: number): roles.Scene {
     return {
       atlas: this.atlas,
@@ -440,7 +426,7 @@ export class IocMap implements MapHandle {
       if (Array.isArray(spec.data)) next.set(spec.id, { spec, layers: () => [plainLayer(spec, scene.beforeId)] });
       return;
     }
-    const source = this.source(spec.data);
+    const source = this.sources.get(spec.data);
     source.view(bounds, tileZoom(ioc.role, zoom));
     if (WORK_LAYERS.has(ioc.layer) && ioc.role !== 'heat' && ioc.role !== 'density') {
       if (source.z >= 0 && !tiled.some((t) => t.data === source.data)) tiled.push({ layer: ioc.layer, data: source.data });
@@ -509,38 +495,6 @@ export class IocMap implements MapHandle {
     window.dispatchEvent(new CustomEvent('ioc:map', { detail: { zoom, scale: scaleText(resolution(c.lat, zoom), this.options.page.lang), tops, lon: c.lng, lat: c.lat } }));
   }
 
-  // ---------------------------------------------------------------- live
-
-  private heard(change: Change): void {
-    if (change.topic === 'device') {
-      const kind = (change.record as { class?: string; layer?: string } | null)?.class;
-      for (const key of DEVICE_LAYERS) if (!kind || kind === key) this.refresh(key);
-    } else if (change.topic === 'reload') {
-      const named = (change.record as { layers?: string[] } | null)?.layers;
-      for (const l of this.config.layers) if (!named?.length || named.includes(l.key)) this.refresh(l.key);
-    } else if (change.topic === 'warning') this.refresh('warning');
-    else if (change.topic === 'case' || change.topic === 'event') {
-      // Marks come from the store at once; heat and the count pins of 一般 follow at their own pace.
-      this.refresh('heat');
-      if (this.map.getZoom() >= 12) this.refresh(change.topic);
-    }
-  }
-
-  /** Refetches a layer's visible tiles, at most once in two seconds (heat: thirty). */
-  private refresh(layer: string): void {
-    let fn = this.refreshers.get(layer);
-    if (!fn) {
-      const urls = (): string[] => this.config.spec.layers.filter((s) => s.ioc?.layer === layer && typeof s.data === 'string').map((s) => s.data as string);
-      fn = throttle(() => urls().forEach((u) => this.sources.get(u)?.refresh()), layer === 'heat' ? 15 * REFRESH_MS : REFRESH_MS);
-      this.refreshers.set(layer, fn);
-    }
-    fn();
-  }
-
-  private refreshAll(): void {
-    for (const l of this.config.layers) this.refresh(l.key);
-  }
-
   // ---------------------------------------------------------------- ready
 
   idle(): boolean {
@@ -567,7 +521,7 @@ export class IocMap implements MapHandle {
     const url = this.options.page.url.value;
     const visible = this.visible();
     const zoom = this.map.getZoom();
-    const open = activeSpecs(this.config.spec.layers, visible, zoom).filter((s) => typeof s.data === 'string' && s.ioc?.role && !this.source(s.data).complete);
+    const open = activeSpecs(this.config.spec.layers, visible, zoom).filter((s) => typeof s.data === 'string' && s.ioc?.role && !this.sources.get(s.data).complete);
     return {
       map: !this.map.loaded() || !this.map.areTilesLoaded(),
       moving: this.map.isMoving(),
