@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route
 
 from ioc.accounts.base import Accounts
 from ioc.accounts.credentials import Credentials
+from ioc.accounts.unknown import UnknownLogins
 from ioc.accounts.users import sign_in_hints
 from ioc.api import Deps, auth, health, register_all, tiles_asgi
 from ioc.api import errors as api_errors
@@ -115,7 +116,7 @@ def create_web(
     server = bare_server(settings)
     versions = FeedVersions()
     shared = open_shared(settings)
-    accounts = Accounts(store, settings, clock, shared)
+    accounts = Accounts(store, settings, clock, UnknownLogins(shared))
     credentials = Credentials(accounts)
     hub = Hub(store.dsn, clock, versions)
     live = Live(hub, store, credentials)

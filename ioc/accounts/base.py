@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ioc.accounts.unknown import UnknownLogins
 from ioc.clock import Clock
 from ioc.scope import SYSTEM
 from ioc.settings import Settings
-from ioc.shared import Shared
 from ioc.store import Conn, Store
 from ioc.store import accounts as rows
 
@@ -20,7 +20,7 @@ class Accounts:
     store: Store
     settings: Settings
     clock: Clock
-    shared: Shared | None = None  # counts failures of unknown logins for all web processes
+    unknown: UnknownLogins = field(default_factory=UnknownLogins)
 
     def now(self) -> dt.datetime:
         return self.clock.now()

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
 
 from ioc.accounts.base import SYSTEM, Accounts, Conn, rows
 from ioc.accounts.passwords import hash_password, needs_rehash, spend_the_same_time, verify_password
 from ioc.accounts.rules import Attempts, hash_secret, new_secret, password_faults
 from ioc.errors import BadPassword, Invalid, Locked, NotSignedIn, Reason
-from ioc.shared import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,64 +21,17 @@ class SignedIn:
     expires_at: dt.datetime
 
 
-class UnknownLogins:
-    """Counts failures of logins that do not exist like those that do, so that answers do not tell them apart.
-
-    In Redis where there is one: counted by each web process alone, they would be told by coming down more slowly.
-    """
-
-    def __init__(self, size: int = 10_000) -> None:
-        self._seen: OrderedDict[str, Attempts] = OrderedDict()
-        self._lock = threading.Lock()
-        self._size = size
-
-    def get(self, login: str, shared: Shared | None = None) -> Attempts:
-        found: Any = shared.ask(lambda: shared.client.get(_key(login)), lambda: None) if shared else None
-        if found:
-            return _from_json(found)
-        with self._lock:
-            return self._seen.get(login, Attempts())
-
-    def put(self, login: str, attempts: Attempts, shared: Shared | None = None) -> None:
-        text = _to_json(attempts)
-        if shared and shared.ask(lambda: bool(shared.client.set(_key(login), text, ex=KEPT_S)), lambda: False):
-            return
-        with self._lock:
-            self._seen[login] = attempts
-            self._seen.move_to_end(login)
-            while len(self._seen) > self._size:
-                self._seen.popitem(last=False)
-
-
-_UNKNOWN = UnknownLogins()
-KEPT_S = 86_400
-
-
-def _key(login: str) -> str:
-    return f"ioc:unknown:{hashlib.blake2b(login.encode(), digest_size=16).hexdigest()}"
-
-
-def _to_json(attempts: Attempts) -> str:
-    until = attempts.locked_until
-    return json.dumps({"failed": attempts.failed, "until": until.isoformat() if until else None})
-
-
-def _from_json(text: bytes) -> Attempts:
-    found = json.loads(text)
-    return Attempts(found["failed"], dt.datetime.fromisoformat(found["until"]) if found["until"] else None)
-
-
 def sign_in(accounts: Accounts, login: str, password: str, *, address: str = "", agent: str = "") -> SignedIn:
     """A new session. Raises BadPassword with the tries left, Locked with the time it ends."""
     now, login = accounts.now(), login.strip()
     with accounts.store.scoped(SYSTEM) as conn:
         account = rows.account_by_login(conn, login)
     if account is None or account["disabled"]:
-        attempts = _UNKNOWN.get(login, accounts.shared)
+        attempts = accounts.unknown.get(login)
         _refuse_locked(accounts, attempts)
         spend_the_same_time(password)
         attempts = _fail(accounts, attempts)
-        _UNKNOWN.put(login, attempts, accounts.shared)
+        accounts.unknown.put(login, attempts)
         with accounts.store.scoped(SYSTEM) as conn:
             rows.audit(conn, actor=login[:64], action="sign_in.refused", address=address)
         raise _wrong(accounts, attempts)
