@@ -52,15 +52,24 @@ class Credentials:
 
         Raises NotSignedIn for those, so that a wrong token is never quietly answered as somebody else.
         """
+        found = self._identify(given, ask=True)
+        assert found is not None  # the store always has an answer
+        return found
+
+    def at_hand(self, given: Presented) -> Identity | None:
+        """`identify` from memory alone; None where the store would have to be asked."""
+        return self._identify(given, ask=False)
+
+    def _identify(self, given: Presented, *, ask: bool) -> Identity | None:
         scheme, _, value = given.authorization.partition(" ")
         if scheme.lower() == "bearer" and value.strip():
-            return self._bearer(value.strip(), given.path)
+            return self._bearer(value.strip(), given.path, ask)
         if given.embed_token:
-            return self._embed(given.embed_token, given.path)
+            return self._embed(given.embed_token, given.path, ask)
         for cookie, kind in ((SESSION_COOKIE, "s"), (WALL_COOKIE, "w")):
             secret = given.cookies.get(cookie, "")
             if secret:
-                found = self._cached(f"{kind}:{hash_secret(secret)}")
+                found = self._find(f"{kind}:{hash_secret(secret)}", ask)
                 if found is not NOBODY_ID:
                     return found
         return NOBODY_ID
@@ -84,22 +93,22 @@ class Credentials:
 
     # ------------------------------------------------------------ ways in
 
-    def _bearer(self, token: str, path: str) -> Identity:
+    def _bearer(self, token: str, path: str, ask: bool) -> Identity | None:
         if not token.startswith(TOKEN_PREFIX):
-            return self._embed(token, path)
-        found = self._cached(f"t:{hash_secret(token)}")
+            return self._embed(token, path, ask)
+        found = self._find(f"t:{hash_secret(token)}", ask)
         if found is NOBODY_ID:
             raise NotSignedIn("令牌无效或已过期", "the token is not valid or has expired")
         return found
 
-    def _embed(self, token: str, path: str) -> Identity:
-        """Not cached: the signature is checked each time, and the region's ids are the tree's."""
+    def _embed(self, token: str, path: str, ask: bool) -> Identity | None:
+        """The signature is checked each time; only what the region holds is remembered."""
         verified = embed.verify(self.accounts.settings, token, self.accounts.now())
         if not embed.opens(verified.panel, path):
             raise NotSignedIn("嵌入令牌不能打开此地址", "the embed token does not open this address")
         key = f"e:{hash_secret(token)}"
         found = self._get(key)
-        if found is None:
+        if found is None and ask:
             with self.accounts.store.scoped(SYSTEM) as conn:
                 ids = rows.expand_regions(conn, verified.grant.region_codes)
             rights = VIEWS if verified.panel == "map" else frozenset({"indicator.view"})
@@ -122,6 +131,9 @@ class Credentials:
                 found = look(conn, hashed)
             self._put(key, found)
         return found
+
+    def _find(self, key: str, ask: bool) -> Identity | None:
+        return self._cached(key) if ask else self._get(key)
 
     def _get(self, key: str) -> Identity | None:
         with self._lock:

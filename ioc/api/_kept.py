@@ -5,6 +5,7 @@ Not the shared cache of `ioc.cache`: that one looks at every entry when it is fu
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -14,15 +15,31 @@ from time import monotonic
 from ioc.once import Once
 
 BYTES = 64 * 2**20
-# What an entry costs beside its bytes: key, object, place in the dictionary.
-OVERHEAD = 600
+# What an entry costs beside its bytes: key, object, place in the dictionary, and some of the packed body.
+OVERHEAD = 1500
 
 
-@dataclass(frozen=True, slots=True)
+# A smaller body fits one packet anyway.
+PACK_FROM, PACK_LEVEL = 1400, 1
+
+
+@dataclass(slots=True)
 class Kept:
+    """`etag` is of the content: a new data version that changed nothing here still answers 304."""
+
     body: bytes
     etag: str
     until: float
+    _packed: bytes = b""
+
+    def worth_packing(self) -> bool:
+        return len(self.body) >= PACK_FROM
+
+    def packed(self) -> bytes:
+        """The body by gzip, made when first asked for."""
+        if not self._packed:
+            self._packed = gzip.compress(self.body, PACK_LEVEL)
+        return self._packed
 
 
 class TileMemory:
@@ -36,15 +53,9 @@ class TileMemory:
         self._once = Once()
 
     def get(self, key: Hashable, keep_s: float, make: Callable[[], tuple[bytes, str]]) -> Kept:
-        def fresh() -> Kept:
-            body, etag = make()
-            tile = Kept(body, etag, self._ticks() + keep_s)
-            self._put(key, tile)
-            return tile
+        return self._once.get(key, lambda: self.find(key), lambda: self.put(key, keep_s, *make()))
 
-        return self._once.get(key, lambda: self._find(key), fresh)
-
-    def _find(self, key: Hashable) -> Kept | None:
+    def find(self, key: Hashable) -> Kept | None:
         with self._lock:
             found = self._tiles.get(key)
             if found is None:
@@ -55,7 +66,8 @@ class TileMemory:
             self._tiles.move_to_end(key)
             return found
 
-    def _put(self, key: Hashable, tile: Kept) -> None:
+    def put(self, key: Hashable, keep_s: float, body: bytes, etag: str) -> Kept:
+        tile = Kept(body, etag, self._ticks() + keep_s)
         with self._lock:
             if key in self._tiles:
                 self._drop(key)
@@ -63,6 +75,7 @@ class TileMemory:
             self._bytes += len(tile.body) + OVERHEAD
             while self._bytes > self._size and len(self._tiles) > 1:
                 self._drop(next(iter(self._tiles)))
+        return tile
 
     def _drop(self, key: Hashable) -> None:
         self._bytes -= len(self._tiles.pop(key).body) + OVERHEAD

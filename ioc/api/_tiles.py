@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from ioc.api._kept import TileMemory
+from ioc.api._kept import Kept, TileMemory
 from ioc.clock import Clock
 from ioc.errors import NotFound
 from ioc.feed.versions import FeedVersions
 from ioc.registry import Registry
 from ioc.scope import Scope
 from ioc.store import Store, thematic, tiles
+from ioc.store.loop import LoopReader
 from ioc.store.regions import Regions, RegionTree
 
 MIME = "application/vnd.mapbox-vector-tile"
@@ -35,11 +38,18 @@ _LEVELS = ("city", "county", "town", "village")
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """`etag` is of the content: a new data version that changed nothing here still answers 304."""
+class _Wanted:
+    """A tile that may be asked for, and the place it is kept at."""
 
-    body: bytes
-    etag: str
+    scope: Scope
+    key: str
+    query: str
+    z: int
+    x: int
+    y: int
+    now: dt.datetime
+    region_ids: tuple[int, ...] | None
+    place: Hashable
 
 
 class TileService:
@@ -48,30 +58,67 @@ class TileService:
     def __init__(self, store: Store, registry: Registry, clock: Clock, versions: FeedVersions) -> None:
         self._store, self._registry, self._clock, self._versions = store, registry, clock, versions
         self._kept = TileMemory()
+        self._making: dict[Hashable, asyncio.Future[bytes | None]] = {}  # the event loop's alone
         self._regions = Regions.of(store)
 
-    def get(self, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = "") -> Tile:
+    def get(self, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = "") -> Kept:
         """`v`: a version of the client's own; another one is never answered from what an earlier one left behind.
 
         Raises NotFound (no such layer, tile or region for this asker) and Forbidden.
         """
+        wanted = self._wanted(scope, key, z, x, y, region, v)
+        return self._kept.get(wanted.place, KEEP_S, lambda: _tagged(self._made(wanted)))
+
+    async def soon(
+        self, reader: LoopReader, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = ""
+    ) -> Kept | None:
+        """`get` on the event loop, `reader`'s. None: something would have to be waited for; ask from a thread."""
+        if region and not self._regions.at_hand:
+            return None
+        wanted = self._wanted(scope, key, z, x, y, region, v)
+        found = self._kept.find(wanted.place)
+        if found is not None:
+            return found
+        body = await self._once(wanted, reader)
+        return None if body is None else self._kept.put(wanted.place, KEEP_S, *_tagged(body))
+
+    async def _once(self, wanted: _Wanted, reader: LoopReader) -> bytes | None:
+        """One asker makes the tile, the others wait for it."""
+        making = self._making.get(wanted.place)
+        if making is None:
+            making = self._making[wanted.place] = asyncio.ensure_future(self._made_soon(wanted, reader))
+            making.add_done_callback(lambda _: self._making.pop(wanted.place, None))
+        return await asyncio.shield(making)  # an asker that leaves does not take the tile from the others
+
+    def _wanted(self, scope: Scope, key: str, z: int, x: int, y: int, region: str, v: str) -> _Wanted:
         tiles.lonlat_box(z, x, y)
         now = self._clock.now()
         query = self._query(scope, key)
-        ids = self._regions.ids(scope, region)
         tick = int(now.timestamp() // _TICKS[query]) if query in _TICKS else 0
         version = self._versions.of(*_TOPICS.get(query, ()))
-
-        def make() -> tuple[bytes, str]:
-            with self._store.reading(scope, tiles.plan(query, z)) as conn:
-                layer = thematic.resolve(conn, scope, self._registry.layers, key)
-                kinds = levels(self._regions.tree(), z) if layer.query == "region" else ()
-                body = tiles.render(conn, tiles.TileQuery(scope, layer, z, x, y, now, ids, kinds))
-            return body, hashlib.blake2b(body, digest_size=8).hexdigest()
-
         place = (scope.class_key, key, z, x, y, region, version, tick, v[:20])
-        found = self._kept.get(place, KEEP_S, make)
-        return Tile(found.body, found.etag)
+        return _Wanted(scope, key, query, z, x, y, now, self._regions.ids(scope, region), place)
+
+    def _made(self, w: _Wanted) -> bytes:
+        with self._store.reading(w.scope, tiles.plan(w.query, w.z)) as conn:
+            layer = thematic.resolve(conn, w.scope, self._registry.layers, w.key)
+            kinds = levels(self._regions.tree(), w.z) if layer.query == "region" else ()
+            return tiles.render(conn, tiles.TileQuery(w.scope, layer, w.z, w.x, w.y, w.now, w.region_ids, kinds))
+
+    async def _made_soon(self, w: _Wanted, reader: LoopReader) -> bytes | None:
+        layer = self._registry.layers.get(w.key)
+        way = layer and tiles.steps(tiles.TileQuery(w.scope, layer, w.z, w.x, w.y, w.now, w.region_ids))
+        if not way:
+            return None
+        try:
+            statement = next(way)
+            while True:
+                row = await reader.first_row(w.scope, tiles.plan(w.query, w.z), *statement)
+                if row is None:
+                    return None
+                statement = way.send(row)
+        except StopIteration as e:
+            return e.value
 
     def _query(self, scope: Scope, key: str) -> str:
         """Name of the layer's query, with its right checked before anything is looked up."""
@@ -80,6 +127,10 @@ class TileService:
             raise NotFound(f"图层 {key}", f"layer {key}")
         scope.require(layer.permission)
         return layer.query
+
+
+def _tagged(body: bytes) -> tuple[bytes, str]:
+    return body, hashlib.blake2b(body, digest_size=8).hexdigest()
 
 
 def levels(tree: RegionTree, z: int) -> tuple[str, ...]:

@@ -1,36 +1,39 @@
 """Tiles natively in ASGI. A tile takes a millisecond or two to make; the way through WSGI costs as much again.
 
 The same service, rights and answers as `ioc.api.tiles` (which a pure WSGI deployment keeps); gates that concern writes
-are not needed here. Work that may block runs in threads.
+are not needed here. What is in memory, and tiles of devices, are answered by the event loop itself; whatever may have
+to wait (an asker, regions or a layer to be looked up, a connection to be opened) goes to a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ioc.accounts import embed
 from ioc.accounts.credentials import Presented
+from ioc.accounts.identity import Identity
 from ioc.api import Deps
+from ioc.api._kept import Kept
 from ioc.api._tiles import MIME, TileService
-from ioc.errors import IocError, NotSignedIn
+from ioc.errors import IocError, NotFound, NotSignedIn
+from ioc.store.loop import LoopReader
 
 log = logging.getLogger("ioc.web")
 
-PATH = "/tiles/{layer}/{z:int}/{x:int}/{y:int}.mvt"
-# A smaller body fits one packet anyway.
-PACK_FROM, PACK_LEVEL = 1400, 1
+PREFIX, PATH = "/tiles/", "/tiles/{layer}/{z:int}/{x:int}/{y:int}.mvt"
+_ADDRESS = re.compile(r"/tiles/([^/]+)/(\d{1,3})/(\d{1,9})/(\d{1,9})\.mvt")
+# Packing more than this takes a millisecond or more, which open streams would feel.
+PACK_HERE = 1 << 16
 _SAFETY = (
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -74,6 +77,7 @@ class Tiles:
         self._service = TileService(deps.store, deps.registry, deps.clock, deps.versions)
         # More than connections: while some wait for the database, others read requests and pack answers.
         self._threads = ThreadPoolExecutor(deps.settings.pool_size + 4, thread_name_prefix="tiles")
+        self._reader = LoopReader(deps.store)
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,8 +85,7 @@ class Tiles:
         if scope["method"] not in ("GET", "HEAD"):
             answer = _Answer(405, ((b"allow", b"GET, HEAD"),), b"")
         else:
-            asked = _read(scope)
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, asked)
+            answer = await self._answer(scope)
         headers = [*answer.headers, *_SAFETY, (b"content-length", str(len(answer.body)).encode())]
         if answer.status in (204, 304):  # neither may have a length of a body it does not have
             headers.pop()
@@ -92,21 +95,39 @@ class Tiles:
         if self._observe is not None:
             self._observe(PATH, scope["method"], answer.status, time.perf_counter() - began)
 
-    def _answer(self, asked: _Asked) -> _Answer:
+    async def _answer(self, scope: Scope) -> _Answer:
         try:
-            identity = self._credentials.identify(asked.given)
-            if identity.kind == "nobody":
-                raise NotSignedIn()
-            a = asked
-            tile = self._service.get(identity.scope, a.layer, a.z, a.x, a.y, a.region, a.v)
+            a = _read(scope)
+            tile = await self._soon(a)
+            if tile is None:
+                tile = await asyncio.get_running_loop().run_in_executor(self._threads, self._tile, a)
+            if a.packed and len(tile.body) > PACK_HERE:
+                await asyncio.get_running_loop().run_in_executor(self._threads, tile.packed)
+            return _found(tile, a)
         except IocError as e:
             if e.severity in ("error", "critical"):
-                log.error("tile %s/%s/%s/%s: %s", asked.layer, asked.z, asked.x, asked.y, e)
+                log.error("%s: %s", scope["path"], e)
             return _failed(e)
         except Exception:  # a fault in one tile is an answer, not the end of the connection
-            log.exception("tile %s/%s/%s/%s failed", asked.layer, asked.z, asked.x, asked.y)
+            log.exception("%s failed", scope["path"])
             return _failed(IocError())
-        return _found(tile.body, tile.etag, asked)
+
+    async def _soon(self, a: _Asked) -> Kept | None:
+        identity = self._credentials.at_hand(a.given)
+        if identity is None:
+            return None
+        asker = _known(identity).scope
+        return await self._service.soon(self._reader, asker, a.layer, a.z, a.x, a.y, a.region, a.v)
+
+    def _tile(self, a: _Asked) -> Kept:
+        asker = _known(self._credentials.identify(a.given)).scope
+        return self._service.get(asker, a.layer, a.z, a.x, a.y, a.region, a.v)
+
+
+def _known(identity: Identity) -> Identity:
+    if identity.kind == "nobody":
+        raise NotSignedIn()
+    return identity
 
 
 def _failed(error: IocError) -> _Answer:
@@ -114,28 +135,30 @@ def _failed(error: IocError) -> _Answer:
     return _Answer(error.status, ((b"content-type", b"application/json"),), body)
 
 
-def _found(body: bytes, etag: str, asked: _Asked) -> _Answer:
+def _found(tile: Kept, asked: _Asked) -> _Answer:
     # weak, because the packed and the plain body share it
-    tag = (b"etag", f'W/"{etag}"'.encode())
-    if etag in asked.known:
+    tag = (b"etag", f'W/"{tile.etag}"'.encode())
+    if tile.etag in asked.known:
         return _Answer(304, (tag,), b"")
-    if not body:
+    if not tile.body:
         return _Answer(204, (tag,), b"")
-    headers = [(b"content-type", MIME.encode()), tag]
-    if asked.packed and len(body) >= PACK_FROM:
-        body = gzip.compress(body, PACK_LEVEL)
-        headers.append((b"content-encoding", b"gzip"))
-    return _Answer(200, headers, body)
+    headers = ((b"content-type", MIME.encode()), tag)
+    if asked.packed and tile.worth_packing():
+        return _Answer(200, (*headers, (b"content-encoding", b"gzip")), tile.packed())
+    return _Answer(200, headers, tile.body)
 
 
 def _read(scope: Scope) -> _Asked:
     heads: Heads = dict(scope["headers"])
-    path, query = scope["path_params"], parse_qs(scope["query_string"].decode("latin-1"))
+    path = _ADDRESS.fullmatch(scope["path"])
+    if path is None:
+        raise NotFound(scope["path"], scope["path"])
+    query = parse_qs(scope["query_string"].decode("latin-1"))
     return _Asked(
-        layer=path["layer"],
-        z=path["z"],
-        x=path["x"],
-        y=path["y"],
+        layer=path[1],
+        z=int(path[2]),
+        x=int(path[3]),
+        y=int(path[4]),
         region=query.get("region", [""])[0],
         v=query.get("v", [""])[0],
         given=Presented(
@@ -155,12 +178,6 @@ def _text(heads: Heads, name: bytes) -> str:
 
 
 def _cookies(text: str) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(text).items()}
-    except CookieError:
-        return {}
-
-
-def routes(deps: Deps, observe: Observe | None = None) -> list[Route]:
-    """For the ASGI composition, before the mount of the WSGI side."""
-    return [Route(PATH, endpoint=Tiles(deps, observe))]
+    """By name. Ours are plain words: nothing of RFC 6265's quoting is needed."""
+    pairs = (part.strip().partition("=") for part in text.split(";"))
+    return {name: value for name, sign, value in pairs if sign}

@@ -17,7 +17,7 @@ from ioc.errors import ConfigError, DiskBudget, StoreUnavailable
 from ioc.scope import Scope
 
 APP_ROLE = "ioc_app"
-_PLANS = {
+PLANS = {
     "custom": b"SET plan_cache_mode = force_custom_plan",
     "generic": b"SET plan_cache_mode = force_generic_plan",
 }
@@ -27,7 +27,7 @@ SESSION_OPTIONS = "-c jit=off -c plan_cache_mode=force_custom_plan -c timezone=U
 Conn: TypeAlias = psycopg.Connection[DictRow]
 # How prepared statements are planned: for their values each time, or once for all values.
 Plan: TypeAlias = Literal["custom", "generic"]
-_Key: TypeAlias = tuple[bool, frozenset[int], frozenset[str] | None, int]
+Key: TypeAlias = tuple[bool, frozenset[int], frozenset[str] | None, int]
 
 
 def scope_settings(scope: Scope) -> dict[str, str]:
@@ -47,14 +47,14 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _key(scope: Scope) -> _Key:
+def scope_key(scope: Scope) -> Key:
     return scope.whole, frozenset() if scope.whole else scope.region_ids, scope.departments, scope.sensitivity
 
 
-class _Session(psycopg.Connection[DictRow]):
+class Session(psycopg.Connection[DictRow]):
     """A connection that remembers whose scope it carries. None: unknown, so it is set before the next use."""
 
-    scope_key: _Key | None = None
+    scope_key: Key | None = None
     plan: Plan = "custom"
 
 
@@ -80,8 +80,9 @@ class Store:
         self._pooler = transaction_pooler
         self._slots = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
-        self._idle: list[_Session] = []
+        self._idle: list[Session] = []
         self._closed = False
+        self._queue = 0  # threads that wait for a connection
 
     @contextmanager
     def scoped(self, scope: Scope) -> Generator[Conn]:
@@ -107,10 +108,10 @@ class Store:
     @contextmanager
     def dedicated(self, scope: Scope | None = None) -> Generator[Conn]:
         """A connection outside the pool, in autocommit: for LISTEN and advisory locks. No scope: it sees nothing."""
-        with _border():
+        with border():
             conn = self._connect()
         try:
-            with _border(conn):
+            with border(conn):
                 if scope is not None:
                     _enter(conn, scope, local=False)
                 yield conn
@@ -125,21 +126,20 @@ class Store:
             conn.close()
 
     @contextmanager
-    def _checkout(self, scope: Scope, plan: Plan = "custom") -> Generator[_Session]:
-        if not self._slots.acquire(timeout=self._wait_s):
-            raise StoreUnavailable("数据库连接已用尽", "all database connections are busy")
+    def _checkout(self, scope: Scope, plan: Plan = "custom") -> Generator[Session]:
+        self._wait_for_slot()
         try:
-            key = _key(scope)
-            with _border():
+            key = scope_key(scope)
+            with border():
                 conn = self._take(key, plan) or self._connect()
             try:
-                with _border(conn):
+                with border(conn):
                     if conn.scope_key != key and not self._pooler:
                         conn.scope_key = None
                         _enter(conn, scope, local=False)
                         conn.scope_key = key
                     if conn.plan != plan:
-                        conn.execute(_PLANS[plan])
+                        conn.execute(PLANS[plan])
                         conn.plan = plan
                     yield conn
             finally:
@@ -147,24 +147,64 @@ class Store:
         finally:
             self._slots.release()
 
-    def _take(self, key: _Key, plan: Plan) -> _Session | None:
+    def _wait_for_slot(self) -> None:
+        if self._slots.acquire(blocking=False):
+            return
+        with self._lock:
+            self._queue += 1
+        try:
+            if not self._slots.acquire(timeout=self._wait_s):
+                raise StoreUnavailable("数据库连接已用尽", "all database connections are busy")
+        finally:
+            with self._lock:
+                self._queue -= 1
+
+    # ------------------------------------------------------------ for the event loop, which may not wait
+
+    @property
+    def wanted(self) -> bool:
+        """Do threads wait for a connection?"""
+        return self._queue > 0
+
+    def at_hand(self, scope: Scope, plan: Plan) -> Session | None:
+        """An idle connection at once, or None. Scope and plan are the taker's to set; it goes back with `put_back`."""
+        if self._pooler or not self._slots.acquire(blocking=False):
+            return None
+        conn = self._pop(scope_key(scope), plan)
+        if conn is not None and not _silent(conn):  # something is wrong with it: for a thread to find out
+            self._give(conn)
+            conn = None
+        if conn is None:
+            self._slots.release()
+        return conn
+
+    def put_back(self, conn: Session) -> None:
+        self._give(conn)
+        self._slots.release()
+
+    # ------------------------------------------------------------ the idle ones
+
+    def _take(self, key: Key, plan: Plan) -> Session | None:
         """An idle connection, one that already carries scope and plan if there is one; dead ones are thrown away."""
         while True:
-            with self._lock:
-                if not self._idle:
-                    return None
-                at = max(range(len(self._idle)), key=lambda i: self._fit(self._idle[i], key, plan, i))
-                conn = self._idle.pop(at)
-            if _alive(conn):
+            conn = self._pop(key, plan)
+            if conn is None or _alive(conn):
                 return conn
             conn.close()
 
+    def _pop(self, key: Key, plan: Plan) -> Session | None:
+        with self._lock:
+            if not self._idle:
+                return None
+            at = max(range(len(self._idle)), key=lambda i: self._fit(self._idle[i], key, plan, i))
+            return self._idle.pop(at)
+
     @staticmethod
-    def _fit(conn: _Session, key: _Key, plan: Plan, at: int) -> tuple[bool, bool, int]:
+    def _fit(conn: Session, key: Key, plan: Plan, at: int) -> tuple[bool, bool, int]:
         """The more settings it carries already, the better; then the one used last."""
         return conn.scope_key == key, conn.plan == plan, at
 
-    def _give(self, conn: _Session) -> None:
+    def _give(self, conn: Session) -> None:
         if conn.closed or conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             conn.close()
             return
@@ -174,8 +214,8 @@ class Store:
                 return
         conn.close()
 
-    def _connect(self) -> _Session:
-        conn = _Session.connect(
+    def _connect(self) -> Session:
+        conn = Session.connect(
             self.dsn,
             autocommit=True,
             row_factory=dict_row,
@@ -217,14 +257,20 @@ def _enter(conn: psycopg.Connection[Any], scope: Scope, *, local: bool) -> None:
     )
 
 
-def _alive(conn: _Session) -> bool:
+def _silent(conn: Session) -> bool:
     """Without a round trip: the socket of a dead server is readable (end of file), that of an idle session is not."""
     if conn.closed:
         return False
     poll = select.poll()
     poll.register(conn.fileno(), select.POLLIN)
-    if not poll.poll(0):
+    return not poll.poll(0)
+
+
+def _alive(conn: Session) -> bool:
+    if _silent(conn):
         return True
+    if conn.closed:
+        return False
     try:
         conn.execute("SELECT 1")
     except psycopg.Error:
@@ -233,7 +279,7 @@ def _alive(conn: _Session) -> bool:
 
 
 @contextmanager
-def _border(conn: psycopg.Connection[Any] | None = None) -> Generator[None]:
+def border(conn: psycopg.Connection[Any] | None = None) -> Generator[None]:
     """A server that is away, starting, full or too slow becomes an error of ours. Deadlocks pass as they are."""
     try:
         yield

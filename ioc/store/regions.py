@@ -102,8 +102,13 @@ class Regions:
         """Look at the table again on the next call, for whoever has just changed it."""
         self._checked = float("-inf")
 
+    @property
+    def at_hand(self) -> bool:
+        """Would the next answer come from memory? For whoever may not wait."""
+        return self._tree is not None and self._ticks() - self._checked < CHECK_S
+
     def tree(self) -> RegionTree:
-        if self._tree is not None and self._ticks() - self._checked < CHECK_S:
+        if self._tree is not None and self.at_hand:
             return self._tree
         with self._lock:
             if self._tree is None or self._ticks() - self._checked >= CHECK_S:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import math
@@ -271,6 +272,27 @@ def test_a_device_its_curves_and_its_detail(server: flask.Flask, world: World, s
         f"detail/region:{small.FAR}",
     ):
         assert town.get(f"/api/v1/{path}").status_code == 404
+
+
+def test_many_at_once_each_see_their_own(running: Any, db: Database, world: World, token: Token) -> None:
+    """Two towns' officers over one server, so many at once that connections change hands."""
+    paths = {side: near_path(db, world, side=side) for side in ("near", "far")}
+    grants = {"near": Grant(region_codes=(small.NEAR_TOWN,), sensitivity=1), "all": Grant(whole=True, sensitivity=1)}
+    asks = {who: token("read", grant=grant) for who, grant in grants.items()}
+    ids = {side: {getattr(world, side)["camera"]} for side in paths}
+
+    async def go() -> None:
+        async with httpx.AsyncClient(base_url=running.url) as client:
+
+            async def one(n: int) -> None:
+                who, side = ("near", "all")[n % 2], ("near", "far")[n // 2 % 2]
+                answer = await client.get(f"{paths[side]}?v={n // 8}", headers=asks[who])
+                seen = {f.props["id"] for f in decode(answer.content).get("points", [])}
+                assert seen == (ids[side] if who == "all" or side == "near" else set()), (who, side)
+
+            await asyncio.gather(*(one(n) for n in range(400)))
+
+    asyncio.run(go())
 
 
 def test_tiles_are_served_by_the_real_server(running: Any, db: Database, world: World, token: Token) -> None:

@@ -14,12 +14,24 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ioc.errors import NotFound
+from ioc.store import direct
 from ioc.store.pool import Plan
 from ioc.store.tiles import areas, devices, work
 from ioc.store.tiles.devices import DENSE
-from ioc.store.tiles.frame import PINS_TO, Statement, TileQuery, lonlat_box, resolution
+from ioc.store.tiles.frame import PINS_TO, Statement, Steps, TileQuery, lonlat_box, resolution
 
-__all__ = ["DENSE", "PINS_TO", "TileQuery", "explained", "lonlat_box", "plan", "render", "resolution", "statements"]
+__all__ = [
+    "DENSE",
+    "PINS_TO",
+    "TileQuery",
+    "explained",
+    "lonlat_box",
+    "plan",
+    "render",
+    "resolution",
+    "statements",
+    "steps",
+]
 
 
 def render(conn: psycopg.Connection[Any], q: TileQuery) -> bytes:
@@ -27,9 +39,15 @@ def render(conn: psycopg.Connection[Any], q: TileQuery) -> bytes:
     build = _QUERIES.get(q.layer.query)
     if build is None:
         raise NotFound(f"图层 {q.layer.key}", f"layer {q.layer.key}")
-    if q.layer.query == "device":
-        return devices.render(conn, q)
+    direct_way = steps(q)
+    if direct_way is not None:
+        return _driven(conn, direct_way)
     return b"".join(_run(conn, statement) for statement in build(conn, q))
+
+
+def steps(q: TileQuery) -> Steps | None:
+    """The tile as statements for `direct`, where it can be made that way."""
+    return devices.steps(q) if q.layer.query == "device" else None
 
 
 def plan(query: str, z: int) -> Plan:
@@ -49,6 +67,15 @@ def statements(conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
 def explained(query: bytes) -> bytes:
     """`query` as EXPLAIN, for tests that fail when an index is not used."""
     return b"EXPLAIN (COSTS off) " + query
+
+
+def _driven(conn: psycopg.Connection[Any], way: Steps) -> bytes:
+    try:
+        statement = next(way)
+        while True:
+            statement = way.send(direct.first_row(conn, *statement))
+    except StopIteration as e:
+        return e.value
 
 
 def _run(conn: psycopg.Connection[Any], statement: Statement) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from psycopg import sql
 
 from ioc.errors import NotFound
 from ioc.scope import SENSITIVE, Scope
-from ioc.store import direct
+from ioc.store.direct import Row, Written
 from ioc.store.tiles.frame import (
     CELLS_TO,
     IN_TILE,
@@ -20,6 +21,7 @@ from ioc.store.tiles.frame import (
     POINT,
     TOUCHES,
     Statement,
+    Steps,
     TileQuery,
     frame,
     on,
@@ -33,15 +35,16 @@ from ioc.store.where import visible
 DENSE, DENSE_RES = 600, 9
 
 
-def render(conn: psycopg.Connection[Any], q: TileQuery) -> bytes:
+def steps(q: TileQuery) -> Steps:
     """The tile's bytes; empty when nothing lies in it."""
-    made = statements(conn, q)[0]
-    return _marks_or_pins(conn, q, made) if PINS_TO < q.z < LABELS_FROM else _direct(conn, made)[0]
+    if PINS_TO < q.z < LABELS_FROM:
+        return (yield from _marks_or_pins(q))
+    return (yield from _counted(_device_query(q, _band(q.z))))[0]
 
 
-def _direct(conn: psycopg.Connection[Any], statement: Statement) -> tuple[bytes, int]:
+def _counted(statement: Statement) -> Generator[Statement, Row, tuple[bytes, int]]:
     """The tile, and what the query counted beside it (0 when it counts nothing)."""
-    row = direct.first_row(conn, *statement)
+    row = yield statement
     return (row[0] or b"") if row else b"", int.from_bytes(row[1] or b"", "big") if len(row) > 1 else 0
 
 
@@ -72,8 +75,11 @@ class _Shape:
 
 
 def statements(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
-    band = "cells" if q.z <= CELLS_TO else "pins" if q.z <= PINS_TO else "marks" if q.z < LABELS_FROM else "points"
-    return [_device_query(q, band)]
+    return [_device_query(q, _band(q.z))]
+
+
+def _band(z: int) -> str:
+    return "cells" if z <= CELLS_TO else "pins" if z <= PINS_TO else "marks" if z < LABELS_FROM else "points"
 
 
 def _device_query(q: TileQuery, band: str) -> Statement:
@@ -92,29 +98,29 @@ def _device_query(q: TileQuery, band: str) -> Statement:
     params = frame(q) | {f"where_{column}": value for column, value in q.layer.where.items()}
     if q.region_ids is not None:
         params["tile_regions"] = list(q.region_ids)
-    params |= visible(scope, "d" if band in ("marks", "points") else "c")[1]
+    params |= _scoped(scope, "d" if band in ("marks", "points") else "c")
     params["res"], params["most"] = resolution(q.z), DENSE + 1
     return _device_text(shape), params
 
 
-def _marks_or_pins(conn: psycopg.Connection[Any], q: TileQuery, marks: Statement) -> bytes:
+def _marks_or_pins(q: TileQuery) -> Steps:
     """z 14-15: the marks; where there are too many of them, the count pins of the same tile.
 
     Which tiles were too full is remembered, so that their marks are not made each time to be thrown away.
     """
     place = (q.layer.key, q.z, q.x, q.y, q.scope.class_key, hash(q.region_ids))
     if place in _full:
-        body, n = _direct(conn, _pins_of(q))
+        body, n = yield from _counted(_pins_of(q))
         if n > DENSE:
             return body
         _full.pop(place, None)
-    body, n = _direct(conn, marks)
+    body, n = yield from _counted(_device_query(q, "marks"))
     if n <= DENSE:
         return body
     if len(_full) >= _FULL_KEPT:
         _full.clear()
     _full[place] = None
-    return _direct(conn, _pins_of(q))[0]
+    return (yield from _counted(_pins_of(q)))[0]
 
 
 def _pins_of(q: TileQuery) -> Statement:
@@ -124,6 +130,13 @@ def _pins_of(q: TileQuery) -> Statement:
 
 _FULL_KEPT = 4096
 _full: dict[tuple[Any, ...], None] = {}
+
+
+@lru_cache(maxsize=512)
+def _scoped(scope: Scope, alias: str) -> Mapping[str, Any]:
+    """The scope's parameters; a list of a thousand regions is not written anew for each tile."""
+    params = visible(scope, alias)[1]
+    return {name: Written(value) if isinstance(value, list) else value for name, value in params.items()}
 
 
 @lru_cache(maxsize=256)

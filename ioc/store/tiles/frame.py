@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import sql
 
 from ioc.declare import Layer
 from ioc.errors import NotFound
 from ioc.scope import Scope
+from ioc.store.direct import Row
 from ioc.store.where import visible
 
 MAX_ZOOM = 22
@@ -24,6 +25,9 @@ EXTENT = 4096
 Params = dict[str, Any]
 # Query text as the server gets it, and its parameters.
 Statement = tuple[bytes, Params]
+# A tile as the statements it asks, one after the other, each answered by its first row: whoever drives it decides
+# whether a thread waits or the event loop.
+Steps: TypeAlias = Generator[Statement, Row, bytes]
 
 
 @dataclass(frozen=True, slots=True)
