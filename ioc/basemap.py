@@ -17,9 +17,6 @@ from ioc.settings import Settings
 Theme = Literal["dark", "light", "led"]
 StyleLayer = dict[str, Any]
 
-ROLES = ("sea", "outside", "land", "water", "river", "highway", "road", "rail", "place")
-OUTLINES = ("county", "town")
-
 # The map tokens of assets/tokens.css (a test holds the two together).
 COLOURS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -37,7 +34,8 @@ COLOURS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )  # fmt: skip
 
-BASE, NEAR, RASTER, TILES = "base", "near", "base-raster", "base-tiles"
+BASE, RASTER, TILES = "base", "base-raster", "base-tiles"
+ZOOM_MAX = 14  # of our own tiles; a browser enlarges the last ones
 # A name for the font stack; the browser's own fonts draw every glyph because the style has no `glyphs`.
 FONT = ["sans-serif"]
 BOLD = ["sans-serif bold"]
@@ -53,7 +51,8 @@ def colours(theme: str) -> Mapping[str, str]:
 def style(settings: Settings, theme: str, lang: str, version: str) -> dict[str, Any]:
     """MapLibre style. `version` changes with regions or base features, so that a browser fetches them once."""
     c = colours(theme)
-    sources: dict[str, Any] = {BASE: {"type": "geojson", "data": f"/basemap/base.geojson?v={version}"}}
+    own = {"type": "vector", "tiles": [f"/basemap/{{z}}/{{x}}/{{y}}.mvt?v={version}"], "maxzoom": ZOOM_MAX}
+    sources: dict[str, Any] = {BASE: own}
     layers: list[StyleLayer] = [{"id": "sea", "type": "background", "paint": {"background-color": c["sea"]}}]
     if settings.basemap_kind and settings.basemap_url:
         name, source, drawn = _configured(settings, c)
@@ -64,10 +63,6 @@ def style(settings: Settings, theme: str, lang: str, version: str) -> dict[str, 
     layers += _boundaries(c)
     if settings.basemap_kind not in ("raster", "wmts-w", "wmts-c"):
         layers += _labels(c, lang)
-    if any(
-        layer.get("source") == NEAR for layer in layers
-    ):  # streets of the sketch, and village names over vector tiles
-        sources[NEAR] = {"type": "geojson", "data": f"/basemap/near.geojson?v={version}"}
     return {"version": 8, "name": "ioc", "sources": sources, "layers": layers}
 
 
@@ -117,16 +112,19 @@ def _role(*names: str) -> list[Any]:
     return ["in", ["get", "role"], ["literal", list(names)]]
 
 
+_MAIN = ["==", ["get", "class"], "main"]
+
+
 def _fill(id_: str, role: str, colour: str) -> StyleLayer:
     return {
-        "id": id_, "type": "fill", "source": BASE, "filter": _role(role),
+        "id": id_, "type": "fill", "source": BASE, "source-layer": BASE, "filter": _role(role),
         "paint": {"fill-color": colour, "fill-antialias": True},
     }  # fmt: skip
 
 
 def _line(id_: str, role: str, colour: str, width: Any, **more: Any) -> StyleLayer:
     out: StyleLayer = {
-        "id": id_, "type": "line", "source": BASE, "filter": _role(role),
+        "id": id_, "type": "line", "source": BASE, "source-layer": BASE, "filter": _role(role),
         "layout": {"line-cap": "round", "line-join": "round"},
         "paint": {"line-color": colour, "line-width": width, **more.pop("paint", {})},
     }  # fmt: skip
@@ -141,8 +139,10 @@ def _ground(c: Mapping[str, str]) -> list[StyleLayer]:
         _fill("outside", "outside", c["out"]),
         _fill("land", "land", c["land"]),
         _fill("water", "water", c["water"]),
-        _line("river", "river", c["river"], ["match", ["get", "class"], "main", 2.6, 1.4], minzoom=7),
-        _line("street", "road", c["road"], _width(0.3, 3), source=NEAR, minzoom=12),
+        # two layers, not one width by class: that would be a second program for the browser to compile
+        _line("river", "river", c["river"], 1.4, minzoom=7),
+        _line("river-main", "river", c["river"], 2.6, minzoom=7) | {"filter": ["all", _role("river"), _MAIN]},
+        _line("street", "street", c["road"], _width(0.3, 3), minzoom=12),
         _line("road", "road", c["road"], _width(0.9, 5), minzoom=8),
         _line("rail", "rail", c["hwy"], _width(0.8, 2.5), paint={"line-dasharray": [3, 2]}),
         _line("highway", "highway", c["hwy"], _width(1.4, 7)),
@@ -164,6 +164,7 @@ def _label(id_: str, kinds: Sequence[str], colour: str, size: Any, c: Mapping[st
         "id": id_,
         "type": "symbol",
         "source": BASE,
+        "source-layer": BASE,
         "filter": ["in", ["get", "kind"], ["literal", list(kinds)]],
         "layout": {
             "text-field": name,
@@ -194,7 +195,7 @@ def _labels(c: Mapping[str, str], lang: str) -> list[StyleLayer]:
     sea["layout"] |= {"text-letter-spacing": 0.5}
     sea["paint"]["text-halo-color"] = c["sea"]
     return [
-        {**village, "source": NEAR, "minzoom": 12.5},
+        {**village, "minzoom": 12.5},
         {**small, "minzoom": 8.5},
         {**around, "maxzoom": 12},
         {**town, "minzoom": 8.8},

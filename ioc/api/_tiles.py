@@ -67,7 +67,7 @@ class TileService:
         Raises NotFound (no such layer, tile or region for this asker) and Forbidden.
         """
         wanted = self._wanted(scope, key, z, x, y, region, v)
-        return self._kept.get(wanted.place, KEEP_S, lambda: _tagged(self._made(wanted)))
+        return self._kept.get(wanted.place, KEEP_S, lambda: tagged(self._made(wanted)))
 
     async def soon(
         self, reader: LoopReader, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = ""
@@ -80,7 +80,7 @@ class TileService:
         if found is not None:
             return found
         body = await self._once(wanted, reader)
-        return None if body is None else self._kept.put(wanted.place, KEEP_S, *_tagged(body))
+        return None if body is None else self._kept.put(wanted.place, KEEP_S, *tagged(body))
 
     async def _once(self, wanted: _Wanted, reader: LoopReader) -> bytes | None:
         """One asker makes the tile, the others wait for it."""
@@ -129,7 +129,7 @@ class TileService:
         return layer.query
 
 
-def _tagged(body: bytes) -> tuple[bytes, str]:
+def tagged(body: bytes) -> tuple[bytes, str]:
     return body, hashlib.blake2b(body, digest_size=8).hexdigest()
 
 

@@ -6,6 +6,8 @@ import flask
 from werkzeug.wrappers import Response
 
 from ioc.api import Deps, _read
+from ioc.api._kept import TileMemory
+from ioc.api._tiles import MIME, tagged
 from ioc.api.auth import current_scope
 from ioc.api.openapi import doc
 from ioc.declare import Indicator
@@ -18,7 +20,7 @@ from ioc.store.regions import Regions
 
 # One day: the style names the version, so a changed base map has a new address.
 BASE_AGE_S = 86_400
-GEOJSON = "application/geo+json"
+BASE_BYTES = 32 * 2**20
 _CHART = "chart"
 
 
@@ -39,16 +41,20 @@ def register(server: flask.Flask, deps: Deps) -> None:
         surface, theme = _read.text("surface", "desk"), _read.text("theme", "dark")
         return _read.tagged(deps.services.map_config(scope, surface, theme, _read.lang(), _read.text("region")))
 
-    @bp.get("/basemap/<name>.geojson")
+    kept, base = TileMemory(BASE_BYTES), BaseMap.of(deps.store)
+
+    @bp.get("/basemap/<int:z>/<int:x>/<int:y>.mvt")
     @doc(
-        "One document of the offline base map: base, near, a role, county, town, boundaries",
-        media="application/geo+json",
+        "Vector tile (MVT 2.1) of the offline base map, up to zoom 14; 204 where it is empty",
+        query={"v": "version, as the style names it"},
+        media=MIME,
+        statuses={204: "Nothing here", 304: "Not modified"},
     )
-    def basemap(name: str) -> Response:
+    def basemap(z: int, x: int, y: int) -> Response:
         current_scope().require("map.view")
-        body, etag = BaseMap.of(deps.store).document(name)
-        response = flask.Response(body, mimetype=GEOJSON)
-        response.set_etag(etag)
+        found = kept.get((base.version(), z, x, y), BASE_AGE_S, lambda: tagged(base.tile(z, x, y)))
+        response = flask.Response(found.body, status=200 if found.body else 204, mimetype=MIME)
+        response.set_etag(found.etag)
         versioned = "v" in flask.request.args
         response.headers["Cache-Control"] = f"private, max-age={BASE_AGE_S}" if versioned else "private, no-cache"
         return response.make_conditional(flask.request)

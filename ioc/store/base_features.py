@@ -1,26 +1,36 @@
-"""Base map features as compact GeoJSON: the centre's regions as shared lines and names, and layers with a `base_role`.
+"""The base map as vector tiles: the centre's regions as shared lines and names, and layers with a `base_role`.
 
-`base` is what the first view needs, `near` what appears from z 12. The base map is the same for everybody who is signed
-in: it tells of land, roads and names, not of things. Coordinates have five decimals (1 m).
+The base map is the same for everybody who is signed in: it tells of land, roads and names, not of things. Its parts are
+read once a version and simplified once a zoom, to less than a pixel; PostGIS cuts and writes the tiles.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, ClassVar, LiteralString
 from weakref import WeakKeyDictionary
 
-from ioc.errors import NotFound
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
 from ioc.scope import SYSTEM
 from ioc.store.pool import Conn, Store
+from ioc.store.tiles.frame import EXTENT, lonlat_box
 
-# Simplification in degrees: 0.0004 is about 40 m, a pixel at z 11. `near` keeps what its source has.
-COARSE_DEG, FINE_DEG, UNDER_DEG = 0.0004, 0.00005, 0.0015
+# Beyond this zoom a browser enlarges the last tiles.
+ZOOM_MAX = 14
+# Villages and small streets appear from here; a road layer of the city's own says so by `min_zoom`.
 NEAR_FROM = 12
+# Simplification at each zoom, in pixels of a 512 px tile; neighbours lie under the land drawn over them, so they may be
+# coarse and a little too large.
+STEP_PX = 0.6
+FINE_DEG, UNDER_DEG = 0.00005, 0.0015
+# Around a tile, in tile units: half of the widest line of the style, which is 48 px.
+BUFFER = 256
 CHECK_S = 5.0
 
 _VERSION: LiteralString = """
@@ -31,39 +41,68 @@ SELECT md5(concat_ws('/', (SELECT count(*) || coalesce(max(updated_at)::text, ''
 """
 # Shared borders become one line each, so that two neighbours cannot be simplified apart.
 _OUTLINE: LiteralString = """
-SELECT ST_AsGeoJSON(ST_Simplify(ST_LineMerge(ST_UnaryUnion(ST_Collect(ST_Boundary(geom)))), %(step)s), 5) AS geometry
+SELECT ST_AsBinary(ST_LineMerge(ST_UnaryUnion(ST_Collect(ST_Boundary(geom))))) AS shape
 FROM region WHERE kind = ANY (%(kinds)s) AND geom IS NOT NULL
 """
 _FEATURES: LiteralString = """
 SELECT t.base_role AS role, f.name, coalesce(f.attributes->>'name_en', '') AS name_en, f.attributes->>'class' AS class,
        (f.attributes->>'rank')::float8 AS rank, (f.attributes->>'min_zoom')::float8 AS min_zoom,
-       ST_AsGeoJSON(CASE WHEN ST_Dimension(f.geom) = 0 THEN f.geom
-                         -- neighbours lie under the land drawn over them, so they may be coarse and a little too large
-                         WHEN t.base_role = 'outside'
-                         THEN ST_SimplifyPreserveTopology(ST_Buffer(f.geom, %(under)s, 1), %(under)s)
-                         ELSE ST_SimplifyPreserveTopology(f.geom, %(step)s) END, 5) AS geometry
+       ST_AsBinary(CASE WHEN ST_Dimension(f.geom) = 0 THEN f.geom
+                        WHEN t.base_role = 'outside'
+                        THEN ST_SimplifyPreserveTopology(ST_Buffer(f.geom, %(under)s, 1), %(under)s)
+                        ELSE ST_SimplifyPreserveTopology(f.geom, %(fine)s) END) AS shape
 FROM thematic_feature f JOIN thematic_layer t USING (layer_id)
-WHERE t.base_role = ANY (%(roles)s)
-  AND (coalesce((f.attributes->>'min_zoom')::float8, 0) >= %(near)s) = %(is_near)s
-ORDER BY t.base_role, f.feature_id
+WHERE t.base_role = ANY (%(roles)s) ORDER BY t.base_role, f.feature_id
 """
 # Where no base layer says what is land, the uppermost regions are.
 _LAND: LiteralString = """
-SELECT ST_AsGeoJSON(ST_SimplifyPreserveTopology(ST_Union(geom), %(step)s), 5) AS geometry FROM region
+SELECT ST_AsBinary(ST_Union(geom)) AS shape FROM region
 WHERE geom IS NOT NULL AND kind <> 'zone' AND (parent_id IS NULL OR parent_id NOT IN (SELECT region_id FROM region))
 """
 _NAMES: LiteralString = """
-SELECT name, name_en, kind, ST_AsGeoJSON(coalesce(center, ST_PointOnSurface(geom)), 5) AS geometry
+SELECT name, name_en, kind, ST_AsBinary(coalesce(center, ST_PointOnSurface(geom))) AS shape
 FROM region WHERE kind = ANY (%(kinds)s) AND (center IS NOT NULL OR geom IS NOT NULL) ORDER BY code
+"""
+_COLUMNS = ("role", "kind", "class", "name", "name_en", "rank", "min_zoom")
+_TILE: LiteralString = """
+SELECT ST_AsMVT(t, 'base', 4096, 'geom') AS body FROM (
+  SELECT ST_AsMVTGeom(ST_Transform(ST_GeomFromWKB(p.shape, 4326), 3857), ST_TileEnvelope(%(z)s, %(x)s, %(y)s),
+                      4096, %(buffer)s, true) AS geom,
+         p.role, p.kind, p.class, p.name, p.name_en, p.rank, p.min_zoom
+  FROM unnest(%(shape)s::bytea[], %(role)s::text[], %(kind)s::text[], %(class)s::text[], %(name)s::text[],
+              %(name_en)s::text[], %(rank)s::float8[], %(min_zoom)s::float8[])
+       AS p(shape, role, kind, class, name, name_en, rank, min_zoom)) t
+WHERE t.geom IS NOT NULL
 """
 
 ROLES = ("sea", "outside", "land", "water", "river", "highway", "road", "rail", "place")
 _PLACE_KINDS = ("sea", "island", "bay", "harbour", "scenic", "neighbour")
-Document = tuple[bytes, str]
+_RANK: Mapping[str, int] = {"county": 1, "zone": 2, "town": 3, "village": 4}
+# What a style does not draw farther out is not sent.
+_FROM: Mapping[str, int] = {"road": 7, "town": 7, "street": NEAR_FROM}
+Shapes = NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One feature: its shape in degrees, what the style asks of it, and the zoom it is sent from."""
+
+    shape: Any
+    props: Mapping[str, Any]
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """The parts of one zoom, simplified, with an index of their places."""
+
+    shapes: Shapes
+    props: Sequence[Mapping[str, Any]]
+    index: shapely.STRtree
 
 
 class BaseMap:
-    """Rendered documents of one store, kept until regions or base features change. Thread-safe."""
+    """The base map of one store, read anew when regions or base features change. Thread-safe."""
 
     _all: ClassVar[WeakKeyDictionary[Store, BaseMap]] = WeakKeyDictionary()
     _all_lock: ClassVar[threading.Lock] = threading.Lock()
@@ -72,7 +111,8 @@ class BaseMap:
         self._store, self._ticks = store, ticks
         self._lock = threading.Lock()
         self._version, self._checked = "", float("-inf")
-        self._documents: dict[str, Document] = {}
+        self._parts: Sequence[_Part] | None = None
+        self._levels: dict[int, _Level] = {}
 
     @classmethod
     def of(cls, store: Store) -> BaseMap:
@@ -89,89 +129,89 @@ class BaseMap:
                     row = conn.execute(_VERSION).fetchone()
                 version = str(row["version"])[:12] if row else ""
                 if version != self._version:
-                    self._version, self._documents = version, {}
+                    self._version, self._parts, self._levels = version, None, {}
                 self._checked = self._ticks()
             return self._version
 
-    def document(self, name: str) -> Document:
-        """(GeoJSON bytes, ETag) of `base`, `near`, a role, `county`, `town` or `boundaries`. Raises NotFound."""
+    def tile(self, z: int, x: int, y: int) -> bytes:
+        """A vector tile (MVT 2.1) with one layer, `base`; empty where nothing lies. Raises NotFound."""
+        west, south, east, north = lonlat_box(z, x, y)
+        level = self._level(z)
+        pad = (east - west) * BUFFER / EXTENT
+        box = west - pad, max(south - pad, -85.0), east + pad, min(north + pad, 85.0)
+        at = np.sort(level.index.query(shapely.box(*box)))
+        shapes = shapely.clip_by_rect(level.shapes[at], *box)
+        kept = ~shapely.is_empty(shapes)
+        if not kept.any():
+            return b""
+        props = [level.props[i] for i in at[kept].tolist()]
+        params: dict[str, Any] = {name: [p.get(name) for p in props] for name in _COLUMNS}
+        params |= {"z": z, "x": x, "y": y, "buffer": BUFFER, "shape": shapely.to_wkb(shapes[kept]).tolist()}
+        with self._store.reading(SYSTEM) as conn:
+            row = conn.execute(_TILE, params).fetchone()
+        return bytes(row["body"] or b"") if row else b""
+
+    def _level(self, z: int) -> _Level:
         self.version()
-        found = self._documents.get(name)
-        if found is None:
-            with self._store.reading(SYSTEM) as conn:
-                body = collection(_features(conn, name))
-            found = (body, hashlib.blake2b(body, digest_size=8).hexdigest())
-            self._documents[name] = found
-        return found
+        with self._lock:
+            found = self._levels.get(z)
+            if found is None:
+                if self._parts is None:
+                    with self._store.reading(SYSTEM) as conn:
+                        self._parts = _read(conn)
+                found = self._levels[z] = _simplified(self._parts, z)
+            return found
 
 
-def collection(features: list[str]) -> bytes:
-    """A FeatureCollection from ready features."""
-    return ('{"type":"FeatureCollection","features":[' + ",".join(features) + "]}").encode()
+def _simplified(parts: Sequence[_Part], z: int) -> _Level:
+    wanted = [p for p in parts if p.since <= z]
+    shapes: Shapes = np.array([p.shape for p in wanted], dtype=object)
+    if z < ZOOM_MAX and len(wanted):
+        shapes = shapely.simplify(shapes, STEP_PX * 360 / 512 / (1 << z), preserve_topology=True)
+    return _Level(shapes, [p.props for p in wanted], shapely.STRtree(shapes))
 
 
-def _feature(geometry: str, **properties: Any) -> str:
-    kept = {k: v for k, v in properties.items() if v not in (None, "")}
-    text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
-    return f'{{"type":"Feature","properties":{text},"geometry":{geometry}}}'
+def _read(conn: Conn) -> Sequence[_Part]:
+    ground = _features(conn)
+    land = [] if any(p.props["role"] == "land" for p in ground) else _shapes(conn, _LAND, {}, role="land")
+    # a centre without counties draws its own outline in their place
+    lines = [
+        *_shapes(conn, _OUTLINE, {"kinds": ["town"]}, role="town"),
+        *_shapes(conn, _OUTLINE, {"kinds": ["city", "county"]}, role="county"),
+    ]
+    return [*ground, *land, *lines, *_names(conn)]
 
 
-def _features(conn: Conn, name: str) -> list[str]:
-    if name == "base":
-        ground = _rows(conn, ROLES, near=False)
-        land = [] if any('"role":"land"' in f for f in ground) else _land(conn)
-        names = _names(conn, ("county", "zone", "town"))
-        return [*ground, *land, *_outline(conn, "town"), *_outline(conn, "county"), *names]
-    if name == "near":
-        return [*_rows(conn, ROLES, near=True), *_names(conn, ("village",))]
-    if name in ROLES:
-        return [*_rows(conn, (name,), near=False), *_rows(conn, (name,), near=True)]
-    if name in ("county", "town"):
-        return _outline(conn, name)
-    if name == "boundaries":
-        return [*_outline(conn, "town"), *_outline(conn, "county")]
-    raise NotFound(f"底图 {name}", f"base map {name}")
+def _part(shape: Any, **props: Any) -> _Part:
+    role = str(props.get("role") or props.get("kind"))
+    near = (props.get("min_zoom") or 0) >= NEAR_FROM or role == "village"
+    if near and role == "road":
+        role = props["role"] = "street"
+    kept = {k: v for k, v in props.items() if v not in (None, "")}
+    return _Part(shapely.from_wkb(bytes(shape)), kept, max(NEAR_FROM if near else 0, _FROM.get(role, 0)))
 
 
-def _rows(conn: Conn, roles: tuple[str, ...], near: bool) -> list[str]:
-    params = {
-        "roles": list(roles),
-        "near": NEAR_FROM,
-        "is_near": near,
-        "step": FINE_DEG if near else COARSE_DEG,
-        "under": UNDER_DEG,
-    }
-    out: list[str] = []
+def _features(conn: Conn) -> list[_Part]:
+    params = {"roles": list(ROLES), "fine": FINE_DEG, "under": UNDER_DEG}
+    out: list[_Part] = []
     for r in conn.execute(_FEATURES, params):
-        kind = None
         if r["role"] == "place":
             kind = r["class"] if r["class"] in _PLACE_KINDS else "other"
-        # names of lines and areas are not drawn, so they are not sent
-        words = (
-            {"name": r["name"], "name_en": r["name_en"], "rank": r["rank"], "min_zoom": r["min_zoom"]} if kind else {}
-        )
-        out.append(
-            _feature(r["geometry"], role=r["role"], kind=kind, **{"class": r["class"]} if not kind else {}, **words)
-        )
+            words = {k: r[k] for k in ("name", "name_en", "rank", "min_zoom")}
+            out.append(_part(r["shape"], role="place", kind=kind, **words))
+        else:  # names of lines and areas are not drawn, so they are not sent
+            out.append(_part(r["shape"], role=r["role"], **{"class": r["class"], "min_zoom": r["min_zoom"]}))
     return out
 
 
-def _land(conn: Conn) -> list[str]:
-    row = conn.execute(_LAND, {"step": COARSE_DEG}).fetchone()
-    return [_feature(row["geometry"], role="land")] if row and row["geometry"] else []
+def _shapes(conn: Conn, query: LiteralString, params: Mapping[str, Any], role: str) -> list[_Part]:
+    row = conn.execute(query, params).fetchone()
+    return [_part(row["shape"], role=role)] if row and row["shape"] is not None else []
 
 
-def _outline(conn: Conn, level: str) -> list[str]:
-    # a centre without counties draws its own outline in their place
-    kinds = ["city", "county"] if level == "county" else [level]
-    row = conn.execute(_OUTLINE, {"step": COARSE_DEG / 2, "kinds": kinds}).fetchone()
-    return [_feature(row["geometry"], role=level)] if row and row["geometry"] else []
-
-
-def _names(conn: Conn, kinds: tuple[str, ...]) -> list[str]:
-    rank: Mapping[str, int] = {"county": 1, "zone": 2, "town": 3, "village": 4}
-    rows = conn.execute(_NAMES, {"kinds": list(kinds)})
+def _names(conn: Conn) -> list[_Part]:
+    rows = conn.execute(_NAMES, {"kinds": list(_RANK)})
     return [
-        _feature(r["geometry"], kind=r["kind"], name=r["name"], name_en=r["name_en"], rank=rank[r["kind"]])
+        _part(r["shape"], kind=r["kind"], name=r["name"], name_en=r["name_en"], rank=float(_RANK[r["kind"]]))
         for r in rows
     ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from html import escape
 from typing import Any, cast
 
 from dash.development.base_component import Component
@@ -47,14 +46,7 @@ def page_frame(props: Props) -> Frame:
 
 def _map(props: Props, f: Frame) -> str:
     variant = props.get("variant") or f.surface
-    return f'<div{attrs(props, "ioc-map", f"on-{variant}")} data-map="{escape(" ".join(_base_files(props)))}"></div>'
-
-
-def _base_files(props: Props) -> list[str]:
-    """Our own files of the base map: the page asks for them before the map itself is there."""
-    sources = (props.get("config") or {}).get("style", {}).get("sources", {})
-    files = (s.get("data") for s in sources.values())
-    return [f for f in files if isinstance(f, str) and f.startswith("/")]
+    return f'<div{attrs(props, "ioc-map", f"on-{variant}")} data-map=""></div>'
 
 
 _DRAW: Mapping[str, Callable[[Props, Frame], str]] = {

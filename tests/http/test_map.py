@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -190,30 +189,79 @@ def test_the_panel_counts_what_the_asker_sees(server: flask.Flask, world: World,
     assert sign_in("town").get(f"/api/v1/map/config?region={small.FAR}").status_code == 404
 
 
-def test_the_base_map_is_one_small_tagged_document(server: flask.Flask, world: World, sign_in: SignIn) -> None:
+def around(db: Database, world: World, z: int) -> str:
+    """The base tile round a device of the near town."""
+    return f"/basemap/{tile_of(z, *place(db, world.near['camera']))}.mvt"
+
+
+def base_kinds(body: bytes) -> set[str]:
+    return {f.props.get("role") or f.props["kind"] for f in decode(body).get("base", [])}
+
+
+def test_the_base_map_is_tiles_with_a_tag(server: flask.Flask, db: Database, world: World, sign_in: SignIn) -> None:
     client = sign_in("town")
-    answer = client.get("/basemap/base.geojson")
-    found = json.loads(answer.data)
-    roles = {f["properties"].get("role") or f["properties"].get("kind") for f in found["features"]}
-    assert {"land", "county", "town"} <= roles
-    assert not re.search(rb"\d\.\d{6}", answer.data), "coordinates have at most five decimals"
+    answer = client.get(around(db, world, 8))
+    assert answer.mimetype == "application/vnd.mapbox-vector-tile"
+    assert {"land", "county", "town"} <= base_kinds(answer.data)
+    assert "village" not in base_kinds(answer.data)
+    assert "village" in base_kinds(client.get(around(db, world, 12)).data)
+    assert answer.headers["Cache-Control"] == "private, no-cache"
     known = {"If-None-Match": answer.headers["ETag"]}
-    assert client.get("/basemap/base.geojson", headers=known).status_code == 304
-    for name in ("near", "county", "town", "boundaries", "sea", "land", "river", "place"):
-        assert client.get(f"/basemap/{name}.geojson").json["type"] == "FeatureCollection"
-    assert client.get("/basemap/secret.geojson").status_code == 404
+    assert client.get(around(db, world, 8), headers=known).status_code == 304
+    versioned = client.get(around(db, world, 8) + "?v=1")
+    assert "max-age=86400" in versioned.headers["Cache-Control"]
+    assert client.get("/basemap/8/3/3.mvt").status_code == 204
+    assert client.get("/basemap/3/9/9.mvt").status_code == 404
+
+
+def test_the_base_map_is_drawn_as_finely_as_its_zoom_can_show(db: Database, world: World) -> None:
+    """A coast of 40,000 points; streets, and what the city's own layer says is for close views, from z 12."""
+    with db.owner() as conn:
+        for role, shape, attributes in (
+            ("land", "ST_Buffer(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), 0.2, 10000)", {}),
+            ("road", "ST_MakeLine(ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s - 0.1), 4326), "
+             "ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s + 0.1), 4326))", {"min_zoom": 12}),
+        ):  # fmt: skip
+            row = conn.execute(
+                "INSERT INTO thematic_layer (key, title, theme, geometry, base_role) "
+                "VALUES (%(role)s, '', 'base', 'polygon', %(role)s) RETURNING layer_id",
+                {"role": role},
+            ).fetchone()
+            assert row
+            lon, lat = place(db, world.near["camera"])
+            conn.execute(
+                "INSERT INTO thematic_feature (layer_id, external_id, name, geom, attributes)"
+                f" VALUES (%(layer)s, '1', '', {shape}, %(attributes)s)",
+                {"layer": row["layer_id"], "lon": lon, "lat": lat, "attributes": Jsonb(attributes)},
+            )
+    base = BaseMap(db.store)
+
+    def tile(z: int) -> dict[str, int]:
+        body = base.tile(*map(int, tile_of(z, lon, lat).split("/")))
+        found: dict[str, int] = {}
+        for f in decode(body)["base"]:
+            role = str(f.props.get("role"))
+            found[role] = found.get(role, 0) + sum(map(len, f.parts))
+        return found
+
+    far, near = tile(8), tile(12)
+    assert 20 < far["land"] < 300
+    assert not {"road", "street"} & set(far)
+    assert near["street"] >= 2
+    assert base.tile(14, 0, 0) == b""
 
 
 def test_a_changed_region_changes_the_base_maps_version(db: Database, world: World) -> None:
     at = [0.0]
     base = BaseMap(db.store, ticks=lambda: at[0])
-    before, body = base.version(), base.document("base")
+    z, x, y = map(int, tile_of(6, *place(db, world.near["camera"])).split("/"))
+    before, body = base.version(), base.tile(z, x, y)
     with db.owner() as conn:
-        conn.execute("UPDATE region SET name = '新名', updated_at = updated_at + interval '1 s' WHERE kind = 'town'")
+        conn.execute("UPDATE region SET name = '新名', updated_at = updated_at + interval '1 s' WHERE kind = 'county'")
     assert base.version() == before, "not looked at again so soon"
     at[0] = 60
     assert base.version() != before
-    assert base.document("base")[1] != body[1]
+    assert base.tile(z, x, y) != body
 
 
 # ---------------------------------------------------------------- regions, search, identify, devices

@@ -12,6 +12,7 @@ import pytest
 
 from ioc import basemap
 from ioc.settings import Settings
+from ioc.store import base_features
 
 TOKENS = Path(__file__).parents[2] / "assets" / "tokens.css"
 
@@ -41,10 +42,8 @@ def test_the_offline_style_asks_only_this_server(tmp_path: Path, theme: str, lan
     made = style(tmp_path, theme, lang)
     text = json.dumps(made)
     assert "://" not in text
-    assert {s["data"].split("?")[0] for s in made["sources"].values()} == {
-        "/basemap/base.geojson",
-        "/basemap/near.geojson",
-    }
+    assert [s["tiles"] for s in made["sources"].values()] == [["/basemap/{z}/{x}/{y}.mvt?v=v1"]]
+    assert made["sources"]["base"]["maxzoom"] == basemap.ZOOM_MAX == base_features.ZOOM_MAX
     ids = [layer["id"] for layer in made["layers"]]
     assert len(set(ids)) == len(ids)
     assert all(layer.get("source", "base") in made["sources"] for layer in made["layers"])
@@ -82,6 +81,13 @@ def test_vector_tiles_of_an_archive_are_drawn_in_the_same_colours(tmp_path: Path
     }
     assert any(layer.get("source") == "base-tiles" and layer["type"] == "line" for layer in made["layers"])
     assert any(layer["type"] == "symbol" for layer in made["layers"])
+
+
+def test_lines_have_no_width_by_feature(tmp_path: Path) -> None:
+    """Each kind of width is a program of its own, compiled before the first picture."""
+    lines = [layer for layer in style(tmp_path)["layers"] if layer["type"] == "line"]
+    assert len(lines) > 5
+    assert '"get"' not in json.dumps([layer["paint"] for layer in lines])
 
 
 @pytest.mark.parametrize("kind", ["", "raster", "wmts-w", "wmts-c", "pmtiles"])

@@ -16,7 +16,8 @@ export interface CameraOptions {
   region: () => Box | undefined;
   /** The view that the address names, if this map follows it. */
   wanted: () => { lon: number; lat: number; zoom: number } | null;
-  still: boolean;
+  /** Every move is a jump: pictures for comparison, and a map that is not shown yet. */
+  jumps: () => boolean;
 }
 
 export class Camera {
@@ -90,7 +91,7 @@ export class Camera {
   }
 
   private duration(): number {
-    return this.o.still || matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : FLY_MS;
+    return this.o.jumps() || matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : FLY_MS;
   }
 
   follow(v: { lon: number; lat: number; zoom: number }): void {

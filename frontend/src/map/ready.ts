@@ -52,6 +52,10 @@ export class MapReady {
     this.painted++;
   }
 
+  get visible(): boolean {
+    return this.shown;
+  }
+
   idle(): boolean {
     return Object.values(this.o.waiting()).every((v) => v === false || v === '');
   }

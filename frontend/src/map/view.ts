@@ -12,6 +12,7 @@ import { plainLayer } from './converter';
 import { sizes, type Sizes } from './draw';
 import { Focus } from './focus';
 import { drawsInSoftware } from './gpu';
+import { flatPrograms, noSky } from './lean';
 import { Plates } from './plates';
 import { Pointer } from './pointer';
 import { addProtocols } from './protocols';
@@ -89,7 +90,7 @@ export class IocMap implements MapHandle {
       unit: () => this.tokens.u,
       region: () => this.focus.region?.bbox,
       wanted: () => (this.interactive ? options.page.url.value.view : null),
-      still: this.still,
+      jumps: () => this.still || !this.ready.visible,
     });
     this.focus = new Focus({
       page: options.page,
@@ -100,7 +101,10 @@ export class IocMap implements MapHandle {
     this.sources = new Sources(() => this.config, this.invalidate);
     // Pictures for comparison are drawn in full everywhere.
     this.lean = !this.still && drawsInSoftware();
-    if (this.lean) document.documentElement.dataset['lean'] = '';
+    if (this.lean) {
+      document.documentElement.dataset['lean'] = '';
+      flatPrograms();
+    }
     addProtocols(maplibregl);
     this.observer = new ResizeObserver(() => this.resized());
     this.observer.observe(el);
@@ -140,6 +144,7 @@ export class IocMap implements MapHandle {
       return;
     }
     this.map.touchZoomRotate.disableRotation();
+    noSky(this.map);
     this.overlay = new MapLibreOverlay({
       interleaved: true,
       layers: [],
@@ -277,8 +282,9 @@ export class IocMap implements MapHandle {
   setState(state: MapState): void {
     const old = this.state;
     this.state = state;
-    if (state.sel !== undefined && state.sel !== old.sel) void this.focus.select(state.sel);
-    if (state.region !== undefined && state.region !== old.region) void this.focus.drill(state.region, true);
+    const url = this.options.page.url.value; // heard already
+    if (state.sel !== undefined && state.sel !== (old.sel ?? url.sel)) void this.focus.select(state.sel);
+    if (state.region !== undefined && state.region !== (old.region ?? url.region)) void this.focus.drill(state.region, true);
     if (state.fly && state.fly !== old.fly) this.camera.fly(...state.fly);
     this.invalidate();
   }

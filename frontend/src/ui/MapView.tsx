@@ -41,15 +41,8 @@ export function loadMap(): Promise<MapModule> {
   return loading;
 }
 
-// A page with a place for a map starts loading its bundle and its base map before Dash has drawn anything. The base map's
-// files are addressed by version: the map's worker finds them in the browser's cache.
-const place = document.querySelector<HTMLElement>('.mapbox,[data-map]');
-if (own && place) {
-  loadMap().catch((e: unknown) => console.error(e));
-  const files = document.querySelector<HTMLElement>('[data-map]')?.dataset['map']?.split(' ') ?? [];
-  // Whatever goes wrong here is met again, and shown, when the map itself asks.
-  for (const file of files.filter(Boolean)) void fetch(file, { credentials: 'same-origin' }).then((r) => r.arrayBuffer(), () => undefined);
-}
+// A page with a place for a map starts loading its bundle before Dash has drawn anything.
+if (own && document.querySelector('.mapbox,[data-map]')) loadMap().catch((e: unknown) => console.error(e));
 
 const RETRY_MS = 5000;
 
