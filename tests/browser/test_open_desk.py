@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -149,6 +150,24 @@ def test_the_same_report_again_is_no_second_row(centre: Centre) -> None:
     first, again = centre.post("browser-2", "重复上报"), centre.post("browser-2", "重复上报")
     assert (first.status_code, again.status_code) == (201, 200)
     assert centre.one("SELECT count(*) FROM event WHERE source_id = %s", "browser-2") == 1
+
+
+def test_what_one_looks_at_is_in_the_address_and_stays(centre: Centre, desk: Page) -> None:
+    zoom = "Object.values(window.iocMaps)[0].map.getZoom()"
+    first = desk.evaluate(zoom)
+    assert "v=" not in desk.url, "an untouched map fits every screen by itself"
+    desk.mouse.move(800, 500)
+    desk.mouse.wheel(0, -600)
+    desk.wait_for_url(re.compile("v="), timeout=15_000)
+    chosen = desk.evaluate(zoom)
+    assert chosen > first + 0.3
+    desk.set_viewport_size({"width": 1280, "height": 800})
+    desk.wait_for_timeout(1500)
+    assert desk.evaluate(zoom) == pytest.approx(chosen, abs=0.05), "a panel that moves does not take the view away"
+    before = desk.url
+    desk.get_by_role("button", name="放大").click()
+    desk.wait_for_function(f"{zoom} > {chosen + 0.9}", timeout=15_000)
+    desk.wait_for_function(f"location.href !== {json.dumps(before)}", timeout=15_000)
 
 
 def test_a_reading_above_its_limit_changes_the_device_and_the_feed(centre: Centre, desk: Page) -> None:

@@ -68,6 +68,12 @@ export class Camera {
     this.o.map().fitBounds(bounds, { padding, duration: 0 });
   }
 
+  /** By buttons. */
+  zoom(steps: number): void {
+    this.fitted = null;
+    this.o.map().zoomTo(this.o.map().getZoom() + steps, { duration: this.duration() / 4 });
+  }
+
   home(): void {
     const box = this.o.region() ?? this.o.config().bounds;
     if (box) this.fit(box);

@@ -163,6 +163,8 @@ export class IocMap implements MapHandle {
     this.map.on('movestart', (e) => {
       if ((e as { originalEvent?: Event }).originalEvent) this.camera.choose();
     });
+    // A wheel moves the map in a later frame, and the move no longer knows why.
+    this.map.on('wheel', () => this.camera.choose());
     this.map.on('style.load', () => {
       this.styled = true;
       this.camera.refit();
@@ -191,8 +193,8 @@ export class IocMap implements MapHandle {
       fly: (lon, lat, zoom) => this.camera.fly(lon, lat, zoom),
     });
     this.toolbox = tools(this.holder, page.lang, {
-      in: () => this.map.zoomIn(),
-      out: () => this.map.zoomOut(),
+      in: () => this.camera.zoom(1),
+      out: () => this.camera.zoom(-1),
       home: () => this.camera.home(),
       full: () => void fullscreen(this.el.closest('.mapbox') ?? this.el),
     });
