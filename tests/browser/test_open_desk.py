@@ -166,8 +166,8 @@ def test_what_one_looks_at_is_in_the_address_and_stays(centre: Centre, desk: Pag
     assert desk.evaluate(zoom) == pytest.approx(chosen, abs=0.05), "a panel that moves does not take the view away"
     before = desk.url
     desk.get_by_role("button", name="放大").click()
-    desk.wait_for_function(f"{zoom} > {chosen + 0.9}", timeout=15_000)
-    desk.wait_for_function(f"location.href !== {json.dumps(before)}", timeout=15_000)
+    wait_for(lambda: desk.evaluate(zoom) > chosen + 0.9, 15, "one step closer")
+    wait_for(lambda: desk.evaluate("location.href") != before, 15, "the address")
 
 
 def test_a_reading_above_its_limit_changes_the_device_and_the_feed(centre: Centre, desk: Page) -> None:
