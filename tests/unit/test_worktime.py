@@ -34,8 +34,8 @@ def make(zone: ZoneInfo = CHINA, **changes: object) -> Calendar:
         holidays={D(2026, 10, d): "国庆节" for d in range(1, 8)} | {D(2026, 12, 31): "元旦", D(2027, 1, 1): "元旦"},
         makeup={D(2026, 9, 20): "国庆节", D(2026, 10, 10): "国庆节"},
         markets=(
-            Market("云潭圩", every=5, since=D(2026, 9, 5), duty=((480, 690),)),
-            Market("镇圩", days=frozenset({3})),
+            Market("东圩", every=5, since=D(2026, 9, 5), duty=((480, 690),)),
+            Market("西圩", days=frozenset({3})),
         ),
         years=frozenset({2026, 2027}),
     )
@@ -244,14 +244,14 @@ def test_cases_worked_out_by_hand(start: str, amount: float, unit: Unit, expecte
 
 def test_market_duty_counts_on_free_weekends_but_not_in_holidays() -> None:
     sunday = D(2026, 9, 25) + dt.timedelta(days=15)  # every fifth day from September 5
-    assert CAL.markets_on(D(2026, 10, 3)) == ("镇圩",)
-    assert CAL.markets_on(D(2026, 9, 5)) == ("云潭圩",)
+    assert CAL.markets_on(D(2026, 10, 3)) == ("西圩",)
+    assert CAL.markets_on(D(2026, 9, 5)) == ("东圩",)
     assert CAL.markets_on(D(2026, 8, 31)) == ()  # before the first one
     assert sunday in CAL.makeup
     assert CAL.spans(sunday) == OFFICE  # made up, so full hours
     assert CAL.spans(D(2026, 10, 5)) == ()  # a market, in the holidays
     assert CAL.spans(D(2026, 9, 5)) == ((480, 690),)
-    assert not make(markets=(Market("镇圩", days=frozenset({5})),)).works(D(2026, 9, 5))  # no duty hours, no work
+    assert not make(markets=(Market("西圩", days=frozenset({5})),)).works(D(2026, 9, 5))  # no duty hours, no work
     assert due(CAL, at("2026-09-04 17:20"), 1, "work_hours").at == at("2026-09-05 08:50")
 
 
