@@ -14,7 +14,7 @@ from ioc.screens.marks import icon
 Part = Mapping[str, Any]
 SHOWN = 3  # beside them the rest waits under one button
 # Steps that go on with the case come first; what sends it back or ends it is never the first thing under a finger.
-_BACKWARD = frozenset({"return", "rework", "reopen", "refuse", "false_alarm"})
+_BACKWARD = frozenset({"return", "rework", "reopen", "refuse", "false_alarm", "ask_void", "grant_void"})
 _LONG = frozenset({"reason", "text", "result"})
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "unit": ("work_hours", "work_days", "emergency_hours"),
@@ -33,13 +33,13 @@ def step_bar(detail: Part, view: Any) -> Component | None:
     steps = [s for s in todo.get("steps") or () if not _ELSEWHERE & set(s["needs"])]
     if not steps:
         return None
-    steps.sort(key=lambda s: (s["key"] in _BACKWARD, not s["to"], s["key"] not in ("urge",)))
+    steps.sort(key=lambda s: (s["key"] in _BACKWARD, not s["to"], s["key"] not in _KEYS))
     first = bool(steps[0]["to"]) and steps[0]["key"] not in _BACKWARD
     buttons = [_button(s, todo, view, main=first and i == 0) for i, s in enumerate(steps[:SHOWN])]
     rest = [_button(s, todo, view, main=False) for s in steps[SHOWN:]]
     more = (
         html.Details(
-            [html.Summary([t("screens.step.more", view.lang), icon("chevron")], className="btn"), html.Div(rest)],
+            [html.Summary([t("screens.step.more", view.lang), icon("down")], className="btn"), html.Div(rest)],
             className="pick up",
         )
         if rest
