@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from ioc.flows import flows, stage_index
+from ioc.store import case_steps
 from ioc.store import detail_parts as parts
 from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
 from ioc.store.where import visible
@@ -87,8 +88,14 @@ def case(asked: Asked, name: str) -> Part:
         }
         for s in row["sources"] or ()
     ]
-    changes = parts.history(_versions(asked, "case", row["case_id"]), asked.conn)
-    history = sorted([*_stages(row), *changes], key=lambda h: str(h["at"]), reverse=True)
+    steps = _steps(asked, row)
+    done = {s["version"] for s in steps}
+    # What a step has done is told by the step: not once more as a changed row, nor as a stage that was entered.
+    changes = parts.history(_versions(asked, "case", row["case_id"]), asked.conn, told=done)
+    taken = {s["at"] for s in steps}
+    entered = [s for s in _stages(row) if s["at"] not in taken]
+    everything = [*entered, *steps, *changes]
+    history = sorted(everything, key=lambda h: (str(h["at"]), h.get("version", 0)), reverse=True)
     return {
         **parts.common(asked, row, row["title"]),
         **_work(asked, record, row, fields, sources),
@@ -123,6 +130,23 @@ def _stages(row: Row) -> list[Part]:
         at = step.get("entered_at")
         if at:
             out.append({"at": at, "actor": str(step.get("by") or ""), "text": both("detail.h_stage", stage=word)})
+    return out
+
+
+def _steps(asked: Asked, row: Row) -> list[Part]:
+    """Steps taken here, with who took them and what they said."""
+    flow = flows().get(row["flow"])
+    titles = {s.key: s.title for s in flow.steps} if flow else {}
+    out: list[Part] = []
+    for done in case_steps.since(asked.conn, row["case_id"], 0):
+        given: Mapping[str, Any] = done["given"]
+        said = " ".join(str(given[k]) for k in ("department", "result", "reason", "text") if given.get(k))
+        title = titles.get(done["step"])
+        zh, en = (title.zh, title.en) if title else (done["step"], done["step"])
+        text = {"zh": f"{zh} {said}".strip(), "en": f"{en} {said}".strip()}
+        out.append(
+            {"at": done["at"].isoformat(), "actor": done["actor_name"], "text": text, "version": done["version"]}
+        )
     return out
 
 

@@ -89,6 +89,9 @@ def test_the_whole_line_by_those_who_do_it(sign_in: SignIn, world: World, db: Da
         == steps["n"]
     )
     assert one(db, "SELECT status FROM event WHERE event_id = %s", world.near["event"])["status"] == "closed"
+    log = chief.get(f"/api/v1/detail/case:{case}").get_json()["history"]
+    assert [(h["actor"], h["text"]["zh"]) for h in log[:2]] == [("李嘉欣", "办结"), ("城管队", "处置完成 已更换")]
+    assert len(log) == 7, "six steps and the stage it came with, nothing told twice"
     assert keys(chief, case) == {"reopen"}
     assert take(chief, case, "reopen", reason="群众反映未修好").json["stage"] == "handling"
 
