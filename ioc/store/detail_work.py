@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from psycopg import sql
@@ -92,9 +92,7 @@ def case(asked: Asked, name: str) -> Part:
     done = {s["version"] for s in steps}
     # What a step has done is told by the step: not once more as a changed row, nor as a stage that was entered.
     changes = parts.history(_versions(asked, "case", row["case_id"]), asked.conn, told=done)
-    taken = {s["at"] for s in steps}
-    entered = [s for s in _stages(row) if s["at"] not in taken]
-    everything = [*entered, *steps, *changes]
+    everything = [*_stages(row, {(s["at"], s["stage"]) for s in steps}), *steps, *changes]
     history = sorted(everything, key=lambda h: (str(h["at"]), h.get("version", 0)), reverse=True)
     return {
         **parts.common(asked, row, row["title"]),
@@ -120,15 +118,15 @@ def _work(asked: Asked, record: Mapping[str, Any], row: Row, fields: list[Part],
     }
 
 
-def _stages(row: Row) -> list[Part]:
-    """Steps of the case's own flow, as entered."""
+def _stages(row: Row, told: Collection[tuple[str, str]]) -> list[Part]:
+    """Stages of the case's own flow, as entered, but for those (when, stage) that are told of elsewhere."""
     flow = flows().get(row["flow"])
     out: list[Part] = []
     for step in row["stages"] or ():
         stage = str(step.get("stage", ""))
         word = parts.text(flow.stages[stage_index(flow, stage)][1]) if flow else {"zh": stage, "en": stage}
         at = step.get("entered_at")
-        if at:
+        if at and (at, stage) not in told:
             out.append({"at": at, "actor": str(step.get("by") or ""), "text": both("detail.h_stage", stage=word)})
     return out
 
@@ -144,9 +142,8 @@ def _steps(asked: Asked, row: Row) -> list[Part]:
         title = titles.get(done["step"])
         zh, en = (title.zh, title.en) if title else (done["step"], done["step"])
         text = {"zh": f"{zh} {said}".strip(), "en": f"{en} {said}".strip()}
-        out.append(
-            {"at": done["at"].isoformat(), "actor": done["actor_name"], "text": text, "version": done["version"]}
-        )
+        at, by = done["at"].isoformat(), done["actor_name"]
+        out.append({"at": at, "actor": by, "text": text, "version": done["version"], "stage": done["stage_after"]})
     return out
 
 
