@@ -71,14 +71,21 @@
   };
   /** "" when it was done, else why not. */
   const sendStep = async (form, given) => {
-    const answer = await fetch(`/api/v1/cases/${form.case}/steps`, {
+    const [url, asked] = form.event
+      ? ["/api/v1/cases", { event_id: form.event, ...given }]
+      : [`/api/v1/cases/${form.case}/steps`, { step: form.step, version: versionOf(form), given }];
+    const answer = await fetch(url, {
       method: "POST",
       credentials: "same-origin",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ step: form.step, version: versionOf(form), given }),
+      body: JSON.stringify(asked),
     });
-    if (answer.ok) return "";
     const body = await answer.json();
+    if (answer.ok) {
+      // the report is part of a case now: that is what goes on
+      if (form.event) window.iocPage?.url.replace({ sel: `case:${body.case_id}` });
+      return "";
+    }
     const lang = document.documentElement.lang.startsWith("en") ? "en" : "zh";
     const label = (name) => form.fields.find((f) => f.name === name)?.label ?? name;
     const reasons = (body.reasons ?? []).map((r) => `${label(r.field)} ${r[lang]}`);

@@ -42,7 +42,7 @@ class LiveServices:
     def __init__(self, settings: Settings, store: Store, registry: Registry, clock: Clock) -> None:
         self._settings, self._store, self._registry, self._clock = settings, store, registry, clock
         self._regions = Regions.of(store)
-        self._cases = Cases(store, clock, settings.area_buffer_m)
+        self._cases = Cases(store, clock, settings.area_buffer_m, settings.tz)
         self._cache: ScopedCache | None = None
         self._version: Callable[[], str] = str
 
@@ -154,6 +154,8 @@ class LiveServices:
             found = details.detail(conn, self._regions, scope, key, self.now())
         if key.startswith("case:") and WORKING & scope.permissions:
             return {**found, "todo": self._cases.todo(Actor(scope, officer), int(key.removeprefix("case:")))}
+        if key.startswith("event:") and scope.can("case.accept") and found.get("unclaimed"):
+            return {**found, "todo": {"event_id": int(key.removeprefix("event:")), "number": found.get("number")}}
         return found
 
     def records(self, scope: Scope, region: str, query: str, offset: int, limit: int) -> Mapping[str, Any]:

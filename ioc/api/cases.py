@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -37,8 +37,32 @@ class StepIn(BaseModel):
     given: dict[str, Any] = Field(default_factory=dict[str, Any], description="what the step needs, by name")
 
 
+class CaseIn(BaseModel):
+    """A report to work on."""
+
+    model_config = ConfigDict(extra="forbid")
+    event_id: int = Field(ge=1, le=2**63 - 1)
+    flow: str = Field(min_length=1, max_length=40, description="grid, hotline or urban")
+
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
 def register(server: flask.Flask, deps: Deps) -> None:
-    cases = Cases(deps.store, deps.clock, deps.settings.area_buffer_m)
+    cases = Cases(deps.store, deps.clock, deps.settings.area_buffer_m, deps.settings.tz)
+
+    @server.post("/api/v1/cases")
+    @doc(
+        "A report becomes a case in the first stage of a flow",
+        body=CaseIn,
+        returns=STATE,
+        statuses={201: "Opened", 409: "Part of a case already, or closed", 422: "Refused, with the reasons"},
+        permission="case.accept",
+    )
+    def opened() -> tuple[flask.Response, int]:
+        require("case.accept")
+        asked = _body(CaseIn)
+        return flask.jsonify(cases.open(_actor(), asked.event_id, asked.flow)), 201
 
     @server.get("/api/v1/cases/<int:case_id>/steps")
     @doc("The steps the asker may take with a case now", returns=STATE, permission="case.view")
@@ -56,7 +80,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def take(case_id: int) -> flask.Response:
         require("case.view")
-        asked = _body()
+        asked = _body(StepIn)
         return flask.jsonify(cases.take(_actor(), case_id, asked.step, asked.given, asked.version))
 
 
@@ -65,12 +89,12 @@ def _actor() -> Actor:
     return Actor(identity.scope, identity.name)
 
 
-def _body() -> StepIn:
+def _body(model: type[Asked]) -> Asked:
     body = flask.request.get_json(silent=True, force=True)
     if not isinstance(body, dict):
         raise Invalid(reasons=[Reason("body", "bad_json", "应为 JSON 对象", "must be a JSON object")])
     try:
-        return StepIn.model_validate(cast("dict[str, Any]", body))
+        return model.model_validate(cast("dict[str, Any]", body))
     except ValidationError as e:
         raise Invalid(reasons=[_reason(f) for f in e.errors(include_url=False)]) from e
 

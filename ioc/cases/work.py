@@ -43,6 +43,7 @@ class Cases:
     store: Store
     clock: Clock
     area_buffer_m: float = 2000.0
+    zone: dt.tzinfo = dt.UTC  # whose days number the cases
 
     def offered(self, actor: Actor, case_id: int) -> dict[str, Any]:
         """The steps the actor may take now, with the version they hold for. Raises NotFound."""
@@ -51,6 +52,33 @@ class Cases:
         flow, state = _flow(row), _state(row)
         steps = rules.choices(flow, state, actor.scope, actor.name)
         return {**_told(row, state), "steps": [_step_json(s) for s in steps]}
+
+    def open(self, actor: Actor, event_id: int, flow_key: str) -> dict[str, Any]:
+        """A report becomes a case in the first stage of a flow, which stands for it from now on.
+
+        Raises NotFound, Forbidden, Invalid for a flow there is none of, Conflict where the report is part of a case
+        already or is closed.
+        """
+        actor.scope.require("case.accept")
+        flow = flows().get(flow_key)
+        if flow is None or not flow.steps:
+            raise Invalid(reasons=[Reason("flow", "unknown_flow", "没有此流程", "no such flow", flow_key)])
+        now = self.clock.now()
+        with self.store.scoped(SYSTEM) as conn:
+            event = case_steps.read_event(conn, actor.scope, event_id)
+            if event is None:
+                raise NotFound(f"事件 {event_id}", f"event {event_id}")
+            if event["case_id"] is not None:
+                context = {"case_id": event["case_id"]}
+                raise Conflict(f"已立为办件 #{event['case_id']}", f"is part of case #{event['case_id']}", context)
+            if event["status"] != "open":
+                raise Conflict("事件已关闭", "the report is closed")
+            number = case_steps.next_number(conn, now.astimezone(self.zone).date())
+            values = _from_event(event, flow, number, now, actor)
+            case_id = cases_write.open_case(conn, values, actor.scope.actor, now)
+            cases_write.link_event(conn, event_id, case_id, actor.scope.actor, now)
+            row = _found(case_steps.read(conn, SYSTEM, case_id, lock=False), case_id)
+            return {**_told(row, _state(row)), "record": case_record(conn, case_id)}
 
     def todo(self, actor: Actor, case_id: int) -> dict[str, Any] | None:
         """`offered` with what its forms let one choose: departments, regions below. None: nothing to be done here."""
@@ -143,6 +171,31 @@ class Cases:
 
 
 # ------------------------------------------------------------ parts
+
+# fmt: off
+_TAKEN_OVER = (
+    "title", "description", "category_scheme", "category_code", "urgency", "incident_level", "address", "region_id",
+    "h3_10", "private_to", "sensitivity", "search", "origin", "lon", "lat", "x_m", "y_m", "srid",
+)
+# fmt: on
+
+
+def _from_event(event: case_steps.Row, flow: Flow, number: str, now: dt.datetime, actor: Actor) -> dict[str, Any]:
+    first = flow.stages[0][0]
+    source = {"source": event["source"], "source_id": event["source_id"], "text": event["title"]}
+    return {
+        **{name: event[name] for name in _TAKEN_OVER},
+        "number": number,
+        "source": event["source"],
+        "source_id": event["source_id"],
+        "flow": flow.key,
+        "stage": first,
+        "level_state": "initial" if event["incident_level"] else "",
+        "grid_cell_id": next(iter(event["grid_cell_ids"] or ()), None),
+        "opened_at": now,
+        "stages": [{"stage": first, "entered_at": now.isoformat(), "by": actor.name or actor.scope.actor}],
+        "sources": [{**source, "at": event["occurred_at"].isoformat()}],
+    }
 
 
 def _degrees(place: Mapping[str, Any]) -> tuple[float, float]:

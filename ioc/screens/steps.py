@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ioc.flows import flows
 from ioc.i18n import t
 from ioc.screens import fmt
 from ioc.screens.elements import Component, html
@@ -30,6 +31,8 @@ def step_bar(detail: Part, view: Any) -> Component | None:
     todo: Part | None = detail.get("todo")
     if not todo:
         return None
+    if "event_id" in todo:
+        return html.Div([_take_up(todo, view)], className="dsteps", role="group")
     steps = [s for s in todo.get("steps") or () if not _ELSEWHERE & set(s["needs"])]
     if not steps:
         return None
@@ -48,6 +51,29 @@ def step_bar(detail: Part, view: Any) -> Component | None:
     return html.Div([*buttons, more] if more else buttons, className="dsteps", role="group")
 
 
+def _take_up(todo: Part, view: Any) -> Component:
+    """A report nobody has taken up: it becomes a case of a flow."""
+    lang = view.lang
+    choices = [(key, flow.title(lang)) for key, flow in flows().items() if flow.steps]
+    form = {
+        "event": todo["event_id"],
+        "title": t("screens.step.take_up", lang),
+        "sub": str(todo.get("number") or ""),
+        "fields": [{"name": "flow", "label": t("screens.step.f.flow", lang), "kind": "choice", "choices": choices}],
+        "words": _words(lang),
+    }
+    label = [form["title"], html.Span("A", className="kbd")]
+    return html.Button(label, className="btn l p", **{"data-step": _packed(form), "data-key": "a"})
+
+
+def _words(lang: str) -> dict[str, str]:
+    return {w: t(f"screens.step.{w}", lang) for w in ("send", "cancel", "failed", "choose")}
+
+
+def _packed(form: Part) -> str:
+    return json.dumps(form, ensure_ascii=False, separators=(",", ":"))
+
+
 def _button(step: Part, todo: Part, view: Any, *, main: bool) -> Component:
     lang = view.lang
     title = fmt.word(step.get("title"), lang)
@@ -58,14 +84,14 @@ def _button(step: Part, todo: Part, view: Any, *, main: bool) -> Component:
         "title": title,
         "sub": str(todo.get("number") or ""),
         "fields": [_field(name, todo, lang) for name in step["needs"]],
-        "words": {w: t(f"screens.step.{w}", lang) for w in ("send", "cancel", "failed", "choose")},
+        "words": _words(lang),
     }
     key = _KEYS.get(step["key"])
     label: list[Any] = [title, html.Span(key.upper(), className="kbd")] if key else [title]
     return html.Button(
         label,
         className="btn l p" if main else "btn l",
-        **{"data-step": json.dumps(form, ensure_ascii=False, separators=(",", ":"))},
+        **{"data-step": _packed(form)},
         **({"data-key": key} if key else {}),
     )
 

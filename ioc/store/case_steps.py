@@ -74,3 +74,13 @@ def departments(conn: Conn) -> list[str]:
         " UNION SELECT unnest(departments) FROM account WHERE NOT disabled ORDER BY name LIMIT 500"
     )
     return [str(r["name"]) for r in rows]
+
+
+def read_event(conn: Conn, scope: Scope, event_id: int) -> Row | None:
+    """The event with its place in degrees and metres, locked, if `scope` sees it."""
+    seen, params = visible(scope, "e")
+    query = sql.SQL(
+        "SELECT e.*, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, ST_X(e.geom_m) AS x_m, ST_Y(e.geom_m) AS y_m,"
+        " nullif(ST_SRID(e.geom_m), 0) AS srid FROM event e WHERE e.event_id = %(id)s AND {} FOR UPDATE"
+    ).format(seen)
+    return conn.execute(query, {**params, "id": event_id}).fetchone()

@@ -46,6 +46,7 @@ def event(asked: Asked, name: str) -> Part:
         **_work(asked, record, row, fields, sources),
         "links": links,
         "history": parts.history(_versions(asked, "event", row["event_id"]), asked.conn),
+        "unclaimed": row["case_id"] is None and row["status"] == "open",
     }
 
 

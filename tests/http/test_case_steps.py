@@ -117,7 +117,7 @@ def test_who_may_not_is_told_and_nothing_changes(sign_in: SignIn, world: World, 
     for body in ("[]", "{", '{"step": 1}', '{"step": "urge", "version": 1, "more": 2}'):
         answer = town.post(f"/api/v1/cases/{case}/steps", data=body, headers=ORIGIN)
         assert answer.status_code == 422, body
-        assert answer.json["reasons"][0]["en"]
+        assert (answer.get_json() or {})["reasons"][0]["en"]
     assert one(db, "SELECT version, stage FROM cases WHERE case_id = %s", case) == before
 
 
@@ -196,3 +196,32 @@ def test_what_was_recorded_stays_as_it_was(sign_in: SignIn, world: World, db: Da
         with pytest.raises(psycopg.errors.InsufficientPrivilege), db.store.scoped(SYSTEM) as conn:
             conn.execute(change)
     assert one(db, "SELECT given FROM case_step")["given"] == {"text": "请尽快"}
+
+
+@pytest.mark.usefixtures("people")
+def test_a_report_becomes_a_case_once(sign_in: SignIn, world: World, db: Database) -> None:
+    event, town, leader = world.near["event"], sign_in("town"), sign_in("leader")
+    assert town.get(f"/api/v1/detail/event:{event}").get_json()["todo"]["event_id"] == event
+    assert "todo" not in leader.get(f"/api/v1/detail/event:{event}").get_json()
+
+    def take_up(client: FlaskClient, event_id: Any = event, flow: str = "urban") -> Any:
+        return client.post("/api/v1/cases", json={"event_id": event_id, "flow": flow}, headers=ORIGIN)
+
+    assert take_up(leader).status_code == 403
+    assert take_up(town, world.far["event"]).status_code == 404
+    assert take_up(town, flow="incident").get_json()["reasons"][0]["code"] == "unknown_flow"
+    assert take_up(town, event_id="x").status_code == 422
+    opened = take_up(town)
+    assert opened.status_code == 201, opened.text
+    case = opened.get_json()
+    assert (case["stage"], case["flow"]) == ("filed", "urban")
+    row = one(db, "SELECT * FROM cases WHERE case_id = %s", case["case_id"])
+    told = one(db, "SELECT * FROM event WHERE event_id = %s", event)
+    for name in ("title", "urgency", "geom", "region_id", "source", "source_id"):
+        assert row[name] == told[name], name
+    assert row["number"] == "20261003-000001"
+    assert told["case_id"] == case["case_id"]
+    assert row["sources"][0]["source_id"] == told["source_id"]
+    again = take_up(town)
+    assert (again.status_code, f"#{case['case_id']}" in again.get_json()["zh"]) == (409, True)
+    assert keys(town, case["case_id"]) >= {"dispatch", "urge"}
