@@ -58,6 +58,38 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "bad_encoding": ("文字编码有误", "the text encoding is broken"),
     "not_storable": ("数据库拒收该记录", "the database refuses this record"),
     "disk_budget": ("磁盘空间不足，暂停接收观测值", "disk budget spent, observations are not accepted"),
+    # official warnings (CAP 1.2, warning JSON)
+    "xml_bad": ("XML 格式有误（{where}）", "not well-formed XML ({where})"),
+    "xml_forbidden": ("XML 中不接受 {what}", "XML with {what} is not accepted"),
+    "xml_limit": ("XML 超出限制：{what} ≤ {limit}", "XML beyond a limit: {what} <= {limit}"),
+    "not_cap": ("不是 CAP 1.2 预警（urn:oasis:names:tc:emergency:cap:1.2）", "not an alert of CAP 1.2"),
+    "bad_media": ("应为 CAP XML 或预警 JSON", "must be CAP XML or warning JSON"),
+    "one_only": ("一次只接收一条预警", "one warning at a time"),
+    "bad_identifier": ("不得含空格、逗号、< 或 &", "must not contain spaces, commas, < or &"),
+    "not_actual": ("状态为 {status}，不是正式预警", "status is {status}: not an actual warning"),
+    "not_public": ("范围为 {scope}，本系统只接收公开预警", "scope is {scope}: only public warnings are accepted"),
+    "naive_time": ("时间缺少时区", "the time has no offset"),
+    "missing_info": ("预警没有内容（info）", "the warning has no info"),
+    "missing_references": (
+        "更新、解除或回执必须引用原预警",
+        "an update, cancel or receipt must refer to a message",
+    ),
+    "bad_references": ("引用应为 发布者,编号,时间", "references must be sender,identifier,sent"),
+    "self_reference": ("引用了自身", "it refers to itself"),
+    "unknown_severity": ("没有级别，也没有颜色", "neither a severity nor a colour"),
+    "conflicting_colour": ("写明了多种颜色：{colours}", "it names several colours: {colours}"),
+    "colour_of_kind": ("{kind}没有{colour}级，应为 {known} 之一", "{kind} has no colour {colour}, only {known}"),
+    "mixed_infos": ("同一语言的多段内容种类或颜色不同", "infos of one language differ in kind or colour"),
+    "open_polygon": ("多边形没有闭合", "the polygon is not closed"),
+    "few_points": ("多边形少于 {limit} 个点", "the polygon has fewer than {limit} points"),
+    "many_points": ("图形超过 {limit} 个点", "the shapes have more than {limit} points"),
+    "bad_shape": ("应为 纬度,经度 …", "must be lat,lon ..."),
+    "missing_area": (
+        "没有可定位的区域（多边形、圆或区划代码）",
+        "no polygon, circle or region code to place it by",
+    ),
+    "not_here": ("与本中心的区划无关", "concerns no region of this centre"),
+    "identifier_taken": ("编号已用于另一条预警", "the identifier is taken by another message"),
 }
 
 CODES = frozenset(_WORDS)
