@@ -89,6 +89,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "no polygon, circle or region code to place it by",
     ),
     "not_here": ("与本中心的区划无关", "concerns no region of this centre"),
+    "foreign_link": ("链接指向另一主机", "the link leads to another host"),
     "identifier_taken": ("编号已用于另一条预警", "the identifier is taken by another message"),
 }
 
