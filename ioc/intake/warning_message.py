@@ -104,6 +104,11 @@ class Message:
     content: Content | None
     kept: Mapping[str, Any]
 
+    def record(self) -> dict[str, Any]:
+        """What is kept of the message: as it came where the format allows, else what was read of it."""
+        said = dict(self.kept) or (asdict(self.content) if self.content else {})
+        return json.loads(json.dumps(said, ensure_ascii=False, default=str))
+
     @property
     def digest(self) -> str:
         """Of what the message says, not of how it was written: spaces and attribute order do not make it another."""

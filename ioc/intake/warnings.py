@@ -20,7 +20,7 @@ from ioc.intake.reasons import reason
 from ioc.intake.warning_message import Circle, Content, Message
 from ioc.scope import SYSTEM, Scope
 from ioc.settings import Settings
-from ioc.store import Store, dictionaries, sources, warnings
+from ioc.store import Store, dictionaries, disk, sources, warnings
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
 from ioc.store.warnings import Referred, State
@@ -96,7 +96,7 @@ def submit_warning(
 ) -> WarningResult:
     """Read and store one message under `scope`. `form`: `xml` (CAP 1.2) or `json`. `item` names it among the rejects.
 
-    Raises Invalid with every reason (the message is then kept as a reject), StoreUnavailable.
+    Raises Invalid with every reason (the message is then kept as a reject), StoreUnavailable, DiskBudget.
     """
     for attempt in (1, 2, 3):
         by = _Delivery(source, scope, scope.actor, channel, origin, clock.now())
@@ -113,6 +113,7 @@ def submit_warning(
 
 def _attempt(store: Store, data: bytes, parse: Parse, settings: Settings, by: _Delivery) -> WarningResult:
     with store.scoped(SYSTEM) as conn:
+        disk.read(conn).require("event")  # refused last, with events
         tables = dictionaries.current(conn, by.now.astimezone(settings.tz).date())
     past = timedelta(days=settings.retention_history_days)
     rules = TimeRules(by.now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)
@@ -273,7 +274,7 @@ def _message_values(message: Message, row: Any, by: _Delivery) -> dict[str, Any]
         "actor": by.actor,
         "channel": by.channel,
         "origin": by.origin,
-        "content": message.kept,
+        "content": message.record(),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -70,10 +70,10 @@ def make(db: Database, settings: Settings, clock: FixedClock, issuer: Issuer) ->
     with db.store.scoped(SYSTEM) as conn:
         sources.register(conn, [(cap.SOURCE, True)], clock.now())
 
-    def watch(**values: object) -> cap.Watch:
+    def watch(client: Callable[[httpx.Request], httpx.Response] = issuer, **values: object) -> cap.Watch:
         own = settings.model_copy(update=values)
         context = SourceContext("cap", own, Registry(), db.store, clock, threading.Event())
-        return cap.Watch(context, httpx.Client(transport=httpx.MockTransport(issuer)))
+        return cap.Watch(context, httpx.Client(transport=httpx.MockTransport(client)))
 
     return watch
 
@@ -199,6 +199,19 @@ def test_an_address_that_fails_is_asked_later_each_time(
     asked = len(issuer.asked)
     watch.turn()
     assert len(issuer.asked) == asked, "the server asked for half an hour"
+
+
+def test_an_answer_that_drips_is_given_up(db: Database, make: Make, clock: FixedClock) -> None:
+    class Slow(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                clock.advance(9)
+                yield b" "
+
+    watch = make(cap_url=FEED, client=lambda _: httpx.Response(200, stream=Slow()))
+    watch.turn()
+    assert source(db) == ("error", "source_fault")
+    assert rows(db, "SELECT error_en FROM source WHERE source_key = 'cap'")[0]["error_en"].endswith(f"60 s: {FEED}")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"<!DOCTYPE a><a/>", b"x" * 1_200_000])

@@ -14,11 +14,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ioc.clock import FixedClock
-from ioc.errors import Invalid
+from ioc.errors import DiskBudget, Invalid
 from ioc.intake.warnings import WarningResult, submit_warning
+from ioc.intake.worker import run_ingest
+from ioc.registry import Registry
 from ioc.scope import SYSTEM, Scope
 from ioc.settings import Settings
-from ioc.store import health, keeper, warnings
+from ioc.store import disk, health, keeper, warnings
+from ioc.store.detail import detail
+from ioc.store.regions import Regions
 from tests.conftest import NOW, Database
 from tests.store import world
 from tests.store.test_observations import codes, rows
@@ -178,6 +182,8 @@ def test_receipts_are_kept_and_do_nothing(db: Database, desk: Desk) -> None:
         assert (out.state, out.status, list(out.references)) == ("created", "kept", [])
     assert desk.statuses() == {FIRST: "active"}
     assert rows(db, "SELECT count(*) AS n FROM warning_message") == [{"n": 3}]
+    (kept,) = rows(db, "SELECT content FROM warning_message WHERE identifier = %s", FIRST)
+    assert (kept["content"]["kind"], kept["content"]["codes"]) == ("暴雨", ["331101100000"])
 
 
 def test_the_clock_ends_a_warning_once(db: Database, desk: Desk, clock: FixedClock) -> None:
@@ -199,6 +205,22 @@ def test_the_clock_ends_a_warning_once(db: Database, desk: Desk, clock: FixedClo
     assert (again.state, again.status) == ("updated", "active"), "extended after its end: in force again"
     past = desk.json(identifier="P1", sendTime="2026-10-03 10:00:00", endTime="2026-10-03 11:00:00")
     assert past.status == "expired"
+
+
+def test_ingest_sees_to_the_end_of_warnings(db: Database, desk: Desk, settings: Settings, clock: FixedClock) -> None:
+    desk.json()
+    clock.advance(86_400)
+    stop = threading.Event()
+    thread = threading.Thread(target=run_ingest, args=(settings, Registry(), db.store, clock, stop))
+    thread.start()
+    for _ in range(100):
+        if desk.statuses() == {FIRST: "expired"}:
+            break
+        stop.wait(0.05)
+    stop.set()
+    thread.join(10)
+    assert desk.statuses() == {FIRST: "expired"}
+    assert desk.fed() == [("new", "active"), ("remove", "expired")]
 
 
 def test_where_a_warning_holds(db: Database, desk: Desk, regions: dict[str, int]) -> None:
@@ -250,6 +272,29 @@ def test_old_ones_go_and_those_in_force_stay(db: Database, desk: Desk, clock: Fi
     with db.owner() as conn:
         keeper.prune(conn, clock.now(), settings)
     assert desk.statuses() == {FIRST: "active"}
+
+
+def test_a_detail_says_whether_it_is_still_in_force(db: Database, desk: Desk, clock: FixedClock) -> None:
+    number = desk.xml().warning_id
+
+    def shown() -> dict[str, Any]:
+        with db.store.scoped(SYSTEM) as conn:
+            part = detail(conn, Regions.of(db.store), SYSTEM, f"warning:{number}", clock.now())
+        return {f["label"]["en"]: f["value"] for f in part["fields"]}
+
+    assert shown()["State"] == {"zh": "生效中", "en": "In force"}
+    assert shown()["What to do"] == "停止户外大型集会；关紧门窗。"
+    assert shown()["Text"]["en"] == "Gusts of force 9 within 24 hours."
+    clock.advance(2 * 86_400)
+    assert shown()["State"]["en"] == "Expired", "by the clock, before anybody has swept"
+
+
+def test_a_full_disk_refuses_it_as_late_as_events(db: Database, desk: Desk) -> None:
+    with db.owner() as conn:
+        disk.write(conn, disk.DiskState("events_stopped"))
+    with pytest.raises(DiskBudget):
+        desk.json()
+    assert rows(db, "SELECT count(*) AS n FROM warning") == [{"n": 0}]
 
 
 def test_warnings_that_were_there_before_go_on(db: Database, desk: Desk) -> None:
