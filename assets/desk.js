@@ -46,6 +46,83 @@
     }
   });
 
+  /* ---- steps of a case: a form beside the panel, so that nothing written is lost when the panel is drawn again ---- */
+  const make = (tag, props, ...children) => {
+    const el = Object.assign(document.createElement(tag), props);
+    el.append(...children);
+    return el;
+  };
+  const control = (field, words) => {
+    if (field.kind === "choice") {
+      const choices = [["", words.choose], ...field.choices];
+      return make("select", { name: field.name, required: true }, ...choices.map(([value, text]) => make("option", { value, textContent: text })));
+    }
+    if (field.kind === "long") return make("textarea", { name: field.name, required: true, rows: 4, maxLength: 4000 });
+    const type = { number: "number", date: "date" }[field.kind] ?? "text";
+    return make("input", { name: field.name, required: true, type, ...(type === "number" ? { min: 1, max: 1000 } : {}) });
+  };
+  // The version the panel shows now: what somebody else has made impossible meanwhile is refused by the server.
+  const versionOf = (form) => {
+    for (const el of document.querySelectorAll("#detail [data-step]")) {
+      const now = JSON.parse(el.dataset.step);
+      if (now.case === form.case) return now.version;
+    }
+    return form.version;
+  };
+  /** "" when it was done, else why not. */
+  const sendStep = async (form, given) => {
+    const [url, asked] = form.event
+      ? ["/api/v1/cases", { event_id: form.event, ...given }]
+      : [`/api/v1/cases/${form.case}/steps`, { step: form.step, version: versionOf(form), given }];
+    const answer = await fetch(url, {
+      method: "POST",
+      credentials: "same-origin",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(asked),
+    });
+    const body = await answer.json();
+    if (answer.ok) {
+      // the report is part of a case now: that is what goes on
+      if (form.event) window.iocPage?.url.replace({ sel: `case:${body.case_id}` });
+      return "";
+    }
+    const lang = document.documentElement.lang.startsWith("en") ? "en" : "zh";
+    const label = (name) => form.fields.find((f) => f.name === name)?.label ?? name;
+    const reasons = (body.reasons ?? []).map((r) => `${label(r.field)} ${r[lang]}`);
+    return [body[lang] ?? form.words.failed, ...reasons].join(lang === "en" ? "; " : "；");
+  };
+  const openStep = (form) => {
+    const fault = make("p", { className: "sfault", role: "alert", hidden: true });
+    const send = make("button", { type: "submit", className: "btn p l", textContent: form.words.send });
+    const cancel = make("button", { type: "button", className: "btn l", textContent: form.words.cancel });
+    const rows = form.fields.map((f) => make("label", { className: "fd" }, make("span", { textContent: f.label }), control(f, form.words)));
+    const head = make("h2", {}, make("span", { textContent: form.title }), make("small", { className: "num", textContent: form.sub }));
+    const body = make("form", {}, head, ...rows, fault, make("div", { className: "acts" }, send, cancel));
+    const box = make("dialog", { className: "stepbox" }, body);
+    cancel.addEventListener("click", () => box.close());
+    box.addEventListener("close", () => box.remove());
+    body.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const value = (f) => body.elements[f.name].value.trim();
+      const given = Object.fromEntries(form.fields.map((f) => [f.name, f.kind === "number" || f.number ? Number(value(f)) : value(f)]));
+      send.disabled = true;
+      const said = await sendStep(form, given).catch(() => form.words.failed);
+      send.disabled = false;
+      if (!said) box.close();
+      fault.hidden = !said;
+      fault.textContent = said;
+    });
+    document.body.append(box);
+    box.showModal();
+    if (!rows.length) send.focus();
+  };
+  document.addEventListener("click", (event) => {
+    const el = event.target instanceof Element ? event.target.closest("[data-step]") : null;
+    if (!el) return;
+    el.closest("details")?.removeAttribute("open");
+    openStep(JSON.parse(el.dataset.step));
+  });
+
   /* ---- tiles: whole ones only, and a strip that says there are more and brings them ---- */
   const fit = (list) => {
     const shown = list.clientHeight;

@@ -8,7 +8,7 @@ import dash
 from dash import Input, Output
 
 from ioc.screens import refresh
-from ioc.screens.asker import current_page, current_scope
+from ioc.screens.asker import current_page, current_scope, current_who
 from ioc.services import Services
 
 
@@ -20,4 +20,5 @@ def register(app: dash.Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def detail(key: str | None) -> Any:
-        return refresh.detail(services, current_scope(), current_page(), key or "")
+        who = current_who()
+        return refresh.detail(services, current_scope(), current_page(), key or "", who.name if who else "")

@@ -162,8 +162,36 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that can be done with a case while it is in one of the stages `at`.
+
+    `to`: the stage afterwards, "" where it stays. `permission`: the right it needs; `own`: only by the department or
+    the officer that has the case (or by who may approve). `needs`: what must be given with it (`ioc.cases.given`).
+    `ends`: how the case ends without being closed (void, refused, false_alarm). `holds`: paused or shelved from now on,
+    `resumes`: no longer. `asks`: puts a request (extension, shelf, void) that somebody else decides, `grants` or
+    `denies` it. `clock`: what happens to the deadlines.
+    """
+
+    key: str
+    title: Text
+    at: tuple[str, ...]
+    permission: str
+    to: str = ""
+    own: bool = False
+    needs: tuple[str, ...] = ()
+    ends: Literal["", "void", "refused", "false_alarm"] = ""
+    holds: Literal["", "paused", "shelved"] = ""
+    resumes: bool = False
+    asks: str = ""
+    grants: str = ""
+    denies: str = ""
+    reopens: bool = False
+    clock: Literal["", "stage", "stop", "go", "extend", "end", "again"] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
-    """A case flow: stages in order, the waiting word, and the key of the stage that closes it."""
+    """A case flow: stages in order, the waiting word, the key of the stage that closes it, and what can be done."""
 
     key: str
     title: Text
@@ -171,6 +199,7 @@ class Flow:
     stages: tuple[tuple[str, Text], ...]
     waiting: Text
     closed: str
+    steps: tuple[Step, ...] = ()
 
 
 # ---------------------------------------------------------------- packs

@@ -180,10 +180,11 @@ class Services(Protocol):
 
     def sources(self, scope: Scope) -> Sequence[SourceState]: ...
 
-    def detail(self, scope: Scope, key: str) -> Mapping[str, Any]:
+    def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
         """Everything the detail panel shows for `case:1`, `event:1`, `device:1`, `grid:1`, `resource:1`, `region:CODE`.
 
-        Raises NotFound, also for what lies outside the scope.
+        A case has `todo`: what the asker, known to cases as `officer`, may do with it now. Raises NotFound, also for
+        what lies outside the scope.
         """
         ...
 

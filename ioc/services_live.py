@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from ioc import __version__
 from ioc.cache import ScopedCache
+from ioc.cases.work import WORKING, Actor, Cases
 from ioc.clock import Clock
 from ioc.declare import Indicator
 from ioc.i18n import Text, t
@@ -41,6 +42,7 @@ class LiveServices:
     def __init__(self, settings: Settings, store: Store, registry: Registry, clock: Clock) -> None:
         self._settings, self._store, self._registry, self._clock = settings, store, registry, clock
         self._regions = Regions.of(store)
+        self._cases = Cases(store, clock, settings.area_buffer_m, settings.tz)
         self._cache: ScopedCache | None = None
         self._version: Callable[[], str] = str
 
@@ -147,9 +149,14 @@ class LiveServices:
 
     # ------------------------------------------------------------ details, records, map
 
-    def detail(self, scope: Scope, key: str) -> Mapping[str, Any]:
+    def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
         with self._store.scoped(scope) as conn:
-            return details.detail(conn, self._regions, scope, key, self.now())
+            found = details.detail(conn, self._regions, scope, key, self.now())
+        if key.startswith("case:") and WORKING & scope.permissions:
+            return {**found, "todo": self._cases.todo(Actor(scope, officer), int(key.removeprefix("case:")))}
+        if key.startswith("event:") and scope.can("case.accept") and found.get("unclaimed"):
+            return {**found, "todo": {"event_id": int(key.removeprefix("event:")), "number": found.get("number")}}
+        return found
 
     def records(self, scope: Scope, region: str, query: str, offset: int, limit: int) -> Mapping[str, Any]:
         return kpi_records.records(self._store, scope, region, query, offset, limit, self.now(), self._settings)

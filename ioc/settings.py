@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     mqtt_port: int = 1883
     mqtt_group: str = ""  # shared subscription group when several ingest processes run
 
+    cap_folder: str = ""  # warnings dropped as files; relative to data_dir; empty: off
+    cap_url: str = ""  # Atom feeds or documents to poll for warnings, separated by spaces; empty: off
+    cap_poll_s: int = Field(default=60, ge=5, le=86_400)
+
     pool_size: int = Field(default=16, ge=1, le=200)
     session_hours: int = 12
     session_idle_minutes: int = 120

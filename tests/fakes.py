@@ -115,7 +115,7 @@ class FakeServices:
     def sources(self, scope: Scope) -> Sequence[SourceState]:
         return [] if self.is_empty else sources()
 
-    def detail(self, scope: Scope, key: str) -> Mapping[str, Any]:
+    def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
         if key == "device:7":
             return device_detail()
         found = next((r for r in self.rows if r["key"] == key), None)

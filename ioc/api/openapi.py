@@ -6,7 +6,7 @@ A view says more about itself with `@doc(...)`; what it does not say is taken fr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import flask
@@ -51,8 +51,12 @@ def doc(
     tag: str = "",
     permission: str = "",
     media: str = "application/json",
+    consumes: Sequence[str] = ("application/json",),
 ) -> Callable[[View], View]:
-    """Describe a view. `query`: a pydantic model, or name -> description; `statuses`: answers beside 200 and 401."""
+    """Describe a view. `query`: a pydantic model, or name -> description; `statuses`: answers beside 200 and 401.
+
+    `consumes`: the types of a body; one that is not JSON is described as text.
+    """
 
     def mark(view: View) -> View:
         cast(Any, view).ioc_doc = {
@@ -64,6 +68,7 @@ def doc(
             "tag": tag,
             "permission": permission,
             "media": media,
+            "consumes": tuple(consumes),
         }
         return view
 
@@ -121,7 +126,10 @@ def _operation(server: flask.Flask, rule: Rule, method: str, schemas: Json) -> J
     if said.get("body") is not None and method in ("POST", "PUT", "PATCH"):
         out["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _schema(said["body"], schemas)}},
+            "content": {
+                media: {"schema": _schema(said["body"], schemas) if media.endswith("json") else {"type": "string"}}
+                for media in said["consumes"]
+            },
         }
     return out
 

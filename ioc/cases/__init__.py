@@ -1,1 +1,1 @@
-"""Cases: pure rules for working time, deadlines and stages. Nothing in here knows SQL or HTTP."""
+"""Cases (办件): pure rules of flows, working time and deadlines beside thin use-cases."""

@@ -1,6 +1,7 @@
 """12345 工单: 受理-转办-签收-办理-回访-办结."""
 
-from ioc.declare import Flow
+from ioc.declare import Flow, Step
+from ioc.flows._steps import DISPATCH, HANDLE, VERIFY, aside
 from ioc.i18n import Text
 
 FLOW = Flow(
@@ -17,4 +18,49 @@ FLOW = Flow(
     ),
     waiting=Text("待签收", "Awaiting signature"),
     closed="closed",
+    steps=(
+        Step(
+            "forward",
+            Text("转办", "Forward"),
+            ("accepted",),
+            DISPATCH,
+            to="forwarded",
+            needs=("department",),
+            clock="stage",
+        ),
+        Step("sign", Text("签收", "Sign for"), ("forwarded",), HANDLE, to="signed", own=True, clock="stage"),
+        Step("begin", Text("开始办理", "Begin"), ("signed",), HANDLE, to="handling", own=True, clock="stage"),
+        Step(
+            "finish",
+            Text("办理完成", "Done"),
+            ("handling",),
+            HANDLE,
+            to="callback",
+            own=True,
+            needs=("result",),
+            clock="stage",
+        ),
+        # 差评 sends it back to work; the rating stays with the case until it is repaired
+        Step(
+            "rework",
+            Text("回访不满意", "Not satisfied"),
+            ("callback",),
+            VERIFY,
+            to="handling",
+            needs=("reason", "satisfaction"),
+            clock="stage",
+        ),
+        Step(
+            "close",
+            Text("回访办结", "Close after the call"),
+            ("callback",),
+            VERIFY,
+            to="closed",
+            needs=("satisfaction",),
+            clock="end",
+        ),
+        *aside(
+            ("accepted", "forwarded", "signed", "handling", "callback"), ("accepted",), "handling", "accepted", "closed"
+        ),
+    ),
 )

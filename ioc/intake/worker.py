@@ -17,7 +17,7 @@ from ioc.intake.silence import Sweep
 from ioc.registry import Registry
 from ioc.scope import SYSTEM
 from ioc.settings import Settings
-from ioc.store import Store, sources
+from ioc.store import Store, sources, warnings
 from ioc.store.imports import close_interrupted
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 HEALTH_EVERY_S = 2.0
 TIDY_TURNS = 15  # of the health sweep: how often imports that were killed are looked for
 SWEEP_EVERY_S = 5.0
+EXPIRE_EVERY_S = 2.0  # warnings whose end has come
 BACKOFF_S = (1.0, 60.0)  # first and longest pause before a failed source is started again
 JOIN_S = 10.0
 
@@ -48,6 +49,7 @@ def run_ingest(settings: Settings, registry: Registry, store: Store, clock: Cloc
     threads.append(
         threading.Thread(target=_every, args=(SWEEP_EVERY_S, lambda: sweep.turn(clock.now()), stop), name="silence")
     )
+    threads.append(threading.Thread(target=_every, args=(EXPIRE_EVERY_S, _expire(store, clock), stop), name="warnings"))
     for thread in threads:
         thread.daemon = True
         thread.start()
@@ -78,6 +80,14 @@ def _health(store: Store, clock: Clock) -> Callable[[], object]:
             if next(turns) % TIDY_TURNS == 0:
                 close_interrupted(conn, clock.now())
             return sources.sweep(conn, clock.now())
+
+    return turn
+
+
+def _expire(store: Store, clock: Clock) -> Callable[[], object]:
+    def turn() -> int:
+        with store.scoped(SYSTEM) as conn:
+            return warnings.expire(conn, clock.now())
 
     return turn
 

@@ -13,6 +13,7 @@ import binascii
 import datetime as dt
 import json
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,6 +119,11 @@ class Frame:
     title: str
 
 
+# Dash sends these with every page. A browser that can load our map (modules, WebGL 2) needs no polyfill, and no page of
+# ours has a DataTable; both are read and run before anything is drawn.
+_UNUSED = re.compile(r'<script [^>]*src="[^"]*(?:/deps/polyfill@|/dash_table/)[^"]*"[^>]*></script>')
+
+
 class PageDash(dash.Dash):
     """Dash whose index is one of our pages."""
 
@@ -140,7 +146,7 @@ class PageDash(dash.Dash):
             css=parts["css"],
             shell=frame.shell,
             config=f'<script id="_dash-config" type="application/json">{raw}</script>',
-            scripts=parts["scripts"],
+            scripts=_UNUSED.sub("", parts["scripts"]),
             renderer=parts["renderer"],
             noscript=escape(t("screens.noscript", frame.page.lang)),
         )

@@ -16,6 +16,7 @@ from ioc.screens.fresh import fresh
 from ioc.screens.marks import SHAPES, icon, level_mark, level_text, urgency_mark
 from ioc.screens.panels import due, stage_bar
 from ioc.screens.state import View
+from ioc.screens.steps import step_bar
 
 Part = Mapping[str, Any]
 TYPE_ICONS = {"device": "sensor", "grid": "grid", "resource": "shield", "region": "map", "case": "list", "event": "pin"}
@@ -305,7 +306,8 @@ def detail_panel(detail: Part, view: View) -> list[Any]:
     parts += [_links(detail, key, view) for key in ("officers", "devices", "links")]
     parts.append(_history(detail, view))
     shown = [part for part in parts if part is not None]
-    return [shown[0], html.Div(shown[1:], className="db")]
+    foot = step_bar(detail, view)
+    return [shown[0], html.Div(shown[1:], className="db"), *([foot] if foot is not None else [])]
 
 
 def detail_missing(key: str, message: str, view: View) -> list[Any]:

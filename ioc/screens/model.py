@@ -151,7 +151,7 @@ def read_model(
         districts=part("districts", lambda: services.districts(scope, region), ()),
         topics=part("topics", lambda: services.hotline_topics(scope, region), ()),
         map_config=part("map", lambda: services.map_config(scope, page.surface, page.theme, lang, region), {}),
-        detail=read_detail(services, scope, page.sel, reader, lang)
+        detail=read_detail(services, scope, page.sel, reader, lang, who.name if who else "")
         if page.sel and kind in ("overview", "events")
         else None,
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
@@ -172,6 +172,8 @@ def _region(
         return wanted, ()
 
 
-def read_detail(services: Services, scope: Scope, key: str, reader: _Reader, lang: str) -> Mapping[str, Any]:
+def read_detail(
+    services: Services, scope: Scope, key: str, reader: _Reader, lang: str, officer: str
+) -> Mapping[str, Any]:
     nothing: Mapping[str, Any] = {}
-    return reader.get("detail", lang, lambda: services.detail(scope, key), nothing)
+    return reader.get("detail", lang, lambda: services.detail(scope, key, officer), nothing)

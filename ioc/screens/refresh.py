@@ -81,14 +81,14 @@ def crumbs(services: Services, scope: Scope, page: PageState, region: str) -> li
         return _said(error, page.lang)
 
 
-def detail(services: Services, scope: Scope, page: PageState, key: str) -> tuple[list[Any], str]:
-    """(content, class) of the detail panel."""
+def detail(services: Services, scope: Scope, page: PageState, key: str, officer: str = "") -> tuple[list[Any], str]:
+    """(content, class) of the detail panel. `officer`: the asker's name, as cases carry it."""
     view = make_view(services, page.lang)
     hint = site.kind_of(page) == "events"
     if not key:
         return desk.detail_children(None, "", "", view, hint), "det"
     try:
-        return desk.detail_children(services.detail(scope, key), key, "", view, hint), "det open"
+        return desk.detail_children(services.detail(scope, key, officer), key, "", view, hint), "det open"
     except IocError as error:
         return desk.detail_children(None, key, error.message(page.lang), view, hint), "det open"
 

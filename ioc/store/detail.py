@@ -149,12 +149,22 @@ def _warning(asked: Asked, name: str) -> Part:
         "place": row["area"],
         "colour": row["colour"],
         "fields": [
-            field("warning_note", row["note"]),
+            field("warning_status", both(f"detail.warning_status_{_warning_state(row, asked.now)}")),
+            field("warning_note", {"zh": row["note"], "en": row["note_en"] or row["note"]}),
+            *([field("warning_instruction", row["instruction"])] if row["instruction"] else []),
             field("warning_sender", row["sender"]),
             field("onset", row["onset_at"]),
+            *([field("event_onset", row["event_onset_at"])] if row["event_onset_at"] else []),
             field("expires", row["expires_at"]),
+            *([field("warning_ended", row["ended_at"])] if row["ended_at"] else []),
         ],
     }
+
+
+def _warning_state(row: Row, now: dt.datetime) -> str:
+    """By the clock, not by when somebody looked last."""
+    over = row["status"] == "active" and row["expires_at"] is not None and row["expires_at"] <= now
+    return "expired" if over else str(row["status"])
 
 
 # ---------------------------------------------------------------- regions and cells

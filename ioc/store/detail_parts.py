@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -221,15 +221,18 @@ _TOLD = {
 }
 
 
-def history(versions: Sequence[Row], conn: Conn) -> list[Part]:
-    """What happened to an event or case, newest first: each version against the one before it, in words."""
+def history(versions: Sequence[Row], conn: Conn, told: Collection[int] = ()) -> list[Part]:
+    """What happened to an event or case, newest first: each version against the one before it, in words.
+
+    `told`: versions that are told of elsewhere.
+    """
     out: list[Part] = []
     before: Mapping[str, Any] = {}
     for row in versions:
         record: Mapping[str, Any] = row["record"] if isinstance(row["record"], Mapping) else json.loads(row["record"])
-        out.append(
-            {"at": iso(row["recorded_at"]), "actor": row["actor"], "text": _told(row["op"], before, record, conn)}
-        )
+        if row["version"] not in told:
+            text = _told(row["op"], before, record, conn)
+            out.append({"at": iso(row["recorded_at"]), "actor": row["actor"], "text": text})
         before = record
     return out[::-1]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from psycopg import sql
 
 from ioc.flows import flows, stage_index
+from ioc.store import case_steps
 from ioc.store import detail_parts as parts
 from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
 from ioc.store.where import visible
@@ -45,6 +46,7 @@ def event(asked: Asked, name: str) -> Part:
         **_work(asked, record, row, fields, sources),
         "links": links,
         "history": parts.history(_versions(asked, "event", row["event_id"]), asked.conn),
+        "unclaimed": row["case_id"] is None and row["status"] == "open",
     }
 
 
@@ -87,8 +89,12 @@ def case(asked: Asked, name: str) -> Part:
         }
         for s in row["sources"] or ()
     ]
-    changes = parts.history(_versions(asked, "case", row["case_id"]), asked.conn)
-    history = sorted([*_stages(row), *changes], key=lambda h: str(h["at"]), reverse=True)
+    steps = _steps(asked, row)
+    done = {s["version"] for s in steps}
+    # What a step has done is told by the step: not once more as a changed row, nor as a stage that was entered.
+    changes = parts.history(_versions(asked, "case", row["case_id"]), asked.conn, told=done)
+    everything = [*_stages(row, {(s["at"], s["stage"]) for s in steps}), *steps, *changes]
+    history = sorted(everything, key=lambda h: (str(h["at"]), h.get("version", 0)), reverse=True)
     return {
         **parts.common(asked, row, row["title"]),
         **_work(asked, record, row, fields, sources),
@@ -113,16 +119,32 @@ def _work(asked: Asked, record: Mapping[str, Any], row: Row, fields: list[Part],
     }
 
 
-def _stages(row: Row) -> list[Part]:
-    """Steps of the case's own flow, as entered."""
+def _stages(row: Row, told: Collection[tuple[str, str]]) -> list[Part]:
+    """Stages of the case's own flow, as entered, but for those (when, stage) that are told of elsewhere."""
     flow = flows().get(row["flow"])
     out: list[Part] = []
     for step in row["stages"] or ():
         stage = str(step.get("stage", ""))
         word = parts.text(flow.stages[stage_index(flow, stage)][1]) if flow else {"zh": stage, "en": stage}
         at = step.get("entered_at")
-        if at:
+        if at and (at, stage) not in told:
             out.append({"at": at, "actor": str(step.get("by") or ""), "text": both("detail.h_stage", stage=word)})
+    return out
+
+
+def _steps(asked: Asked, row: Row) -> list[Part]:
+    """Steps taken here, with who took them and what they said."""
+    flow = flows().get(row["flow"])
+    titles = {s.key: s.title for s in flow.steps} if flow else {}
+    out: list[Part] = []
+    for done in case_steps.since(asked.conn, row["case_id"], 0):
+        given: Mapping[str, Any] = done["given"]
+        said = " ".join(str(given[k]) for k in ("department", "result", "reason", "text") if given.get(k))
+        title = titles.get(done["step"])
+        zh, en = (title.zh, title.en) if title else (done["step"], done["step"])
+        text = {"zh": f"{zh} {said}".strip(), "en": f"{en} {said}".strip()}
+        at, by = done["at"].isoformat(), done["actor_name"]
+        out.append({"at": at, "actor": by, "text": text, "version": done["version"], "stage": done["stage_after"]})
     return out
 
 

@@ -152,6 +152,17 @@ def test_the_same_report_again_is_no_second_row(centre: Centre) -> None:
     assert centre.one("SELECT count(*) FROM event WHERE source_id = %s", "browser-2") == 1
 
 
+def test_an_open_detail_changes_with_its_record(centre: Centre, desk: Page) -> None:
+    assert centre.post("browser-3", "护栏松动").status_code == 201
+    desk.get_by_text("护栏松动").first.wait_for(timeout=10_000)
+    desk.get_by_text("护栏松动").first.click()
+    heading = desk.locator("#detail h2")
+    wait_for(lambda: "护栏松动" in heading.inner_text(), 10, "the detail")
+    assert centre.post("browser-3", "护栏倒塌").status_code == 200
+    wait_for(lambda: "护栏倒塌" in heading.inner_text(), 10, "the changed detail")
+    assert desk.evaluate("window.__stayed"), "the page was reloaded"
+
+
 def test_what_one_looks_at_is_in_the_address_and_stays(centre: Centre, desk: Page) -> None:
     zoom = "Object.values(window.iocMaps)[0].map.getZoom()"
     first = desk.evaluate(zoom)

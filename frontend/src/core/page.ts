@@ -58,6 +58,8 @@ export class PageContext {
   private readonly liveState = { n: 0, incidents: 0, warnings: 0, sources: 0, resync: 0, day: '' };
   private readonly sendKpi = throttle(this.calmly(() => this.flushKpi()), 1000);
   private readonly sendLive = throttle(this.calmly(() => setStore('st-live', { ...this.liveState, n: ++this.liveState.n })), 1000);
+  /** The open detail, drawn again: what it shows has changed, or may have while nothing was heard. */
+  private readonly drawDetail = throttle(this.calmly(() => setStore('st-sel', this.url.value.sel)), 500);
   /** Nothing is fetched anew before the page, made a moment ago, is complete; ten seconds at most. */
   private readonly calm: Promise<void>;
 
@@ -93,6 +95,7 @@ export class PageContext {
     this.live.onResync((reason) => {
       this.liveState.resync++;
       this.liveState.incidents++;
+      if (this.url.value.sel) this.drawDetail();
       this.sendLive();
       if (reason !== 'poll') this.kpiChanged([]);
     });
@@ -143,6 +146,7 @@ export class PageContext {
   }
 
   private heard(change: Change): void {
+    if (change.key === this.url.value.sel) this.drawDetail();
     const record = change.record as { codes?: string[]; flow?: string; state?: string } | null;
     if (change.topic === 'indicator') this.kpiChanged(record?.codes ?? []);
     else if (change.topic === 'warning') this.bump('warnings');

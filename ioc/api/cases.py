@@ -1,0 +1,104 @@
+"""`/api/v1/cases/{id}/steps`: what can be done with a case, and doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+import flask
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ioc.api import Deps
+from ioc.api.auth import current_identity, require
+from ioc.api.openapi import doc
+from ioc.cases.work import Actor, Cases
+from ioc.errors import Invalid, Reason
+
+STATE: dict[str, Any] = {
+    "type": "object",
+    "required": ["case_id", "version", "stage"],
+    "properties": {
+        "case_id": {"type": "integer"},
+        "version": {"type": "integer", "description": "give it with the next step"},
+        "stage": {"type": "string"},
+        "hold": {"enum": ["", "paused", "shelved"]},
+        "ended": {"enum": ["", "void", "refused", "false_alarm"]},
+        "asked": {"type": "string", "description": "the request that waits for a decision"},
+    },
+}
+
+
+class StepIn(BaseModel):
+    """One step: the version of the case the asker saw, and what the step needs."""
+
+    model_config = ConfigDict(extra="forbid")
+    step: str = Field(min_length=1, max_length=40, description="key of a step that is offered")
+    version: int = Field(ge=1, description="a case that has changed since is not touched (409)")
+    given: dict[str, Any] = Field(default_factory=dict[str, Any], description="what the step needs, by name")
+
+
+class CaseIn(BaseModel):
+    """A report to work on."""
+
+    model_config = ConfigDict(extra="forbid")
+    event_id: int = Field(ge=1, le=2**63 - 1)
+    flow: str = Field(min_length=1, max_length=40, description="grid, hotline or urban")
+
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
+def register(server: flask.Flask, deps: Deps) -> None:
+    cases = Cases(deps.store, deps.clock, deps.settings.area_buffer_m, deps.settings.tz)
+
+    @server.post("/api/v1/cases")
+    @doc(
+        "A report becomes a case in the first stage of a flow",
+        body=CaseIn,
+        returns=STATE,
+        statuses={201: "Opened", 409: "Part of a case already, or closed", 422: "Refused, with the reasons"},
+        permission="case.accept",
+    )
+    def opened() -> tuple[flask.Response, int]:
+        require("case.accept")
+        asked = _body(CaseIn)
+        return flask.jsonify(cases.open(_actor(), asked.event_id, asked.flow)), 201
+
+    @server.get("/api/v1/cases/<int:case_id>/steps")
+    @doc("The steps the asker may take with a case now", returns=STATE, permission="case.view")
+    def offered(case_id: int) -> flask.Response:
+        require("case.view")
+        return flask.jsonify(cases.offered(_actor(), case_id))
+
+    @server.post("/api/v1/cases/<int:case_id>/steps")
+    @doc(
+        "Take a step with a case",
+        body=StepIn,
+        returns=STATE,
+        statuses={409: "Not possible now, or somebody was first", 422: "Refused, with the reasons of every field"},
+        permission="case.view",
+    )
+    def take(case_id: int) -> flask.Response:
+        require("case.view")
+        asked = _body(StepIn)
+        return flask.jsonify(cases.take(_actor(), case_id, asked.step, asked.given, asked.version))
+
+
+def _actor() -> Actor:
+    identity = current_identity()
+    return Actor(identity.scope, identity.name)
+
+
+def _body(model: type[Asked]) -> Asked:
+    body = flask.request.get_json(silent=True, force=True)
+    if not isinstance(body, dict):
+        raise Invalid(reasons=[Reason("body", "bad_json", "应为 JSON 对象", "must be a JSON object")])
+    try:
+        return model.model_validate(cast("dict[str, Any]", body))
+    except ValidationError as e:
+        raise Invalid(reasons=[_reason(f) for f in e.errors(include_url=False)]) from e
+
+
+def _reason(fault: Mapping[str, Any]) -> Reason:
+    where = ".".join(map(str, fault["loc"]))
+    return Reason(where, str(fault["type"]), "格式不对", str(fault["msg"]), str(fault["input"])[:120])

@@ -1,0 +1,109 @@
+"""What is given with a step: each name with its own check. Every fault is told, in both languages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ioc.errors import Reason
+
+TEXT_MAX = 4000
+UNITS = ("work_hours", "work_days", "emergency_hours")  # 工作时, 工作日, 紧急工作时
+# Beside what a step needs, these may always be given.
+OPTIONAL = ("text", "officer", "photos")
+Check = Callable[[str, Any], Any]
+
+
+class _Fault(Exception):
+    def __init__(self, code: str, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.code, self.zh, self.en = code, zh, en
+
+
+def checked(needs: Sequence[str], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Reason]]:
+    """The values of `needs` and of what else is allowed, and the reasons against them."""
+    found: dict[str, Any] = {}
+    reasons: list[Reason] = []
+    for name in (*needs, *(n for n in OPTIONAL if n not in needs)):
+        value = given.get(name)
+        if value in (None, "", [], {}):
+            if name in needs:
+                reasons.append(Reason(name, "missing", "必填", "is required"))
+            continue
+        try:
+            found[name] = _CHECKS[name](name, value)
+        except _Fault as fault:
+            reasons.append(Reason(name, fault.code, fault.zh, fault.en, str(value)[:120]))
+    for name in sorted(set(given) - {*needs, *OPTIONAL}):
+        reasons.append(
+            Reason(name, "unknown_field", "此步骤没有这一项", "is not part of this step", str(given[name])[:120])
+        )
+    return found, reasons
+
+
+def _text(_name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Fault("bad_text", "应为文字", "must be text")
+    text = value.strip()
+    if not text:
+        raise _Fault("missing", "必填", "is required")
+    if len(text) > TEXT_MAX:
+        raise _Fault("too_long", f"至多 {TEXT_MAX} 字", f"at most {TEXT_MAX} characters")
+    if "\x00" in text:
+        raise _Fault("bad_text", "含有无效字符", "has a character that cannot be stored")
+    return text
+
+
+def _between(low: int, high: int) -> Check:
+    def check(_name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise _Fault("bad_number", f"应为 {low} 至 {high} 的整数", f"must be a whole number from {low} to {high}")
+        return value
+
+    return check
+
+
+def _unit(_name: str, value: Any) -> str:
+    if value not in UNITS:
+        raise _Fault("bad_unit", "应为工作时、工作日或紧急工作时", f"must be one of {', '.join(UNITS)}")
+    return str(value)
+
+
+def _date(_name: str, value: Any) -> str:
+    try:
+        return dt.date.fromisoformat(str(value)).isoformat()
+    except ValueError as e:
+        raise _Fault("bad_date", "应为日期，如 2026-11-30", "must be a date like 2026-11-30") from e
+
+
+def _place(_name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not {"lon", "lat", "crs"} <= set(value):  # pyright: ignore[reportUnknownArgumentType]
+        raise _Fault("bad_place", "应有 lon、lat 和 crs", "must have lon, lat and crs")
+    return {str(k): value[k] for k in ("lon", "lat", "crs")}
+
+
+def _keys(_name: str, value: Any) -> list[str]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):  # pyright: ignore[reportUnknownVariableType]
+        raise _Fault("bad_list", "应为附件编号", "must be keys of attachments")
+    return [str(v) for v in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+_CHECKS: Mapping[str, Check] = {
+    "reason": _text,
+    "text": _text,
+    "result": _text,
+    "department": _text,
+    "officer": _text,
+    "region": _text,
+    "amount": _between(1, 1000),
+    "unit": _unit,
+    "review_on": _date,
+    "place": _place,
+    "satisfaction": _between(1, 5),
+    "photo_before": _keys,
+    "photo_after": _keys,
+    "photos": _keys,
+}
