@@ -4,8 +4,8 @@
 DO $$
 DECLARE
   t record;
-  append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'entity_history', 'device_state_log', 'source_log',
-                                       'audit', 'schema_migration'];
+  append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'entity_history', 'device_state_log',
+                                       'source_log', 'audit', 'schema_migration'];
   secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment'];
 BEGIN
   FOR t IN

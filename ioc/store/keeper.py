@@ -31,6 +31,7 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("entity_history", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
     ("event_history", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
     ("case_history", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("case_step", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
     ("event", sql.SQL("occurred_at < %(before)s AND status <> 'open'"), "retention_history_days"),
     ("cases", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),

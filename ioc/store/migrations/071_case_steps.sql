@@ -1,4 +1,5 @@
--- What was done with a case, step by step: by whom, when, from where to where, and what was given. Append-only.
+-- What was done with a case, step by step: by whom, when, from where to where, and what was given. Append-only
+-- (grants.sql).
 ALTER TABLE cases ADD COLUMN IF NOT EXISTS hold text NOT NULL DEFAULT '' CHECK (hold IN ('', 'paused', 'shelved'));
 ALTER TABLE cases ADD COLUMN IF NOT EXISTS ended text NOT NULL DEFAULT ''
   CHECK (ended IN ('', 'void', 'refused', 'false_alarm'));
@@ -34,17 +35,6 @@ DROP POLICY IF EXISTS owning ON case_step;
 CREATE POLICY owning ON case_step TO CURRENT_USER USING (true);
 DROP POLICY IF EXISTS reading ON case_step;
 CREATE POLICY reading ON case_step FOR SELECT TO ioc_readonly USING (true);
-
--- Not even the application changes what was recorded; the owner may, to drop demo rows.
-CREATE OR REPLACE FUNCTION ioc_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF current_user = 'ioc_app' THEN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
-  END IF;
-  RETURN coalesce(NEW, OLD);
-END $$;
-DROP TRIGGER IF EXISTS append_only ON case_step;
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON case_step FOR EACH ROW EXECUTE FUNCTION ioc_append_only();
 
 CREATE SEQUENCE IF NOT EXISTS case_number;
 
