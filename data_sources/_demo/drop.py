@@ -16,8 +16,23 @@ _LAST = ("grid_cell", "region")
 _OWN_LINKS = (("event", "device_id"), ("event", "case_id"), ("device", "gateway_id"), ("cases", "grid_cell_id"))
 
 
+_TRIES = 5  # a running centre writes meanwhile, in orders of its own
+
+
 def drop_rows(conn: Conn) -> dict[str, int]:
-    """Remove every demo row in one transaction. Returns how many by table (tables without any are left out)."""
+    """Remove every demo row in one transaction. Returns how many by table (tables without any are left out).
+
+    Where the writers of a running centre and this one wait for each other, PostgreSQL ends this one whole: once more.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return _drop(conn)
+        except psycopg.errors.DeadlockDetected:
+            continue
+    return _drop(conn)
+
+
+def _drop(conn: Conn) -> dict[str, int]:
     gone: dict[str, int] = {}
     with conn.transaction():
         conn.execute("SET LOCAL lock_timeout = '60s'")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from data_sources import demo
-from data_sources._demo import indexes, sim
+from data_sources._demo import drop, indexes, sim
 from data_sources._demo.drop import drop_rows
 from data_sources._demo.work import connect
 from ioc.clock import FixedClock
@@ -363,3 +365,19 @@ def test_simulator_of_an_unknown_pack_does_nothing(db: Database, context: Source
     with db.owner() as conn:
         conn.execute("UPDATE setting SET value = %s WHERE key = 'demo'", (Jsonb({"key": "elsewhere"}),))
     assert sim._loaded(context) is None
+
+
+def test_a_drop_that_met_other_writers_is_tried_again(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[int] = []
+    whole = drop._drop
+
+    def meets(conn: Any) -> dict[str, int]:
+        met.append(1)
+        if len(met) < 3:
+            raise psycopg.errors.DeadlockDetected("deadlock detected")
+        return whole(conn)
+
+    monkeypatch.setattr(drop, "_drop", meets)
+    with psycopg.connect(db.dsn_owner, autocommit=True) as conn:
+        assert drop.drop_rows(conn) == {}
+    assert len(met) == 3
