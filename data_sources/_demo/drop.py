@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from ioc.store.retry import retried
+
 Conn = psycopg.Connection[Any]
 # Rows that are reached only through another table, and those others point at, go in this order; the rest in any.
 _FIRST = ("outbox", "feed", "event_history", "case_history", "entity_history", "device_state_log", "indicator_value",
@@ -24,12 +26,7 @@ def drop_rows(conn: Conn) -> dict[str, int]:
 
     Where the writers of a running centre and this one wait for each other, PostgreSQL ends this one whole: once more.
     """
-    for _ in range(_TRIES - 1):
-        try:
-            return _drop(conn)
-        except psycopg.errors.DeadlockDetected:
-            continue
-    return _drop(conn)
+    return retried(lambda: _drop(conn), _TRIES)
 
 
 def _drop(conn: Conn) -> dict[str, int]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import Any, cast
 
 import flask
 from werkzeug.wrappers import Response
 
-from ioc.errors import Invalid, Reason
+from ioc.errors import Invalid, Reason, TooLarge
+from ioc.intake.reasons import reason
 
 
 def text(name: str, default: str = "") -> str:
@@ -37,6 +39,18 @@ def number(name: str, low: float, high: float, default: float | None = None) -> 
 
 def whole(name: str, low: int, high: int, default: int) -> int:
     return int(number(name, low, high, default))
+
+
+def json_object(limit: int) -> dict[str, Any]:
+    """The body as a JSON object of at most `limit` bytes. Raises TooLarge, Invalid."""
+    request = flask.request
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"上限 {limit // 1024} KB", f"limit {limit // 1024} KB")
+    body = request.get_json(silent=True, force=True)
+    if not isinstance(body, dict):
+        code = "bad_json" if body is None else "bad_object"
+        raise Invalid(reasons=[reason("body", code, request.get_data(as_text=True)[:200])])
+    return cast("dict[str, Any]", body)
 
 
 def tagged(body: object) -> Response:

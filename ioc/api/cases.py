@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ioc.api import Deps
+from ioc.api import Deps, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.cases.work import Actor, Cases
 from ioc.errors import Invalid, Reason
 
+MAX_BODY = 64 * 1024
 STATE: dict[str, Any] = {
     "type": "object",
     "required": ["case_id", "version", "stage"],
@@ -90,11 +91,8 @@ def _actor() -> Actor:
 
 
 def _body(model: type[Asked]) -> Asked:
-    body = flask.request.get_json(silent=True, force=True)
-    if not isinstance(body, dict):
-        raise Invalid(reasons=[Reason("body", "bad_json", "应为 JSON 对象", "must be a JSON object")])
     try:
-        return model.model_validate(cast("dict[str, Any]", body))
+        return model.model_validate(_read.json_object(MAX_BODY))
     except ValidationError as e:
         raise Invalid(reasons=[_reason(f) for f in e.errors(include_url=False)]) from e
 

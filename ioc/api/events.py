@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import flask
 
-from ioc.api import Deps
+from ioc.api import Deps, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.clock import parse_time
-from ioc.errors import Invalid, Reason, TooLarge
+from ioc.errors import Invalid, Reason
 from ioc.geo import Bbox
 from ioc.intake.event_input import EventIn
 from ioc.intake.events import submit_event
@@ -56,7 +56,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
         result = submit_event(
             deps.store,
             scope,
-            _body(),
+            _read.json_object(MAX_BODY),
             deps.clock,
             scope.actor,
             settings=deps.settings,
@@ -73,17 +73,6 @@ def register(server: flask.Flask, deps: Deps) -> None:
         with deps.store.reading(scope) as conn:
             rows = events.listed(conn, scope, bbox=bbox, since=since, region_ids=region_ids, limit=limit)
         return flask.jsonify({"events": [_plain(r) for r in rows], "count": len(rows)})
-
-
-def _body() -> Mapping[str, Any]:
-    request = flask.request
-    if (request.content_length or 0) > MAX_BODY:
-        raise TooLarge(f"上限 {MAX_BODY // 1024} KB", f"limit {MAX_BODY // 1024} KB")
-    body = request.get_json(silent=True, force=True)
-    if not isinstance(body, dict):
-        code = "bad_json" if body is None else "bad_object"
-        raise Invalid(reasons=[reason("body", code, request.get_data(as_text=True)[:200])])
-    return cast("dict[str, Any]", body)
 
 
 def _arguments(deps: Deps) -> tuple[Bbox | None, dt.datetime | None, int]:

@@ -264,7 +264,7 @@ def _changes(flow: Flow, row: case_steps.Row, taken: rules.Taken, now: dt.dateti
     if after.stage != before.stage:
         entered = {"stage": after.stage, "entered_at": now.isoformat(), "by": actor.name or actor.scope.actor}
         out["stages"] = [*(row["stages"] or ()), entered]
-        out["due_at"] = None  # of the stage that is over; the next one's is set by the deadlines
+        out["due_at"] = row["total_due_at"]  # the next stage has no term of its own yet; the whole case's still runs
     if after.closed_at and not before.closed_at:
         due = row["total_due_at"]
         # what ended without being closed is neither on time nor late

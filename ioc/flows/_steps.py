@@ -13,6 +13,20 @@ ACCEPT, DISPATCH, HANDLE, VERIFY, CLOSE = "case.accept", "case.dispatch", "case.
 APPROVE, SUPERVISE, INSTRUCT = "case.approve", "case.supervise", "case.instruct"
 
 
+def handled(forwarded: str, found: tuple[str, ...], done: Text, end: Text) -> tuple[Step, ...]:
+    """Signed for, done, verified, closed: the line of a case that is checked on the spot. `found`: the stages in which
+    who found it may deal with it at once (自处理), with pictures before and after. `done`, `end`: its own words."""
+    handling, verified, closed = "handling", "verified", "closed"
+    return (
+        Step("sign", Text("签收", "Sign for"), (forwarded,), HANDLE, to=handling, own=True, clock="stage"),
+        Step("finish", done, (handling,), HANDLE, to=verified, own=True, needs=("result",), clock="stage"),
+        Step("self_handle", Text("自处理", "Handled on the spot"), found, HANDLE, to=verified,
+             needs=("result", "photo_before", "photo_after"), clock="stage"),
+        Step("rework", Text("返工", "Rework"), (verified,), VERIFY, to=handling, needs=("reason",), clock="stage"),
+        Step("close", end, (verified,), VERIFY, to=closed, clock="end"),
+    )  # fmt: skip
+
+
 def aside(open_: tuple[str, ...], first: tuple[str, ...], handling: str, back_to: str, closed: str) -> tuple[Step, ...]:
     """The common steps. `open_`: every stage before the case is closed; `first`: those before it is accepted or
     forwarded; `handling`: where work is done; `back_to`: where a returned case waits; `closed`: the closing stage."""

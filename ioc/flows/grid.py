@@ -1,7 +1,7 @@
 """网格事件 (GRD-03, GB/T 34300 practice): 上报-受理-流转-处置-核查-办结."""
 
 from ioc.declare import Flow, Step
-from ioc.flows._steps import ACCEPT, DISPATCH, HANDLE, VERIFY, aside
+from ioc.flows._steps import ACCEPT, DISPATCH, aside, handled
 from ioc.i18n import Text
 
 FLOW = Flow(
@@ -29,29 +29,7 @@ FLOW = Flow(
             needs=("department",),
             clock="stage",
         ),
-        Step("sign", Text("签收", "Sign for"), ("forwarded",), HANDLE, to="handling", own=True, clock="stage"),
-        Step(
-            "finish",
-            Text("处置完成", "Done"),
-            ("handling",),
-            HANDLE,
-            to="verified",
-            own=True,
-            needs=("result",),
-            clock="stage",
-        ),
-        # 自处理: who found it has dealt with it on the spot
-        Step(
-            "self_handle",
-            Text("自处理", "Handled on the spot"),
-            ("reported", "accepted"),
-            HANDLE,
-            to="verified",
-            needs=("result", "photo_before", "photo_after"),
-            clock="stage",
-        ),
-        Step("rework", Text("返工", "Rework"), ("verified",), VERIFY, to="handling", needs=("reason",), clock="stage"),
-        Step("close", Text("办结", "Close"), ("verified",), VERIFY, to="closed", clock="end"),
+        *handled("forwarded", ("reported", "accepted"), Text("处置完成", "Done"), Text("办结", "Close")),
         *aside(
             ("reported", "accepted", "forwarded", "handling", "verified"),
             ("reported", "accepted"),

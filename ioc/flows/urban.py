@@ -1,7 +1,7 @@
 """数字城管案件 (GB/T 30428): 立案-派遣-处置-核查-结案-评价."""
 
 from ioc.declare import Flow, Step
-from ioc.flows._steps import DISPATCH, HANDLE, VERIFY, aside
+from ioc.flows._steps import DISPATCH, VERIFY, aside, handled
 from ioc.i18n import Text
 
 FLOW = Flow(
@@ -28,28 +28,7 @@ FLOW = Flow(
             needs=("department",),
             clock="stage",
         ),
-        Step("sign", Text("签收", "Sign for"), ("dispatched",), HANDLE, to="handling", own=True, clock="stage"),
-        Step(
-            "finish",
-            Text("处置反馈", "Done"),
-            ("handling",),
-            HANDLE,
-            to="verified",
-            own=True,
-            needs=("result",),
-            clock="stage",
-        ),
-        Step(
-            "self_handle",
-            Text("自处理", "Handled on the spot"),
-            ("filed",),
-            HANDLE,
-            to="verified",
-            needs=("result", "photo_before", "photo_after"),
-            clock="stage",
-        ),
-        Step("rework", Text("返工", "Rework"), ("verified",), VERIFY, to="handling", needs=("reason",), clock="stage"),
-        Step("close", Text("结案", "Close"), ("verified",), VERIFY, to="closed", clock="end"),
+        *handled("dispatched", ("filed",), Text("处置反馈", "Done"), Text("结案", "Close")),
         Step("rate", Text("评价", "Rate"), ("closed",), VERIFY, to="evaluated", needs=("satisfaction",)),
         *aside(("filed", "dispatched", "handling", "verified"), ("filed",), "handling", "filed", "closed"),
     ),

@@ -10,7 +10,6 @@ from typing import Any
 
 import h3.api.basic_int as h3
 import numpy as np
-import psycopg
 
 from ioc import geo
 from ioc.clock import Clock
@@ -26,6 +25,7 @@ from ioc.store import Store, dictionaries, disk, events, observations, sources
 from ioc.store.locate import Located, ancestors, locate, metre_srid, region_of_code
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
+from ioc.store.retry import retried
 
 # A reporting system speaks when something happens; a day of silence is worth a look.
 SOURCE_INTERVAL_S = 86_400
@@ -68,13 +68,7 @@ def submit_event(
 
     Raises Invalid with every reason (the report is then kept as a reject), StoreUnavailable, DiskBudget.
     """
-    for attempt in (1, 2, 3):
-        try:
-            return _attempt(store, scope, payload, clock, actor, settings, origin, only_source, channel)
-        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-            if attempt == 3:
-                raise
-    raise AssertionError("unreachable")
+    return retried(lambda: _attempt(store, scope, payload, clock, actor, settings, origin, only_source, channel))
 
 
 def _attempt(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
 import shapely
 from pyproj import Geod
 
@@ -23,6 +22,7 @@ from ioc.settings import Settings
 from ioc.store import Store, dictionaries, disk, sources, warnings
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
+from ioc.store.retry import retried
 from ioc.store.warnings import Referred, State
 
 SOURCE_KEY = "cap"
@@ -98,17 +98,16 @@ def submit_warning(
 
     Raises Invalid with every reason (the message is then kept as a reject), StoreUnavailable, DiskBudget.
     """
-    for attempt in (1, 2, 3):
+
+    def attempt() -> WarningResult:
         by = _Delivery(source, scope, scope.actor, channel, origin, clock.now())
         try:
             return _attempt(store, data, PARSERS[form], settings, by)
         except Invalid as e:
             _reject(store, data, e.reasons, by, item)
             raise
-        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-            if attempt == 3:
-                raise
-    raise AssertionError("unreachable")
+
+    return retried(attempt)
 
 
 def _attempt(store: Store, data: bytes, parse: Parse, settings: Settings, by: _Delivery) -> WarningResult:

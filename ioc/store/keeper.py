@@ -35,6 +35,7 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("event", sql.SQL("occurred_at < %(before)s AND status <> 'open'"), "retention_history_days"),
     ("cases", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),
+    ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
 )
 _BATCH = 5000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import datetime as dt
 from typing import Any, LiteralString
 
 import flask
@@ -65,6 +66,8 @@ def test_the_whole_line_by_those_who_do_it(sign_in: SignIn, world: World, db: Da
     case = world.near["case"]
     with db.owner() as conn:
         conn.execute("UPDATE event SET case_id = %s WHERE event_id = %s", (case, world.near["event"]))
+        due = clock.now() + dt.timedelta(days=3)
+        conn.execute("UPDATE cases SET total_due_at = %s WHERE case_id = %s", (due, case))
     duty, bureau, chief = sign_in("duty"), sign_in("bureau"), sign_in("chief")
     assert take(duty, case, "forward", department=BUREAU).json["stage"] == "forwarded"
     assert "sign" not in keys(duty, case), "not the duty officer's to sign for"
@@ -78,6 +81,7 @@ def test_the_whole_line_by_those_who_do_it(sign_in: SignIn, world: World, db: Da
     assert (closed["stage"], closed["record"]["key"]) == ("closed", f"case:{case}")
     row = one(db, "SELECT * FROM cases WHERE case_id = %s", case)
     assert row["closed_at"] == clock.now()
+    assert row["due_at"] == row["total_due_at"] == due, "without a term of the stage the whole case's still runs"
     assert [s["stage"] for s in row["stages"]] == ["accepted", "forwarded", "handling", "verified", "closed"]
     steps = one(
         db, "SELECT array_agg(step ORDER BY version) AS s, count(*) AS n FROM case_step WHERE case_id = %s", case
