@@ -46,7 +46,7 @@ def stepping(
     if not applies(row):
         return _own(conn, row, word, request, now, zone)
     found = Terms.of(row["terms"]) if row["terms"] is not None else adopted(row)
-    out = columns(_acted(found, word, request, taken.before.stage != taken.after.stage, now), current(conn, zone),
+    out = columns(acted(found, word, request, taken.before.stage != taken.after.stage, now), current(conn, zone),
                   asked, now, changes.get("stages", row["stages"]))  # fmt: skip
     if word == "end":
         due = out["total_due_at"]
@@ -69,9 +69,9 @@ def worked(flow: str) -> bool:
 def adopted(row: Row) -> Terms:
     """The clocks of a case that came without deadlines: from when it was opened, its stage from when it was entered."""
     found = Terms.begin(row["opened_at"])
-    entered = next((s["entered_at"] for s in reversed(row["stages"] or ()) if s.get("entered_at")), None)
+    entered = next((_moment(s["entered_at"]) for s in reversed(row["stages"] or ()) if s.get("entered_at")), None)
     if entered:
-        found = found.enter(dt.datetime.fromisoformat(entered))
+        found = found.enter(entered)
     return found.act("pause", row["updated_at"]) if row["clock_stopped"] else found
 
 
@@ -79,7 +79,7 @@ def columns(terms: Terms, by: Rules, row: Mapping[str, Any], now: dt.datetime, s
     """The deadline columns of a case with these clocks, in the stage and category of `row`."""
     flow = flows()[row["flow"]]
     category = category_of(flow.key, row["category_scheme"], row["category_code"])
-    found = rules.compute(terms, by.table, by.calendar, (flow.key, category, _key(flow, row["stage"])), now)
+    found = rules.compute(terms, by.table, by.calendar, (flow.key, category, stage_key(flow, row["stage"])), now)
     return {
         "terms": {**terms.as_dict(), "by": _ground(found)},
         "terms_rev": by.revision,
@@ -91,10 +91,7 @@ def columns(terms: Terms, by: Rules, row: Mapping[str, Any], now: dt.datetime, s
     }
 
 
-# ------------------------------------------------------------ parts
-
-
-def _acted(terms: Terms, word: str, request: Mapping[str, Any], moved: bool, now: dt.datetime) -> Terms:
+def acted(terms: Terms, word: str, request: Mapping[str, Any], moved: bool, now: dt.datetime) -> Terms:
     """The clocks after a step. `request`: what an extension was asked with."""
     match word:
         case "again":
@@ -109,10 +106,22 @@ def _acted(terms: Terms, word: str, request: Mapping[str, Any], moved: bool, now
             return terms.enter(now) if moved else terms
 
 
-def _key(flow: Flow, stage: str) -> str:
+def stage_key(flow: Flow, stage: str) -> str:
     """The stage's key. One that is closing has no term: what is left is whether the whole was kept."""
     found = next((key for key, word in flow.stages if stage in (key, word.zh)), "")
     return "" if found == flow.closed else found
+
+
+# ------------------------------------------------------------ parts
+
+
+def _moment(word: Any) -> dt.datetime | None:
+    """A time as it was delivered with a stage; None where it says no moment."""
+    try:
+        found = dt.datetime.fromisoformat(str(word))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _ground(found: Computed) -> dict[str, Any]:
@@ -146,9 +155,13 @@ def _own(
             return {}
         return {name: due + (now - stopped) for name, due in given.items() if due > stopped}
     if word == "extend":
+        amount, unit = request["amount"], request["unit"]
+        if unit == "emergency_hours":  # runs by the wall clock: needs no calendar
+            return {name: due + dt.timedelta(hours=amount) for name, due in given.items()}
         calendar = current(conn, zone).calendar
         if calendar is None:
-            raise Conflict("尚未导入工作日历，无法计算延期", "no working calendar yet: an extension cannot be computed")
-        amount, unit = request["amount"], request["unit"]
+            raise Conflict(
+                "尚未导入工作日历，只能按自然时延期", "no working calendar yet: only running hours can be granted"
+            )
         return {name: worktime.due(calendar, due, amount, unit).at for name, due in given.items()}
     return {}

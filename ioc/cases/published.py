@@ -62,7 +62,7 @@ def calendar_of(conn: psycopg.Connection[Any], force: Force, zone: ZoneInfo) -> 
     week, makeup = hours_of(conn, force)
     if not any(week):
         return None
-    days = terms.rows_in_force(conn, force, "days")
+    days = _days(conn, force)
     parts = [row for part in ("hours", "days", "markets") for row in force.of(part).values()]
     return Calendar(
         key=CALENDAR_KEY,
@@ -77,6 +77,14 @@ def calendar_of(conn: psycopg.Connection[Any], force: Force, zone: ZoneInfo) -> 
         document=force.of("hours")["hours"]["document"],
         sample=any(r["origin"] == "demo" for r in parts),
     )
+
+
+def _days(conn: psycopg.Connection[Any], force: Force) -> list[terms.Row]:
+    """Days in force. What a place says of a day goes before what a sample of another year says of it."""
+    found = terms.rows_in_force(conn, force, "days")
+    samples = {row["publication_id"] for row in force.of("days").values() if row["origin"] == "demo"}
+    own = {r["day"] for r in found if r["publication_id"] not in samples}
+    return [r for r in found if r["publication_id"] not in samples or r["day"] not in own]
 
 
 def hours_of(conn: psycopg.Connection[Any], force: Force) -> Hours:

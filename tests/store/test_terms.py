@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime as dt
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
 
 import psycopg
+import psycopg.types.json
 import pytest
 
 from data_sources._demo import terms as demo_terms
@@ -29,6 +34,7 @@ from tests.conftest import Database
 
 pytestmark = pytest.mark.store
 CHINA = ZoneInfo("Asia/Shanghai")
+ROOT = Path(__file__).resolve().parents[2]
 HEAD = "# 文号：某府办〔2026〕3号\n# 日期：2026-03-01\n"
 HOURS = HEAD + "星期,上班,下班\n周一至周五,08:30,12:00\n周一至周五,14:30,17:30\n"
 FIXED = "".join(f"{{y}}-{md},休,节\n" for md in ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03"))
@@ -406,3 +412,75 @@ def test_the_revision_is_that_of_the_content(db: Database, publish: Publish, pub
     publish("deadlines", TABLE)
     assert first == revision() != second
     assert terms.Force().revision not in (0, first)
+
+
+def fill(db: Database, clock: FixedClock, cases: int) -> None:
+    """Open cases that came without deadlines."""
+    with db.owner() as conn:
+        conn.execute(
+            "INSERT INTO cases (number, source, source_id, flow, stage, title, opened_at)"
+            " SELECT n::text, 'files', n::text, 'grid', 'handling', 't', %s FROM generate_series(1, %s) n",
+            (clock.now(), cases),
+        )
+
+
+KILLED = """
+import datetime as dt, sys
+from zoneinfo import ZoneInfo
+from ioc.cases.recompute import recompute
+from ioc.clock import FixedClock
+from ioc.store import Store
+store = Store(sys.argv[1], size=2)
+clock = FixedClock(dt.datetime.fromisoformat(sys.argv[2]))
+recompute(store, clock, ZoneInfo("Asia/Shanghai"), batch=3, progress=lambda n: print(n, flush=True))
+"""
+
+
+def test_a_process_killed_in_the_middle_leaves_whole_cases(db: Database, published: None, clock: FixedClock) -> None:
+    fill(db, clock, 300)
+    command = [sys.executable, "-c", KILLED, db.dsn_app, clock.now().isoformat()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "3"
+        process.kill()
+        assert process.wait(30) == -signal.SIGKILL
+    done = rows(db, "SELECT count(*) AS n FROM cases WHERE due_at IS NOT NULL")[0]["n"]
+    assert 3 <= done < 300
+    assert recompute(db.store, clock, CHINA).changed == 300 - done
+    assert rows(db, "SELECT DISTINCT version, due_at, total_due_at FROM cases") == [
+        {"version": 2, "due_at": at("2026-10-10 14:50"), "total_due_at": at("2026-10-19 17:30")}
+    ]
+    for table in ("case_history", "outbox"):
+        assert count(db, table) == 300, "one each, neither lost nor twice"
+
+
+def test_the_worker_finds_by_itself_what_is_to_be_done(
+    db: Database, publish: Publish, published: None, clock: FixedClock
+) -> None:
+    stop = threading.Event()
+    work = threading.Thread(target=recomputing.run, args=(db.store, clock, CHINA, stop, 0.05))
+    work.start()
+    try:
+        fill(db, clock, 5)  # an import, while it runs
+        until = time.monotonic() + 60
+        while rows(db, "SELECT 1 FROM cases WHERE due_at IS NULL") and time.monotonic() < until:
+            stop.wait(0.02)
+    finally:
+        stop.set()
+        work.join(30)
+    assert not rows(db, "SELECT 1 FROM cases WHERE due_at IS NULL")
+    assert not work.is_alive()
+
+
+@pytest.mark.parametrize("entered", ["2026-10-10T08:30:00+08:00", "昨天", "2026-10-10T08:30:00"])
+def test_an_imported_stage_counts_from_when_it_was_entered_if_that_can_be_read(
+    db: Database, published: None, clock: FixedClock, entered: str
+) -> None:
+    fill(db, clock, 1)
+    with db.owner() as conn:
+        stages = psycopg.types.json.Jsonb([{"stage": "handling", "entered_at": entered}])
+        conn.execute("UPDATE cases SET stages = %s, opened_at = opened_at - interval '1 day'", (stages,))
+    clock.advance(86_400)
+    assert recompute(db.store, clock, CHINA).changed == 1
+    due = rows(db, "SELECT due_at FROM cases")[0]["due_at"]
+    assert due == (at("2026-10-10 15:00") if "+" in entered else at("2026-10-09 14:50"))

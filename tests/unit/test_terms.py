@@ -84,13 +84,13 @@ def test_any_life_of_a_case_has_the_deadlines_that_stepping_through_the_minutes_
         taken = take(flow, step.key, state, {n: request[n] for n in step.needs}, SYSTEM, now)
         moved = taken.after.stage != state.stage
         if step.clock:
-            terms = applied._acted(terms, step.clock, state.request, moved, now)
-        _write_down(told, step.clock, dict(state.request), moved, now)
+            terms = applied.acted(terms, step.clock, state.request, moved, now)
+        write_down(told, step.clock, dict(state.request), moved, now)
         state = taken.after
         assert Terms.of(terms.as_dict()) == terms
     if state.closed_at:
         return  # what the deadlines were when it ended is tested by what stands in the store
-    place = (key, "", applied._key(flow, state.stage))
+    place = (key, "", applied.stage_key(flow, state.stage))
     now += data.draw(st.integers(0, 1440)) * MINUTE
     found = compute(terms, table_of(key, table), CAL, place, now)
     assert found.total is not None
@@ -101,7 +101,7 @@ def test_any_life_of_a_case_has_the_deadlines_that_stepping_through_the_minutes_
         assert found.due_at == found.total.at
 
 
-def _write_down(told: Told, word: str, request: Mapping[str, Any], moved: bool, now: dt.datetime) -> None:
+def write_down(told: Told, word: str, request: Mapping[str, Any], moved: bool, now: dt.datetime) -> None:
     if word == "again":
         told.opened = told.entered = now
         told.marks, told.granted = [], []
