@@ -15,7 +15,7 @@ from ioc.scope import Scope
 from ioc.store import outbox
 from ioc.store.pool import Conn
 from ioc.store.where import visible
-from ioc.store.worklist import event_record
+from ioc.store.worklist import event_records
 
 State = Literal["created", "updated", "unchanged"]
 
@@ -59,49 +59,85 @@ RETURNING event_id, version, region_id, private_to, sensitivity, origin, (xmax =
 _HISTORY = """
 INSERT INTO event_history (event_id, version, recorded_at, op, actor, region_id, private_to, sensitivity, origin,
                            record)
-SELECT event_id, version, %(now)s, %(op)s, %(actor)s, region_id, private_to, sensitivity, origin,
+SELECT e.event_id, e.version, %(now)s, w.op, w.actor, e.region_id, e.private_to, e.sensitivity, e.origin,
        ioc_history_record(to_jsonb(e), e.geom)
-FROM event e WHERE event_id = %(id)s
+FROM unnest(%(ids)s::bigint[], %(ops)s::text[], %(actors)s::text[]) AS w(event_id, op, actor)
+JOIN event e USING (event_id)
 """
 
 
-def save(conn: Conn, values: Mapping[str, Any], actor: str, now: dt.datetime) -> Saved:
-    """Insert, change or leave one event. `values` are the columns of `_UPSERT`; no `lon` means no place.
+def save_many(conn: Conn, rows: Sequence[Mapping[str, Any]], actors: Sequence[str], now: dt.datetime) -> list[Saved]:
+    """Insert, change or leave events, each `(source, source_id)` once. In the order of `rows`.
 
-    Two writers of one key take turns on its row: the first creates, the others see its row and change nothing or add a
-    version. A status that is not given stays as duty officers have set it.
+    `rows` hold the columns of `_UPSERT`; no `lon` means no place. The writers of one key take turns on its row: the
+    first creates, the others see its row and change nothing or add a version. A status that is not given stays as duty
+    officers have set it. Rows are sent in one pipeline; history and feed records are made by the set.
     """
-    row = conn.execute(_UPSERT, {**values, "attributes": Jsonb(dict(values["attributes"])), "now": now}).fetchone()
-    if row is None:
-        same = conn.execute(
-            "SELECT event_id, version FROM event WHERE source = %(source)s AND source_id = %(source_id)s", values
-        ).fetchone()
-        if same is None:
-            raise LookupError(values["source_id"])
-        return Saved(same["event_id"], "unchanged", same["version"])
-    op = "new" if row["created"] else "change"
-    conn.execute(_HISTORY, {"id": row["event_id"], "op": op, "actor": actor, "now": now})
-    outbox.put(
+    order = sorted(range(len(rows)), key=lambda i: (rows[i]["source"], rows[i]["source_id"]))  # locks in one order
+    given = [{**rows[i], "attributes": Jsonb(dict(rows[i]["attributes"])), "now": now} for i in order]
+    written: dict[int, Mapping[str, Any]] = {}
+    with conn.cursor() as cur:
+        cur.executemany(_UPSERT, given, returning=True)
+        for at, i in enumerate(order):
+            if at:
+                cur.nextset()
+            if (row := cur.fetchone()) is not None:
+                written[i] = row
+    _tell(conn, written, actors, now)
+    same = _kept(conn, [rows[i] for i in order if i not in written])
+    return [_saved(written.get(i), row, same) for i, row in enumerate(rows)]
+
+
+def _tell(conn: Conn, written: Mapping[int, Mapping[str, Any]], actors: Sequence[str], now: dt.datetime) -> None:
+    """History and feed record of every row that was written."""
+    if not written:
+        return
+    ids = [row["event_id"] for row in written.values()]
+    ops = ["new" if row["created"] else "change" for row in written.values()]
+    conn.execute(_HISTORY, {"ids": ids, "ops": ops, "actors": [actors[i] for i in written], "now": now})
+    records = {r["id"]: r for r in event_records(conn, ids)}
+    outbox.put_many(
         conn,
-        topic="event",
-        op=op,
-        entity_id=row["event_id"],
-        region_id=row["region_id"],
-        private_to=row["private_to"],
-        sensitivity=row["sensitivity"],
-        permission="event.view",
-        origin=row["origin"],
-        payload=event_record(conn, row["event_id"]),
+        [
+            {
+                "topic": "event",
+                "op": op,
+                "entity_id": row["event_id"],
+                "region_id": row["region_id"],
+                "private_to": row["private_to"],
+                "sensitivity": row["sensitivity"],
+                "permission": "event.view",
+                "origin": row["origin"],
+                "payload": records[row["event_id"]],
+            }
+            for row, op in zip(written.values(), ops, strict=True)
+        ],
     )
     outbox.wake(conn)
-    return Saved(row["event_id"], "created" if row["created"] else "updated", row["version"])
 
 
-def existing(conn: Conn, source: str, source_id: str) -> Mapping[str, Any] | None:
-    return conn.execute(
-        "SELECT event_id, region_id, private_to, sensitivity FROM event WHERE source = %s AND source_id = %s",
-        (source, source_id),
-    ).fetchone()
+def _kept(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """What stands in the store for rows that changed nothing."""
+    return found(conn, [(r["source"], r["source_id"]) for r in rows]) if rows else {}
+
+
+def _saved(
+    written: Mapping[str, Any] | None, row: Mapping[str, Any], same: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> Saved:
+    if written is not None:
+        return Saved(written["event_id"], "created" if written["created"] else "updated", written["version"])
+    kept = same[row["source"], row["source_id"]]
+    return Saved(kept["event_id"], "unchanged", kept["version"])
+
+
+def found(conn: Conn, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Id, version and scope columns of the events there are of these `(source, source_id)`."""
+    rows = conn.execute(
+        "SELECT e.source, e.source_id, e.event_id, e.version, e.region_id, e.private_to, e.sensitivity"
+        " FROM unnest(%s::text[], %s::text[]) AS k(source, source_id) JOIN event e USING (source, source_id)",
+        ([k[0] for k in keys], [k[1] for k in keys]),
+    )
+    return {(r["source"], r["source_id"]): r for r in rows}
 
 
 _LIST = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from psycopg.types.json import Jsonb
@@ -46,6 +46,16 @@ def put(
             "payload": Jsonb(dict(payload)),
         },
     )
+
+
+def put_many(conn: Conn, records: Sequence[Mapping[str, Any]]) -> None:
+    """`put` for many, in one pipeline. Each has every name of `put`."""
+    rows = [
+        {**r, "entity_id": str(r["entity_id"]), "private_to": r["private_to"] or None, "payload": Jsonb(r["payload"])}
+        for r in records
+    ]
+    with conn.cursor() as cur:
+        cur.executemany(_PUT, rows)
 
 
 def wake(conn: Conn) -> None:
