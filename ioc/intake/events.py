@@ -221,7 +221,9 @@ def _in_scope(conn: Conn, work: Sequence[_Work]) -> None:
 def _write(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
     if not work:
         return
-    for source, w in sorted({w.key[0]: w for w in work}.items()):
+    first = {w.key[0]: w for w in work}
+    for source in sorted(set(first) - sources.feeding(conn, first, "event")):
+        w = first[source]
         kind, origin = w.report.channel, w.report.origin
         sources.ensure(
             conn, source, kind=kind, title=source, classes=["event"], interval_s=SOURCE_INTERVAL_S, origin=origin

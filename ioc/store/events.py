@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,20 +28,29 @@ class Saved:
     version: int
 
 
+# One statement for all rows: each of its own would be parsed, bound and planned a hundred times.
 _UPSERT = """
+WITH g AS MATERIALIZED (SELECT * FROM jsonb_to_recordset(%(rows)s) AS g(
+  source text, source_id text, title text, description text, category_scheme text, category_code text, urgency text,
+  incident_level smallint, status text, suspected boolean, lon float8, lat float8, x_m float8, y_m float8, srid int,
+  h3_10 bigint, x_orig float8, y_orig float8, crs_orig text, address text, region_id int, grid_cell_ids bigint[],
+  device_id bigint, occurred_at timestamptz, private_to text, sensitivity smallint, search text, attributes jsonb,
+  origin text))
 INSERT INTO event AS e (source, source_id, title, description, category_scheme, category_code, urgency, incident_level,
   status, suspected, geom, geom_m, h3_10, x_orig, y_orig, crs_orig, address, region_id, grid_cell_ids, device_id,
   occurred_at, received_at, updated_at, private_to, sensitivity, search, attributes, origin)
-VALUES (%(source)s, %(source_id)s, %(title)s, %(description)s, %(category_scheme)s, %(category_code)s, %(urgency)s,
-  %(incident_level)s, coalesce(%(status)s, 'open'), %(suspected)s,
-  ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), ST_SetSRID(ST_MakePoint(%(x_m)s, %(y_m)s), %(srid)s::int),
-  %(h3_10)s, %(x_orig)s, %(y_orig)s, %(crs_orig)s, %(address)s, %(region_id)s, %(grid_cell_ids)s, %(device_id)s,
-  %(occurred_at)s, %(now)s, %(now)s, %(private_to)s, %(sensitivity)s, %(search)s, %(attributes)s, %(origin)s)
+SELECT source, source_id, title, description, category_scheme, category_code, urgency, incident_level,
+  coalesce(status, 'open'), suspected, ST_SetSRID(ST_MakePoint(lon, lat), 4326),
+  ST_SetSRID(ST_MakePoint(x_m, y_m), srid), h3_10, x_orig, y_orig, crs_orig, address, region_id, grid_cell_ids,
+  device_id, occurred_at, %(now)s, %(now)s, private_to, sensitivity, search, attributes, origin
+FROM g
 ON CONFLICT (source, source_id) DO UPDATE SET
   title = excluded.title, description = excluded.description, category_scheme = excluded.category_scheme,
   category_code = excluded.category_code, urgency = excluded.urgency, incident_level = excluded.incident_level,
-  status = coalesce(%(status)s, e.status), suspected = excluded.suspected, geom = excluded.geom,
-  geom_m = excluded.geom_m, h3_10 = excluded.h3_10, x_orig = excluded.x_orig, y_orig = excluded.y_orig,
+  status = coalesce((SELECT g.status FROM g WHERE (g.source, g.source_id) = (excluded.source, excluded.source_id)),
+                    e.status),
+  suspected = excluded.suspected, geom = excluded.geom, geom_m = excluded.geom_m, h3_10 = excluded.h3_10,
+  x_orig = excluded.x_orig, y_orig = excluded.y_orig,
   crs_orig = excluded.crs_orig, address = excluded.address, region_id = excluded.region_id,
   grid_cell_ids = excluded.grid_cell_ids, device_id = excluded.device_id, occurred_at = excluded.occurred_at,
   private_to = excluded.private_to, sensitivity = excluded.sensitivity, search = excluded.search,
@@ -50,10 +60,13 @@ WHERE (e.title, e.description, e.category_scheme, e.category_code, e.urgency, e.
        e.attributes)
       IS DISTINCT FROM
       (excluded.title, excluded.description, excluded.category_scheme, excluded.category_code, excluded.urgency,
-       excluded.incident_level, coalesce(%(status)s, e.status), excluded.suspected, excluded.x_orig, excluded.y_orig,
-       excluded.crs_orig, excluded.address, excluded.device_id, excluded.occurred_at, excluded.private_to,
+       excluded.incident_level,
+       coalesce((SELECT g.status FROM g WHERE (g.source, g.source_id) = (excluded.source, excluded.source_id)),
+                e.status),
+       excluded.suspected, excluded.x_orig, excluded.y_orig, excluded.crs_orig, excluded.address, excluded.device_id,
+       excluded.occurred_at, excluded.private_to,
        excluded.sensitivity, excluded.attributes)
-RETURNING event_id, version, region_id, private_to, sensitivity, origin, (xmax = 0) AS created
+RETURNING source, source_id, event_id, version, region_id, private_to, sensitivity, origin, (xmax = 0) AS created
 """
 
 _HISTORY = """
@@ -71,21 +84,19 @@ def save_many(conn: Conn, rows: Sequence[Mapping[str, Any]], actors: Sequence[st
 
     `rows` hold the columns of `_UPSERT`; no `lon` means no place. The writers of one key take turns on its row: the
     first creates, the others see its row and change nothing or add a version. A status that is not given stays as duty
-    officers have set it. Rows are sent in one pipeline; history and feed records are made by the set.
+    officers have set it. Rows, history and feed records are each written by one statement.
     """
-    order = sorted(range(len(rows)), key=lambda i: (rows[i]["source"], rows[i]["source_id"]))  # locks in one order
-    given = [{**rows[i], "attributes": Jsonb(dict(rows[i]["attributes"])), "now": now} for i in order]
-    written: dict[int, Mapping[str, Any]] = {}
-    with conn.cursor() as cur:
-        cur.executemany(_UPSERT, given, returning=True)
-        for at, i in enumerate(order):
-            if at:
-                cur.nextset()
-            if (row := cur.fetchone()) is not None:
-                written[i] = row
+    at = {(row["source"], row["source_id"]): i for i, row in enumerate(rows)}
+    given = [rows[at[key]] for key in sorted(at)]  # every writer locks in one order
+    found_rows = conn.execute(_UPSERT, {"rows": Jsonb(given, dumps=_dumps), "now": now})
+    written = {at[r["source"], r["source_id"]]: r for r in found_rows}
     _tell(conn, written, actors, now)
-    same = _kept(conn, [rows[i] for i in order if i not in written])
+    same = _kept(conn, [row for i, row in enumerate(rows) if i not in written])
     return [_saved(written.get(i), row, same) for i, row in enumerate(rows)]
+
+
+def _dumps(rows: Any) -> str:
+    return json.dumps(rows, ensure_ascii=False, default=dt.datetime.isoformat)
 
 
 def _tell(conn: Conn, written: Mapping[int, Mapping[str, Any]], actors: Sequence[str], now: dt.datetime) -> None:
