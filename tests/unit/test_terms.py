@@ -166,6 +166,8 @@ def test_a_pause_counts_for_both_and_an_extension_for_its_stage_and_the_whole() 
     assert found.total.at == at("2026-09-23 17:30"), "the evening of the 15th did not count"
     longer = terms.extend(now, 1, "work_days")
     assert compute(longer, URBAN, CAL, place, now).due_at == at("2026-09-17 17:30")
+    twice = compute(longer.extend(now, 2, "emergency_hours"), URBAN, CAL, place, now)
+    assert twice.due_at == at("2026-09-17 19:30"), "the second begins where the first ends"
     back = longer.enter(at("2026-09-16 11:00"))
     found = compute(back, URBAN, CAL, place, at("2026-09-16 11:00"))
     assert found.due_at == at("2026-09-16 17:30"), "granted to the stage before"
