@@ -17,6 +17,7 @@ from rich.console import Console
 from ioc.clock import SystemClock
 from ioc.errors import IocError
 from ioc.ops.composition import Composition
+from ioc.ops.notify import notify_commands
 from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
@@ -59,6 +60,7 @@ def build_cli(composition: Composition) -> typer.Typer:
     _bringing_in(cli, composition)
     _accounts(cli)
     _embeds(cli, composition)
+    cli.add_typer(notify_commands(), name="notify")
     _bench(cli, composition)
     return cli
 
