@@ -244,7 +244,7 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
 def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
     @cli.command(name="import")
     def import_(
-        kind: Annotated[str, typer.Argument(help="devices|regions|grids|resources|events|cases|layer")],
+        kind: Annotated[str, typer.Argument(help="devices|regions|grids|resources|events|cases|layer|hotline")],
         file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
         crs: Annotated[str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09")],
         mapping: Annotated[list[str] | None, typer.Option("--map", help="字段=列名 / field=column")] = None,
@@ -265,7 +265,7 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
         """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. The CRS must be declared."""
-        from ioc.ops.imports import run_import
+        from ioc.ops.imports import mapping_of, run_import
 
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
         options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
@@ -273,6 +273,12 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         with _faults():
             _quiet()
             settings, registry = _settings(data_dir), composition.registry()
+            if kind == "hotline":
+                from ioc.ops import hotline
+
+                pairs = mapping_of(mapping or [])
+                hotline.run_import(settings, SystemClock(), file, crs, pairs, dry_run, options, as_json)
+                return
             run_import(settings, registry, SystemClock(), kind, file, crs, mapping or [], dry_run, options, as_json)
 
 

@@ -6,7 +6,7 @@ DECLARE
   t record;
   append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'delivery_try', 'entity_history', 'device_state_log',
                                        'source_log', 'audit', 'schema_migration'];
-  secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment'];
+  secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment', 'caller'];
 BEGIN
   FOR t IN
     SELECT c.relname AS name, c.relkind AS kind, c.relispartition AS part
