@@ -23,7 +23,7 @@ from ioc.accounts.base import Accounts
 from ioc.accounts.credentials import Credentials
 from ioc.accounts.unknown import UnknownLogins
 from ioc.accounts.users import sign_in_hints
-from ioc.api import Deps, auth, events_asgi, health, register_all
+from ioc.api import Deps, _json, auth, events_asgi, health, register_all
 from ioc.api import errors as api_errors
 from ioc.api.tiles_asgi import PREFIX, Tiles
 from ioc.cache import CacheUser, make_cache
@@ -57,11 +57,7 @@ class JsonProvider(flask.json.provider.DefaultJSONProvider):
     sort_keys = False
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """Raises ValueError also for what is nested too deeply to be read."""
-        try:
-            return super().loads(s, **kwargs)
-        except RecursionError as e:
-            raise ValueError("nested too deeply") from e
+        return _json.loads(s, **kwargs)
 
     @staticmethod
     def default(o: Any) -> Any:

@@ -18,13 +18,13 @@ from starlette.types import Receive, Scope, Send
 
 from ioc.accounts.credentials import Presented
 from ioc.accounts.identity import Identity
-from ioc.api import Deps
+from ioc.api import Deps, _json
 from ioc.api.auth import WRITES_BURST, WRITES_PER_S
 from ioc.api.errors import told
 from ioc.api.events import MAX_BODY
 from ioc.api.limits import Buckets
 from ioc.errors import Invalid, IocError, NotSignedIn, TooLarge, TooMany
-from ioc.intake.events import Outcome, Report, submit_events
+from ioc.intake.events import Outcome, Report, refuse_unread, submit_events
 from ioc.intake.reasons import reason
 
 log = logging.getLogger("ioc.web")
@@ -75,7 +75,7 @@ class Reports:
             identity = await self._who(dict(scope["headers"]))
             identity.scope.require("event.write")
             await self._within_rate(identity)
-            payload = _object(await _body(scope, receive))
+            payload = await self._read(identity, await _body(scope, receive))
             report = Report(payload, identity.scope, identity.scope.actor, only_source=identity.source)
             outcome = await self._written(report)
             if isinstance(outcome, Invalid):
@@ -107,6 +107,15 @@ class Reports:
             allowed = await loop.run_in_executor(self._threads, self._writes.take, identity.secret_hash)
         if not allowed:
             raise TooMany()
+
+    async def _read(self, identity: Identity, data: bytes) -> dict[str, Any]:
+        try:
+            return _object(data)
+        except Invalid as fault:
+            d = self._deps
+            given = (d.store, data, fault, d.clock, identity.source)
+            await asyncio.get_running_loop().run_in_executor(self._threads, refuse_unread, *given)
+            raise
 
     async def _written(self, report: Report) -> Outcome:
         """With all that wait at that moment, in one transaction. A report that comes alone is written at once."""
@@ -167,8 +176,8 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
 
 def _object(data: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
+        body = _json.loads(data)
+    except ValueError:
         body = None
     if not isinstance(body, dict):
         code = "bad_json" if body is None else "bad_object"

@@ -127,6 +127,14 @@ def submit_events(store: Store, reports: Sequence[Report], clock: Clock, setting
         return [submit_events(store, [r], clock, settings)[0] for r in reports]
 
 
+def refuse_unread(store: Store, data: bytes, fault: Invalid, clock: Clock, source: str, channel: str = "rest") -> None:
+    """Keep what was delivered and could not even be read as a report."""
+    now, named = clock.now(), source or channel
+    with store.scoped(SYSTEM) as conn:
+        store_rejects(conn, named, [Rejected("", fault.reasons, data.decode(errors="replace"))], now)
+        sources.arrived(conn, channel, sources.Arrival(received=1, rejected=1), now)
+
+
 def _submit(store: Store, reports: Sequence[Report], clock: Clock, settings: Settings) -> list[Outcome]:
     now = clock.now()
     with store.scoped(SYSTEM) as conn:
