@@ -57,7 +57,7 @@ class Purpose(BaseModel):
     """Why the plain text is needed; it stands in the audit log with the asker's name."""
 
     model_config = ConfigDict(extra="forbid")
-    purpose: str = Field(min_length=2, max_length=200)
+    purpose: str = Field(min_length=2, max_length=200, pattern=r"^[^\x00]*$")
 
 
 def register(server: flask.Flask, deps: Deps) -> None:
@@ -122,7 +122,7 @@ def _records() -> list[Mapping[str, Any]]:
         raise too_large
     try:
         body: Any = flask.json.loads(raw)
-    except (ValueError, RecursionError) as e:
+    except ValueError as e:
         raise Invalid(reasons=[reason("body", "bad_json")]) from e
     if isinstance(body, dict):
         body = cast("dict[str, Any]", body).get("orders")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from ioc.store.pool import Conn
 from ioc.store.where import visible
 
 Row = Mapping[str, Any]
+_RECORD = re.compile(r"[a-z_]{1,30}:[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,9 @@ def about(conn: Conn, record: str) -> Sequence[Row]:
 
 def record_seen(conn: Conn, scope: Scope, record: str) -> bool | None:
     """Whether `scope` sees the record; None where the kind has no table of places of its own."""
-    kind, _, number = record.partition(":")
-    if not (number.isascii() and number.isdigit()) or len(number) > 18:
+    if not _RECORD.fullmatch(record):
         return False
+    kind, _, number = record.partition(":")
     if kind in _TABLES:
         table, column = _TABLES[kind]
         where, params = visible(scope, "t")
