@@ -17,10 +17,11 @@ from rich.console import Console
 from ioc.clock import SystemClock
 from ioc.errors import IocError
 from ioc.ops.composition import Composition
+from ioc.ops.notify import notify_commands
 from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
-KINDS = "devices|regions|grids|resources|events|cases|layer|deadlines|calendar"
+KINDS = "devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar"
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -60,6 +61,7 @@ def build_cli(composition: Composition) -> typer.Typer:
     _bringing_in(cli, composition)
     _accounts(cli)
     _embeds(cli, composition)
+    cli.add_typer(notify_commands(), name="notify")
     _bench(cli, composition)
     return cli
 
@@ -266,7 +268,7 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
         """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. Places need their CRS declared."""
-        from ioc.ops.imports import run_import
+        from ioc.ops.imports import mapping_of, run_import
 
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
         options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
@@ -274,6 +276,12 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         with _faults():
             _quiet()
             settings, registry = _settings(data_dir), composition.registry()
+            if kind == "hotline":
+                from ioc.ops import hotline
+
+                pairs = mapping_of(mapping or [])
+                hotline.run_import(settings, SystemClock(), file, crs, pairs, dry_run, options, as_json)
+                return
             given = (settings, registry, SystemClock(), kind, file, crs, mapping or [], dry_run, options, as_json)
             taken = run_import(*given)
         if not taken:

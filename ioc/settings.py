@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     cap_url: str = ""  # Atom feeds or documents to poll for warnings, separated by spaces; empty: off
     cap_poll_s: int = Field(default=60, ge=5, le=86_400)
 
+    outbound_file: str = "outbound.toml"  # channels and routes of what is sent; relative to data_dir
+    hotline_file: str = "hotline.toml"  # how a 12345 platform names its fields; relative to data_dir
+
     pool_size: int = Field(default=16, ge=1, le=200)
     session_hours: int = 12
     session_idle_minutes: int = 120

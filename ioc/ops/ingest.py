@@ -14,6 +14,7 @@ from ioc.kpi import worker as kpi
 from ioc.ops import keeper_loop
 from ioc.ops.heartbeat import Heartbeat
 from ioc.ops.workers import Work, run_all
+from ioc.outbound import worker as outbound
 from ioc.registry import Registry
 from ioc.settings import Settings
 from ioc.store.database import dsns, open_store
@@ -34,7 +35,11 @@ def run(settings: Settings, registry: Registry, clock: Clock) -> None:
         "sequencer": lambda s: sequencer.run(owner, clock, s),
         "keeper": lambda s: keeper_loop.run(settings, clock, s),
         "kpi": lambda s: kpi.run(store, registry, clock, settings, s),
+<<<<<<< HEAD
         "deadlines": lambda s: recompute.run(store, clock, settings.tz, s),
+=======
+        "outbound": lambda s: outbound.run(settings, store, clock, s),
+>>>>>>> outbound
         "sources": lambda s: worker.run_ingest(settings, registry, store, clock, s),
     }
     try:

@@ -6,8 +6,8 @@ DECLARE
   t record;
   append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'entity_history', 'device_state_log',
                                        'source_log', 'audit', 'schema_migration', 'terms_publication', 'deadline_row',
-                                       'calendar_hours', 'calendar_day', 'calendar_market'];
-  secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment'];
+                                       'calendar_hours', 'calendar_day', 'calendar_market', 'delivery_try'];
+  secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment', 'caller'];
 BEGIN
   FOR t IN
     SELECT c.relname AS name, c.relkind AS kind, c.relispartition AS part

@@ -75,6 +75,13 @@ ROWS = (
     " VALUES (%(i)s, %(k)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), %(r)s, %(p)s, %(s)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO caller (source, source_id, event_id, sealed, key_id, updated_at, region_id, private_to)"
+    " VALUES ('s', %(k)s, %(i)s, 'x', 'k', %(t)s, %(r)s, %(p)s)",
+    "INSERT INTO delivery (delivery_id, key, channel, state, due_at, created_at, updated_at, region_id, private_to,"
+    " sensitivity) VALUES (%(i)s, %(k)s, 'sms', 'waiting', %(t)s, %(t)s, %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO delivery_try (delivery_id, at, what) VALUES (%(i)s, %(t)s, 'retry')",
+    "INSERT INTO delivery_receipt (channel, far_id, state, at, received_at)"
+    " VALUES ('sms', %(k)s, 'read', %(t)s, %(t)s)",
     "INSERT INTO indicator_value (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
     "INSERT INTO indicator_history (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
 )
@@ -114,7 +121,8 @@ def test_every_table_with_a_policy_fails_closed(filled: Database) -> None:
 def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
     placeless = {"thematic_layer"}
     regional = {"indicator_value", "indicator_history"}
-    addressed = {"notice"}  # its addressee's, asked for by the system alone
+    # their addressee's, asked for by the system alone
+    addressed = {"notice", "caller", "delivery", "delivery_try", "delivery_receipt"}
     for table in _tables(filled):
         if table in placeless:
             assert _count(filled.store, TOWN_A, table) == 2, table
