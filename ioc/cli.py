@@ -20,6 +20,8 @@ from ioc.ops.composition import Composition
 from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
+# Kinds of `ioc import` that are configuration and have no coordinates.
+TABLES = ("models", "aqi-table", "water-table", "noise-table")
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -242,9 +244,14 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
 def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
     @cli.command(name="import")
     def import_(
-        kind: Annotated[str, typer.Argument(help="devices|regions|grids|resources|events|cases|layer")],
+        kind: Annotated[
+            str,
+            typer.Argument(
+                help="devices|regions|grids|resources|events|cases|layer|models|aqi-table|water-table|noise-table"
+            ),
+        ],
         file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-        crs: Annotated[str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09")],
+        crs: Annotated[str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09")] = "",
         mapping: Annotated[list[str] | None, typer.Option("--map", help="字段=列名 / field=column")] = None,
         source: Annotated[str | None, typer.Option(help="数据源名 / name of the source")] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
@@ -263,8 +270,13 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
         """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. The CRS must be declared."""
-        from ioc.ops.imports import run_import
+        from ioc.ops.imports import run_import, run_table
 
+        if kind in TABLES:
+            with _faults():
+                _quiet()
+                run_table(_settings(data_dir), SystemClock(), kind, file, dry_run, as_json)
+            return
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
         options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
         options |= {"sheet": sheet, "file_layer": file_layer}
@@ -317,7 +329,7 @@ def _accounts(cli: typer.Typer) -> None:
     @token.command(name="create")
     def token_create(
         name: str,
-        allow: Annotated[str, typer.Option(help="read,events:write,admin")],
+        allow: Annotated[str, typer.Option(help="read,events:write,observations:write,admin")],
         region: Annotated[list[str] | None, typer.Option()] = None,
         source: Annotated[str, typer.Option(help="写入限定的数据源 / source its writes are bound to")] = "",
         days: Annotated[int | None, typer.Option(min=1, help="有效天数 / days it is valid")] = None,

@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
@@ -24,6 +25,7 @@ from ioc.store.where import visible
 Row = Mapping[str, Any]
 Part = dict[str, Any]
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEAR_M = 300.0  # cameras that may show the place, VID-03
 # Attributes that open a device or name a person; shown to askers of the sensitive level only, passwords to nobody.
 _GUARDED = ("ip", "user", "rtsp", "url", "stream", "phone", "mobile", "contact", "mac", "port")
@@ -38,6 +40,7 @@ class Asked:
     scope: Scope
     regions: Regions
     now: dt.datetime
+    tz: ZoneInfo = SHANGHAI  # of the centre: what is day and what is night
 
 
 def both(key: str, **values: object) -> dict[str, str]:
