@@ -58,6 +58,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "bad_encoding": ("文字编码有误", "the text encoding is broken"),
     "not_storable": ("数据库拒收该记录", "the database refuses this record"),
     # device models and tables of standards
+    "unknown_model": ("没有配置这个型号", "no such device model"),
+    "nameless_device": (
+        "主题没有设备名（v1/devices/me 只在 ThingsBoard 内部有意义）",
+        "the topic names no device (v1/devices/me means something inside ThingsBoard only)",
+    ),
     "not_in_model": ("型号 {model} 没有这个属性", "the model {model} has no such property"),
     "not_in_map": ("不在枚举中：{known}", "not among the listed values: {known}"),
     "unknown_unit": ("没有这个单位", "no such unit"),

@@ -98,6 +98,12 @@ def crumbs(asked: Asked, region_id: int | None) -> list[Part]:
     return [{"code": r.code, "name": {"zh": r.name, "en": r.name_en or r.name}} for r in path]
 
 
+def guarded(name: str) -> bool:
+    """Whether an attribute of this name opens a device, names a person or is a secret."""
+    low = name.lower()
+    return any(n in low for n in _NEVER) or any(low == g or low.startswith((f"{g}_", f"{g}:")) for g in _GUARDED)
+
+
 def attributes(row: Row, scope: Scope) -> list[Part]:
     """Plain values of `attributes` as fields; what opens a device or names a person needs the sensitive level."""
     out: list[Part] = []
