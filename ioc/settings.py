@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     thingsboard_area: str = ""  # region code where unknown ThingsBoard devices are registered; empty: they are refused
     thingsboard_crs: str = ""  # of their latitude and longitude attributes; empty: those are not used
 
+    lower_centres: str = ""  # JSON file naming the centres of the level below; relative to data_dir; empty: none
+
     cap_folder: str = ""  # warnings dropped as files; relative to data_dir; empty: off
     cap_url: str = ""  # Atom feeds or documents to poll for warnings, separated by spaces; empty: off
     cap_poll_s: int = Field(default=60, ge=5, le=86_400)

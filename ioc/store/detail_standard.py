@@ -15,6 +15,7 @@ from ioc.store.detail_parts import Part, Row
 from ioc.store.pool import Conn
 
 LANGS = ("zh", "en")
+TIGHT = 0.1
 OLD = 10  # intervals after which a value says nothing of now (design.md section 8: lost)
 _HOUR = """
 SELECT s.property, avg(o.value) AS value FROM datastream s JOIN observation o USING (datastream_id)
@@ -34,6 +35,8 @@ def assessment(conn: Conn, row: Row, streams: Sequence[Row], now: dt.datetime, t
         out.append(_line("water_class", _water(conn, row, streams, day, now)))
     if "noise" in has and row["kind"] == "noise":
         out.append(_line("noise_limit", _noise(conn, row, streams, now, tz)))
+    if row["kind"] == "parking":
+        out.append(_line("parking", _parking(current(streams, now))))
     return out
 
 
@@ -70,6 +73,17 @@ def _fresh(s: Row, now: dt.datetime) -> float | None:
     if at is None or s["value"] is None or (s["quality"] or 0) > 1:
         return None
     return float(s["value"]) if now - at <= OLD * dt.timedelta(seconds=s["interval_s"]) else None
+
+
+def _parking(values: Mapping[str, float | None]) -> Mapping[str, str]:
+    """SEN-15: below a tenth of the spaces yellow, none left red."""
+    free, total = values.get("parking_free"), values.get("parking_total")
+    if free is None:
+        return _both("missing")
+    if not total:
+        return _both("parking_open", free=f"{free:g}")
+    word: Any = _both("full") if free <= 0 else _both("tight") if free < TIGHT * total else ""
+    return _both("parking", free=f"{free:g}", total=f"{total:g}", share=f"{100 * free / total:.0f}", word=word)
 
 
 def _water(conn: Conn, row: Row, streams: Sequence[Row], day: dt.date, now: dt.datetime) -> Mapping[str, str]:

@@ -74,6 +74,10 @@ ROWS = (
     " VALUES (%(i)s, %(k)s, 't', 't', 'point', %(p)s, %(s)s)",
     "INSERT INTO thematic_feature (layer_id, external_id, geom, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, %(k)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO lower_record (centre_key, key, kind, version, closed, record, region_id, private_to, sensitivity,"
+    " received_at) VALUES ('c', %(k)s, 'event', 1, false, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
+    "INSERT INTO lower_indicator (centre_key, region_code, code, record, region_id, private_to, sensitivity,"
+    " received_at) VALUES ('c', '1', %(k)s, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO indicator_value (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",

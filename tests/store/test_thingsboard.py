@@ -1,4 +1,4 @@
-"""ThingsBoard's topics on a real mosquitto: order, several devices and times, registration, duplicates, a killed worker."""
+"""ThingsBoard's topics on a real mosquitto: order, several devices and times, registration, duplicates, time away."""
 
 from __future__ import annotations
 
