@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import psycopg
 import structlog
 
 from data_sources import mqtt
@@ -118,7 +119,7 @@ def _attributes(topic: str, body: Any, raw: str) -> list[Step]:
         return [_refused(topic, raw, reason("payload", "bad_object", body))]
     out: list[Step] = []
     for name, given in cast("dict[str, Any]", body).items():
-        if isinstance(given, dict) and 0 < len(name) <= NAME_MAX:
+        if isinstance(given, dict) and 0 < len(name) <= NAME_MAX and "\x00" not in name:
             out.append(Word("attributes", name, cast("dict[str, Any]", given), raw))
         else:
             out.append(_refused(topic, raw, reason(name[:100] or "device", "bad_object", given)))
@@ -197,7 +198,14 @@ def apply(context: SourceContext, word: Word) -> None:
                 store_rejects(conn, context.key, [Rejected(word.device, reasons, word.raw)], now)
             sources.arrived(conn, context.key, sources.Arrival(received=1, rejected=int(bool(reasons))), now)
 
-    retried(once)
+    try:
+        retried(once)
+    except psycopg.DataError as e:  # a message that can never be stored must not come again for ever
+        log.error("message refused by the database", device=word.device, error=str(e))
+        refused = Rejected(word.device, [reason("payload", "not_storable", e)], word.raw)
+        with context.store.scoped(SYSTEM) as conn:
+            store_rejects(conn, context.key, [refused], now)
+            sources.arrived(conn, context.key, sources.Arrival(received=1, rejected=1), now)
 
 
 def _apply(conn: Conn, context: SourceContext, word: Word, now: dt.datetime) -> list[Reason]:

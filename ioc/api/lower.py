@@ -52,8 +52,8 @@ def register(server: flask.Flask, deps: Deps) -> None:
         scope, now = require("case.view"), deps.clock.now()
         limit, ids = _read.whole("limit", 1, LIMIT_MAX, LIMIT), Regions.of(deps.store).ids(scope, _read.text("region"))
         with deps.store.reading(scope) as conn:
-            found = lower.records(conn, scope, centre=_read.text("centre"), closed=_closed(), region_ids=ids,
-                                  limit=limit + 1, after=_read.text("after").replace("\x00", ""))  # fmt: skip
+            found = lower.records(conn, scope, centre=_word("centre"), closed=_closed(), region_ids=ids,
+                                  limit=limit + 1, after=_word("after"))  # fmt: skip
         rows = [_aged(r, now, scope.can("event.view")) for r in found[:limit]]
         last = f"{found[limit - 1]['centre_key']}/{found[limit - 1]['key']}" if len(found) > limit else None
         return flask.jsonify({"now": iso(now), "rows": [r for r in rows if r is not None], "next": last})
@@ -68,10 +68,15 @@ def register(server: flask.Flask, deps: Deps) -> None:
     def indicators() -> Response:
         scope, now = require("indicator.view"), deps.clock.now()
         with deps.store.reading(scope) as conn:
-            found = lower.indicators(conn, scope, centre=_read.text("centre"), region=_read.text("region"))
+            found = lower.indicators(conn, scope, centre=_word("centre"), region=_word("region"))
         return flask.jsonify({"now": iso(now), "rows": [_number(r, now) for r in found]})
 
     server.register_blueprint(bp)
+
+
+def _word(name: str) -> str:
+    """NUL is no text the database takes; nothing is named with it."""
+    return _read.text(name).replace("\x00", "�")
 
 
 def _closed() -> bool:

@@ -104,7 +104,7 @@ def describe(
     Plain values only; what opens a device or names a person is not kept. `latitude` and `longitude` move a device whose
     place nobody has told, if their system is configured. Returns what is wrong with them.
     """
-    plain = {f"{PREFIX}{k[:100]}": _shown(v) for k, v in given.items() if not guarded(k) and _scalar(v)}
+    plain = {f"{PREFIX}{_shown(k[:100])}": _shown(v) for k, v in given.items() if not guarded(k) and _scalar(v)}
     kept = dict(list(plain.items())[:MAX_ATTRIBUTES])
     row = conn.execute(
         "SELECT device_id, class, kind, status, exceeded, h3_10, region_id, private_to, sensitivity, origin, attributes"

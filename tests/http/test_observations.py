@@ -64,6 +64,38 @@ def test_another_form_is_refused(server: flask.Flask, token: Token, body: Any) -
     assert answer.get_json()["reasons"]
 
 
+def test_hostile_values_are_reasons_not_faults(server: flask.Flask, token: Token, world: World) -> None:
+    write = token("observations:write")
+    hostile: list[Any] = [
+        "",
+        "\x00",
+        "近-s1\x00",
+        10**400,
+        1e308,
+        True,
+        [],
+        {},
+        {"a": {"b": []}},
+        "9" * 400,
+        "NaN",
+        -(2**63),
+    ]
+    for value in hostile:
+        for row in (
+            {"device": value, "ts": AT, "values": {"water_level": 1}},
+            {"device": "近-s1", "ts": value, "values": {"water_level": 1}},
+            {"device": "近-s1", "ts": AT, "values": {"water_level": value, str(value)[:50]: value}},
+            {"device": "近-s1", "ts": AT, "values": value},
+            {"device": "近-s1", "ts": AT, "values": {"battery": 1}, "quality": value},
+        ):
+            answer = post(server, write, row)
+            assert answer.status_code in (200, 201, 422), (row, answer.text)
+    assert server.test_client().post(ADDRESS, data=b"\xff{", headers=write).status_code == 422
+    read = token("read")
+    for path in ("records?centre=%00&after=%00/%00", "indicators?centre=%00&region=%00", "records?region=%00"):
+        assert server.test_client().get(f"/api/v1/lower/{path}", headers=read).status_code in (200, 404, 422), path
+
+
 def test_who_may_send_and_for_what(
     server: flask.Flask, token: Token, sign_in: SignIn, world: World, db: Database
 ) -> None:

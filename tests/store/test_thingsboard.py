@@ -130,6 +130,25 @@ def test_gateway_and_rule_chain_forms(world: World) -> None:
     ]  # fmt: skip
 
 
+def test_what_can_never_be_stored_does_not_come_again_for_ever(world: World) -> None:
+    world.start()
+    now = int(time.time() * 1000)
+    for topic, payload in (
+        ("v1/gateway/attributes", b'{"d\\u0000": {"a": 1}}'),
+        ("v1/gateway/attributes", b'{"d0": {"k\\u0000": "v\\u0000"}}'),
+        ("v1/gateway/attributes", b'{"d0": {"\\ud800": "x"}}'),
+        ("v1/gateway/disconnect", b'{"device": "\\udfff"}'),
+        ("v1/gateway/telemetry", b'{"\\ud800": [{"ts": 1, "values": {"a": 1}}]}'),
+        ("v1/devices/d0/telemetry", b'{"\\u0000": "\\u0000"}'),
+    ):
+        world.send(topic, payload)
+    world.send("v1/gateway/telemetry", {"d0": [{"ts": now, "values": {"water_level": 1}}]})
+    wait(lambda: world.stored() == 1, 20, "the good one behind them")
+    assert codes(world.db).count("bad_encoding") == 3
+    world.stop()
+    assert rows(world.db, "SELECT state FROM source WHERE source_key = 'thingsboard'") == [{"state": "live"}]
+
+
 def test_a_device_registers_by_its_model_and_finds_its_place(world: World) -> None:
     world.start()
     now = int(time.time() * 1000)
