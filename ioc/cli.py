@@ -21,7 +21,10 @@ from ioc.ops.notify import notify_commands
 from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
-KINDS = "devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar"
+KINDS = "devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar|models|aqi-table|water-table|"
+KINDS += "noise-table"
+# Kinds of `ioc import` that are configuration and have no coordinates.
+TABLES = ("models", "aqi-table", "water-table", "noise-table")
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -268,8 +271,13 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
         """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. Places need their CRS declared."""
-        from ioc.ops.imports import mapping_of, run_import
+        from ioc.ops.imports import mapping_of, run_import, run_table
 
+        if kind in TABLES:
+            with _faults():
+                _quiet()
+                run_table(_settings(data_dir), SystemClock(), kind, file, dry_run, as_json)
+            return
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
         options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
         options |= {"sheet": sheet, "file_layer": file_layer}
@@ -331,7 +339,7 @@ def _accounts(cli: typer.Typer) -> None:
     @token.command(name="create")
     def token_create(
         name: str,
-        allow: Annotated[str, typer.Option(help="read,events:write,admin")],
+        allow: Annotated[str, typer.Option(help="read,events:write,observations:write,admin")],
         region: Annotated[list[str] | None, typer.Option()] = None,
         source: Annotated[str, typer.Option(help="写入限定的数据源 / source its writes are bound to")] = "",
         days: Annotated[int | None, typer.Option(min=1, help="有效天数 / days it is valid")] = None,

@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     mqtt_url: str = ""  # empty: own broker on loopback; "none": MQTT off
     mqtt_port: int = 1883
     mqtt_group: str = ""  # shared subscription group when several ingest processes run
+    thingsboard_area: str = ""  # region code where unknown ThingsBoard devices are registered; empty: they are refused
+    thingsboard_crs: str = ""  # of their latitude and longitude attributes; empty: those are not used
+
+    lower_centres: str = ""  # JSON file naming the centres of the level below; relative to data_dir; empty: none
 
     cap_folder: str = ""  # warnings dropped as files; relative to data_dir; empty: off
     cap_url: str = ""  # Atom feeds or documents to poll for warnings, separated by spaces; empty: off

@@ -35,11 +35,8 @@ def run(settings: Settings, registry: Registry, clock: Clock) -> None:
         "sequencer": lambda s: sequencer.run(owner, clock, s),
         "keeper": lambda s: keeper_loop.run(settings, clock, s),
         "kpi": lambda s: kpi.run(store, registry, clock, settings, s),
-<<<<<<< HEAD
         "deadlines": lambda s: recompute.run(store, clock, settings.tz, s),
-=======
         "outbound": lambda s: outbound.run(settings, store, clock, s),
->>>>>>> outbound
         "sources": lambda s: worker.run_ingest(settings, registry, store, clock, s),
     }
     try:

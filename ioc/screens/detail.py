@@ -171,6 +171,8 @@ def _series(series: Part, view: View) -> Component:
     points = [(p, float(v)) for at, v in _list(series, "points") if (p := fmt.when(at)) is not None and v is not None]
     value = series.get("value")
     shown = f"{fmt.plain(float(value))} {unit}".strip() if value is not None else ""
+    if value is None and series.get("observed_at"):
+        shown = t("standards.missing", lang)  # told by the station itself: a gap is not a zero
     side: list[Any] = []
     if series.get("exceeded"):
         side.append(html.B(t("screens.detail.exceeded", lang), className="dev"))

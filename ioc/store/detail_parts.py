@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
@@ -25,6 +26,7 @@ from ioc.store.where import visible
 Row = Mapping[str, Any]
 Part = dict[str, Any]
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEAR_M = 300.0  # cameras that may show the place, VID-03
 # Attributes that open a device or name a person; shown to askers of the sensitive level only, passwords to nobody.
 _GUARDED = ("ip", "user", "rtsp", "url", "stream", "phone", "mobile", "contact", "mac", "port")
@@ -39,6 +41,7 @@ class Asked:
     scope: Scope
     regions: Regions
     now: dt.datetime
+    tz: ZoneInfo = SHANGHAI  # of the centre: what is day and what is night
 
 
 def both(key: str, **values: object) -> dict[str, str]:
@@ -94,6 +97,12 @@ def crumbs(asked: Asked, region_id: int | None) -> list[Part]:
     seen = (r for r in found if asked.scope.whole or r.region_id in asked.scope.region_ids)
     path = sorted(seen, key=lambda r: levels[r.kind])
     return [{"code": r.code, "name": {"zh": r.name, "en": r.name_en or r.name}} for r in path]
+
+
+def guarded(name: str) -> bool:
+    """Whether an attribute of this name opens a device, names a person or is a secret."""
+    low = name.lower()
+    return any(n in low for n in _NEVER) or any(low == g or low.startswith((f"{g}_", f"{g}:")) for g in _GUARDED)
 
 
 def attributes(row: Row, scope: Scope) -> list[Part]:

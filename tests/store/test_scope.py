@@ -51,6 +51,7 @@ ROWS = (
     "INSERT INTO latest (datastream_id, observed_at, received_at, value) VALUES (%(i)s, %(t)s, %(t)s, 1)",
     "INSERT INTO device_state_log (device_id, recorded_at, observed_at, status, exceeded)"
     " VALUES (%(i)s, %(t)s, %(t)s, 'online', false)",
+    "INSERT INTO device_told (device_id, status, observed_at, updated_at) VALUES (%(i)s, 'online', %(t)s, %(t)s)",
     "INSERT INTO device_cell (res, cell, class, kind, region_id, private_to, sensitivity, total, center)"
     " VALUES (7, %(i)s, 'camera', 'camera', %(r)s, coalesce(%(p)s, ''), %(s)s, 1,"
     " ST_SetSRID(ST_MakePoint(112, 21.8), 4326))",
@@ -73,6 +74,10 @@ ROWS = (
     " VALUES (%(i)s, %(k)s, 't', 't', 'point', %(p)s, %(s)s)",
     "INSERT INTO thematic_feature (layer_id, external_id, geom, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, %(k)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO lower_record (centre_key, key, kind, version, closed, record, region_id, private_to, sensitivity,"
+    " received_at) VALUES ('c', %(k)s, 'event', 1, false, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
+    "INSERT INTO lower_indicator (centre_key, region_code, code, record, region_id, private_to, sensitivity,"
+    " received_at) VALUES ('c', '1', %(k)s, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO caller (source, source_id, event_id, sealed, key_id, updated_at, region_id, private_to)"
@@ -138,7 +143,10 @@ def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
 
 def test_rows_outside_the_scope_cannot_be_written(filled: Database) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege), filled.store.scoped(TOWN_A) as conn:
-        conn.execute(ROWS[6], {"i": 9, "r": 2, "p": None, "s": 0, "t": NOW, "k": "k9"})
+        conn.execute(
+            next(r for r in ROWS if r.startswith("INSERT INTO event (")),
+            {"i": 9, "r": 2, "p": None, "s": 0, "t": NOW, "k": "k9"},
+        )
     with filled.store.scoped(TOWN_A) as conn:
         assert conn.execute("UPDATE event SET title = 'x' WHERE region_id = 2").rowcount == 0
 
