@@ -77,10 +77,18 @@ class Settings(BaseSettings):
     @cached_property
     def secret(self) -> bytes:
         """Key for signed cookies and embed tokens, made once per installation, readable by the owner only."""
-        path = self.root / "secret"
+        return self._kept("secret")
+
+    @cached_property
+    def audit_key(self) -> bytes:
+        """Key that signs the head of the chain of history. Apart from `secret`, which may be thrown away."""
+        return self._kept("audit.key")
+
+    def _kept(self, name: str) -> bytes:
+        path = self.root / name
         if not path.exists():
             self.root.mkdir(parents=True, exist_ok=True)
-            tmp = path.with_suffix(".new")
+            tmp = path.with_name(f"{name}.new")
             tmp.touch(mode=0o600)
             tmp.write_bytes(secrets.token_bytes(32))
             # link, not rename: when two processes start at once the first one's key stays
