@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     basemap_kind: Literal["", "raster", "wmts-w", "wmts-c", "pmtiles"] = ""
     basemap_attribution: str = ""  # shows the official map approval number (审图号)
 
+    attachment_dir: str = ""  # empty: `attachments` under data_dir; several machines share one folder
+    attachment_max_mb: int = Field(default=20, ge=1, le=512)
+    attachment_budget_mb: int = 0  # 0: no budget beyond the free space below
+    attachments_per_hour: int = Field(default=240, ge=1)  # by one uploader
+
     retention_observation_days: int = 90
     retention_history_days: int = 1095
     retention_feed_days: int = 7
@@ -73,6 +78,11 @@ class Settings(BaseSettings):
     @cached_property
     def root(self) -> Path:
         return self.data_dir.expanduser().resolve()
+
+    @property
+    def attachments(self) -> Path:
+        """Folder of attached files, outside everything that is served by name."""
+        return Path(self.attachment_dir).expanduser().resolve() if self.attachment_dir else self.root / "attachments"
 
     @cached_property
     def secret(self) -> bytes:

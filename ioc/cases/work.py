@@ -11,6 +11,7 @@ import h3.api.basic_int as h3
 import numpy as np
 
 from ioc import geo
+from ioc.attachments.work import bind
 from ioc.cases import flow as rules
 from ioc.clock import Clock
 from ioc.declare import Flow, Step
@@ -106,6 +107,7 @@ class Cases:
             flow, state = _flow(row), _state(row)
             _refuse_stale(conn, flow, row, version)
             taken = rules.take(flow, key, state, given, actor.scope, now, actor.name)
+            proof = bind(conn, actor.scope, row, taken.given, now)
             changes = {**_changes(flow, row, taken, now, actor), **self._moved(conn, row, taken)}
             cases_write.change_case(conn, case_id, changes, actor.scope.actor, now)
             step = {
@@ -114,7 +116,7 @@ class Cases:
                 "stage_after": taken.after.stage,
                 "actor": actor.scope.actor,
                 "actor_name": actor.name,
-                "given": dict(taken.given),
+                "given": {**taken.given, **proof},
             }
             case_steps.record(conn, row, step, now)
             if taken.after.closed_at and not state.closed_at:

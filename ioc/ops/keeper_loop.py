@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
+from ioc.attachments import sweep
 from ioc.audit import linker
 from ioc.clock import Clock
 from ioc.settings import Settings
@@ -57,7 +58,7 @@ def turn(conn: psycopg.Connection[Any], settings: Settings, clock: Clock, *, pru
         if prune:
             linker.cut(conn, now, settings)
             dropped = keeper.drop_expired(conn, now, settings)
-            gone = keeper.prune(conn, now, settings)
+            gone = keeper.prune(conn, now, settings) + sweep.sweep(conn, now, settings)
             if dropped or gone:
                 log.info("retention: %d partitions dropped, %d rows deleted", len(dropped), gone)
         return True
