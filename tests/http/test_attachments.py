@@ -12,6 +12,7 @@ from typing import Any
 import flask
 import pytest
 from flask.testing import FlaskClient
+from psycopg.types.json import Jsonb
 
 from ioc.accounts.base import Accounts, Grant
 from ioc.accounts.users import add_user
@@ -225,8 +226,8 @@ def test_pictures_of_a_case_and_its_reports_are_in_its_history_and_open_details_
 ) -> None:
     case, event, chief = world.near["case"], world.near["event"], sign_in("chief")
     with db.owner() as conn:
-        conn.execute("UPDATE event SET case_id = %s, attributes = '{\"anonymous\": true}' WHERE event_id = %s",
-                     (case, event))  # fmt: skip
+        said = Jsonb({"anonymous": True, "reporter": "王某"})
+        conn.execute("UPDATE event SET case_id = %s, attributes = %s WHERE event_id = %s", (case, said, event))
     mine, theirs = sent(chief, case_id=case), sent(chief, picture(size=(9, 9)), event_id=event)
     told = one(
         db, "SELECT count(*) AS n FROM outbox WHERE topic = 'case' AND op = 'change' AND entity_id = %s", str(case)
@@ -239,6 +240,7 @@ def test_pictures_of_a_case_and_its_reports_are_in_its_history_and_open_details_
     assert "chief" not in str(next(h for h in history if h.get("pictures", [{}])[0].get("id") == theirs))
     reported = chief.get(f"/api/v1/detail/event:{event}").get_json()["history"]
     assert [p["id"] for h in reported for p in h.get("pictures", ())] == [theirs]
+    assert "王某" not in chief.get(f"/api/v1/detail/event:{event}").text
     page = chief.get(f"/desk?sel=case:{case}")
     assert page.status_code == 200
 
