@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 
 from ioc.audit import linker
+from ioc.cases import recompute
 from ioc.clock import Clock
 from ioc.feed import sequencer
 from ioc.intake import worker
@@ -35,6 +36,7 @@ def run(settings: Settings, registry: Registry, clock: Clock) -> None:
         "chain": lambda s: linker.run(owner, settings.audit_key, clock, s),
         "keeper": lambda s: keeper_loop.run(settings, clock, s),
         "kpi": lambda s: kpi.run(store, registry, clock, settings, s),
+        "deadlines": lambda s: recompute.run(store, clock, settings.tz, s),
         "sources": lambda s: worker.run_ingest(settings, registry, store, clock, s),
     }
     try:
