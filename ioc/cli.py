@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ioc.clock import SystemClock
 from ioc.errors import IocError
+from ioc.ops import audit
 from ioc.ops.composition import Composition
 from ioc.ops.notify import notify_commands
 from ioc.settings import Settings, load_settings
@@ -65,6 +66,7 @@ def build_cli(composition: Composition) -> typer.Typer:
     _accounts(cli)
     _embeds(cli, composition)
     cli.add_typer(notify_commands(), name="notify")
+    audit.add_commands(cli, _settings, _faults)
     _bench(cli, composition)
     return cli
 
@@ -155,6 +157,8 @@ def _looking(cli: typer.Typer) -> None:
             console.print(f"  {s['key']:<24}{s['state']:<8}{age:>8}  {s['title']}")
         console.print("  " + "  ".join(f"{k} {v}" for k, v in found["counts"].items()))
         console.print(f"  feed {found['feed'].get('state', 'down')}  lag {found['feed'].get('lag_ms', '-')} ms")
+        seq, waiting, lag = (found["chain"].get(k, "-") for k in ("seq", "waiting", "lag_s"))
+        console.print(f"  chain {seq}  waiting {waiting}  lag {lag} s")
 
 
 def _database(cli: typer.Typer) -> None:

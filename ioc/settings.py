@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     basemap_kind: Literal["", "raster", "wmts-w", "wmts-c", "pmtiles"] = ""
     basemap_attribution: str = ""  # shows the official map approval number (审图号)
 
+    attachment_dir: str = ""  # empty: `attachments` under data_dir; several machines share one folder
+    attachment_max_mb: int = Field(default=20, ge=1, le=512)
+    attachment_budget_mb: int = 0  # 0: no budget beyond the free space below
+    attachments_per_hour: int = Field(default=240, ge=1)  # by one uploader
+
     retention_observation_days: int = 90
     retention_history_days: int = 1095
     retention_feed_days: int = 7
@@ -81,13 +86,26 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         return self.data_dir.expanduser().resolve()
 
+    @property
+    def attachments(self) -> Path:
+        """Folder of attached files, outside everything that is served by name."""
+        return Path(self.attachment_dir).expanduser().resolve() if self.attachment_dir else self.root / "attachments"
+
     @cached_property
     def secret(self) -> bytes:
         """Key for signed cookies and embed tokens, made once per installation, readable by the owner only."""
-        path = self.root / "secret"
+        return self._kept("secret")
+
+    @cached_property
+    def audit_key(self) -> bytes:
+        """Key that signs the head of the chain of history. Apart from `secret`, which may be thrown away."""
+        return self._kept("audit.key")
+
+    def _kept(self, name: str) -> bytes:
+        path = self.root / name
         if not path.exists():
             self.root.mkdir(parents=True, exist_ok=True)
-            tmp = path.with_suffix(".new")
+            tmp = path.with_name(f"{name}.new")
             tmp.touch(mode=0o600)
             tmp.write_bytes(secrets.token_bytes(32))
             # link, not rename: when two processes start at once the first one's key stays

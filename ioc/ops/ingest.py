@@ -6,6 +6,7 @@ import signal
 import threading
 from types import FrameType
 
+from ioc.audit import linker
 from ioc.cases import recompute
 from ioc.clock import Clock
 from ioc.feed import sequencer
@@ -33,6 +34,7 @@ def run(settings: Settings, registry: Registry, clock: Clock) -> None:
     owner = dsns(settings).owner
     work: dict[str, Work] = {
         "sequencer": lambda s: sequencer.run(owner, clock, s),
+        "chain": lambda s: linker.run(owner, settings.audit_key, clock, s),
         "keeper": lambda s: keeper_loop.run(settings, clock, s),
         "kpi": lambda s: kpi.run(store, registry, clock, settings, s),
         "deadlines": lambda s: recompute.run(store, clock, settings.tz, s),

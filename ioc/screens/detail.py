@@ -15,6 +15,7 @@ from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
 from ioc.screens.marks import SHAPES, icon, level_mark, level_text, urgency_mark
 from ioc.screens.panels import due, stage_bar
+from ioc.screens.pictures import pictures
 from ioc.screens.state import View
 from ioc.screens.steps import step_bar
 
@@ -294,7 +295,7 @@ def _history(detail: Part, view: View) -> Component | None:
         parts += [
             html.Time(fmt.moment(at, view) if at else "", className="num", title=fmt.stamp(at, view) if at else ""),
             html.I(className="now" if i == 0 else ""),
-            html.P([html.B(actor), f" {text}"] if actor else text),
+            html.P([html.B(actor), f" {text}", *pictures(entry, view)] if actor else [text, *pictures(entry, view)]),
         ]
     return _section(t("screens.detail.history", view.lang), "", [html.Div(parts, className="log")])
 

@@ -31,6 +31,8 @@ NEAR_M = 300.0  # cameras that may show the place, VID-03
 # Attributes that open a device or name a person; shown to askers of the sensitive level only, passwords to nobody.
 _GUARDED = ("ip", "user", "rtsp", "url", "stream", "phone", "mobile", "contact", "mac", "port")
 _NEVER = ("password", "passwd", "secret", "token", "密码")
+# Of a report made without a name (EVT-07) nobody is told these.
+_WHO = ("reporter", "caller", "name", "openid", "phone", "mobile", "contact", "id_card")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,12 @@ def guarded(name: str) -> bool:
 def attributes(row: Row, scope: Scope) -> list[Part]:
     """Plain values of `attributes` as fields; what opens a device or names a person needs the sensitive level."""
     out: list[Part] = []
-    for name, value in (row["attributes"] or {}).items():
+    given: Mapping[str, Any] = row["attributes"] or {}
+    nameless = str(given.get("anonymous", "")).lower() in ("true", "1", "yes")
+    for name, value in given.items():
         low = name.lower()
+        if nameless and any(low == w or low.startswith((f"{w}_", w + ":")) for w in _WHO):
+            continue
         if name.startswith("_") or name == "icon" or isinstance(value, dict | list) or any(n in low for n in _NEVER):
             continue
         if scope.sensitivity < SENSITIVE and any(low == g or low.startswith((f"{g}_", g + ":")) for g in _GUARDED):

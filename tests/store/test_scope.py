@@ -65,6 +65,8 @@ ROWS = (
     " VALUES (%(i)s, 1, 'new', 'a', %(r)s, %(p)s, %(s)s, '{}')",
     "INSERT INTO case_step (case_id, version, step, stage_before, stage_after, actor, at)"
     " VALUES (%(i)s, 2, 'urge', 'x', 'x', 'a', %(t)s)",
+    "INSERT INTO attachment (sm3, media_type, bytes, uploader, uploaded_at, case_id)"
+    " VALUES (%(k)s, 'image/jpeg', 1, 'a', %(t)s, %(i)s)",
     "INSERT INTO grid_cell (grid_cell_id, source, code, kind, name, geom, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, 's', %(k)s, 'general', 'n', ST_Multi(ST_MakeEnvelope(112, 21, 112.1, 21.1, 4326)),"
     " %(r)s, %(p)s, %(s)s)",
