@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import h3.api.basic_int as h3
@@ -85,19 +85,52 @@ def _attempt(
     now = clock.now()
     with store.scoped(SYSTEM) as conn:
         disk.read(conn).require("event")
-        words = Vocabulary(dictionaries.current(conn, now.astimezone(settings.tz).date()))
-        past = timedelta(days=settings.retention_history_days)
-        rules = TimeRules(now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)
-        draft = check_event(payload, words, rules)
-        reasons = list(draft) if isinstance(draft, list) else []
-        if only_source and payload.get("source") not in (None, "", only_source):
-            reasons.append(reason("source", "source_not_allowed", payload.get("source"), source=only_source))
-        if not isinstance(draft, list) and not reasons:
-            place, device_id = _where(conn, draft, scope, settings, reasons)
-            if not reasons:
-                return _write(conn, draft, place, device_id, actor, origin, channel, now)
-    _reject(store, payload, reasons, channel, origin, clock)
-    raise Invalid(reasons=reasons)
+        words, rules = reading_rules(conn, settings, now)
+        found = store_event(
+            conn, payload, scope, now, actor, words, rules, settings, origin, channel, only_source=only_source
+        )
+    if isinstance(found, EventResult):
+        return found
+    _reject(store, payload, found, channel, origin, clock)
+    raise Invalid(reasons=found)
+
+
+def reading_rules(conn: Conn, settings: Settings, now: datetime) -> tuple[Vocabulary, TimeRules]:
+    """The words and the times that are good at `now`."""
+    words = Vocabulary(dictionaries.current(conn, now.astimezone(settings.tz).date()))
+    past = timedelta(days=settings.retention_history_days)
+    return words, TimeRules(now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)
+
+
+def store_event(
+    conn: Conn,
+    payload: Mapping[str, Any],
+    scope: Scope,
+    now: datetime,
+    actor: str,
+    words: Vocabulary,
+    rules: TimeRules,
+    settings: Settings,
+    origin: str,
+    channel: str,
+    *,
+    only_source: str = "",
+    heard: bool = True,
+    device_id: int | None = None,
+) -> EventResult | list[Reason]:
+    """Check, locate and write one report in the caller's transaction; or every reason against it, nothing written.
+
+    `heard`: it counts as an arrival of its source. `device_id`: its device where the report itself names none.
+    """
+    draft = check_event(payload, words, rules)
+    reasons = list(draft) if isinstance(draft, list) else []
+    if only_source and payload.get("source") not in (None, "", only_source):
+        reasons.append(reason("source", "source_not_allowed", payload.get("source"), source=only_source))
+    if isinstance(draft, list) or reasons:
+        return reasons
+    place, named = _where(conn, draft, scope, settings, reasons)
+    device = device_id if named is None else named
+    return reasons or _write(conn, draft, place, device, actor, origin, channel, now, heard)
 
 
 def _where(
@@ -138,6 +171,7 @@ def _write(
     origin: str,
     channel: str,
     now: Any,
+    heard: bool = True,
 ) -> EventResult:
     sources.ensure(
         conn,
@@ -161,7 +195,7 @@ def _write(
         duplicates=int(saved.state == "unchanged"),
         as_of=draft.occurred_at,
     )
-    for key in dict.fromkeys((draft.source, channel)):
+    for key in dict.fromkeys((draft.source, channel)) if heard else ():
         sources.arrived(conn, key, arrival, now)
     return EventResult(saved.event_id, saved.state, saved.version, place.regions, place.grid_cells)
 

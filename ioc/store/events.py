@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from ioc.geo import Bbox
 from ioc.scope import Scope
 from ioc.store import outbox
+from ioc.store.event_counts import conditions
 from ioc.store.pool import Conn
 from ioc.store.where import visible
 from ioc.store.worklist import event_record
@@ -39,7 +40,8 @@ VALUES (%(source)s, %(source_id)s, %(title)s, %(description)s, %(category_scheme
 ON CONFLICT (source, source_id) DO UPDATE SET
   title = excluded.title, description = excluded.description, category_scheme = excluded.category_scheme,
   category_code = excluded.category_code, urgency = excluded.urgency, incident_level = excluded.incident_level,
-  status = coalesce(%(status)s, e.status), suspected = excluded.suspected, geom = excluded.geom,
+  status = CASE WHEN e.reviewed = 'refuted' THEN e.status ELSE coalesce(%(status)s, e.status) END,
+  suspected = CASE WHEN e.reviewed = '' THEN excluded.suspected ELSE e.suspected END, geom = excluded.geom,
   geom_m = excluded.geom_m, h3_10 = excluded.h3_10, x_orig = excluded.x_orig, y_orig = excluded.y_orig,
   crs_orig = excluded.crs_orig, address = excluded.address, region_id = excluded.region_id,
   grid_cell_ids = excluded.grid_cell_ids, device_id = excluded.device_id, occurred_at = excluded.occurred_at,
@@ -50,7 +52,9 @@ WHERE (e.title, e.description, e.category_scheme, e.category_code, e.urgency, e.
        e.attributes)
       IS DISTINCT FROM
       (excluded.title, excluded.description, excluded.category_scheme, excluded.category_code, excluded.urgency,
-       excluded.incident_level, coalesce(%(status)s, e.status), excluded.suspected, excluded.x_orig, excluded.y_orig,
+       excluded.incident_level,
+       CASE WHEN e.reviewed = 'refuted' THEN e.status ELSE coalesce(%(status)s, e.status) END,
+       CASE WHEN e.reviewed = '' THEN excluded.suspected ELSE e.suspected END, excluded.x_orig, excluded.y_orig,
        excluded.crs_orig, excluded.address, excluded.device_id, excluded.occurred_at, excluded.private_to,
        excluded.sensitivity, excluded.attributes)
 RETURNING event_id, version, region_id, private_to, sensitivity, origin, (xmax = 0) AS created
@@ -69,7 +73,8 @@ def save(conn: Conn, values: Mapping[str, Any], actor: str, now: dt.datetime) ->
     """Insert, change or leave one event. `values` are the columns of `_UPSERT`; no `lon` means no place.
 
     Two writers of one key take turns on its row: the first creates, the others see its row and change nothing or add a
-    version. A status that is not given stays as duty officers have set it.
+    version. A status that is not given stays as duty officers have set it, and so does what a review has found: the
+    source saying it again makes a verified event no suspicion.
     """
     row = conn.execute(_UPSERT, {**values, "attributes": Jsonb(dict(values["attributes"])), "now": now}).fetchone()
     if row is None:
@@ -106,7 +111,7 @@ def existing(conn: Conn, source: str, source_id: str) -> Mapping[str, Any] | Non
 
 _LIST = """
 SELECT e.event_id, e.source, e.source_id, e.title, e.description, e.category_scheme, e.category_code, e.urgency,
-       e.incident_level, e.status, e.suspected, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, e.address, r.code AS region,
+       e.incident_level, e.status, e.suspected, e.reviewed, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, e.address, r.code AS region,
        e.grid_cell_ids, e.occurred_at, e.received_at, e.updated_at, e.version, e.case_id, e.origin, e.attributes
 FROM event e LEFT JOIN region r USING (region_id)
 WHERE {where} ORDER BY e.updated_at DESC, e.event_id DESC LIMIT %(limit)s
@@ -121,10 +126,17 @@ def listed(
     since: dt.datetime | None,
     region_ids: Sequence[int] | None,
     limit: int,
+    only: Mapping[str, Any] | None = None,
 ) -> Sequence[Mapping[str, Any]]:
-    """Events the scope sees, last changed first. `since` means written or changed at or after it."""
+    """Events the scope sees, last changed first. `since` means written or changed at or after it.
+
+    `only`: conditions of `ioc.store.event_counts.conditions`.
+    """
     seen, params = visible(scope, "e")
     parts: list[sql.Composable] = [seen]
+    for part, values in conditions(only or {}):
+        parts.append(part)
+        params |= values
     if bbox is not None:
         parts.append(sql.SQL("e.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)"))
         params |= {"west": bbox.west, "south": bbox.south, "east": bbox.east, "north": bbox.north}

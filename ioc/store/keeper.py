@@ -36,6 +36,8 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("cases", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
+    ("detection", sql.SQL("occurred_at < %(before)s AND state <> 'review'"), "retention_history_days"),
+    ("detection_review", sql.SQL("at < %(before)s"), "retention_history_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
 )
 _BATCH = 5000
