@@ -111,8 +111,9 @@ def existing(conn: Conn, source: str, source_id: str) -> Mapping[str, Any] | Non
 
 _LIST = """
 SELECT e.event_id, e.source, e.source_id, e.title, e.description, e.category_scheme, e.category_code, e.urgency,
-       e.incident_level, e.status, e.suspected, e.reviewed, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, e.address, r.code AS region,
-       e.grid_cell_ids, e.occurred_at, e.received_at, e.updated_at, e.version, e.case_id, e.origin, e.attributes
+       e.incident_level, e.status, e.suspected, e.reviewed, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, e.address,
+       r.code AS region, e.grid_cell_ids, e.occurred_at, e.received_at, e.updated_at, e.version, e.case_id, e.origin,
+       e.attributes
 FROM event e LEFT JOIN region r USING (region_id)
 WHERE {where} ORDER BY e.updated_at DESC, e.event_id DESC LIMIT %(limit)s
 """

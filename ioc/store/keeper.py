@@ -37,6 +37,7 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
     ("detection", sql.SQL("occurred_at < %(before)s AND state <> 'review'"), "retention_history_days"),
+    ("video_round", sql.SQL("last_at < %(before)s"), "retention_feed_days"),
     ("detection_review", sql.SQL("at < %(before)s"), "retention_history_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
 )

@@ -1,4 +1,4 @@
-"""`/api/v1/detections` over HTTP: thresholds, pictures, doubles, reviews, who may what, and what it leaves elsewhere."""
+"""`/api/v1/detections` over HTTP: thresholds, pictures, doubles, reviews, who may what, what it leaves elsewhere."""
 
 from __future__ import annotations
 
