@@ -1,4 +1,4 @@
-"""云潭's month through the public intake: 10 防溺水, 200 违停, 79 疑似违建, 11 疑似水面非法作业, with doubles and refuted ones.
+"""云潭's month through the public intake, with doubles and refuted ones: 10 防溺水, 200 违停, 79 疑似违建, 11 疑似水面.
 
 Exactly 300 on tile, list, interface and map, verified and suspected apart, on a centre without demo.
 """

@@ -65,8 +65,8 @@ ROWS = (
     "INSERT INTO case_step (case_id, version, step, stage_before, stage_after, actor, at)"
     " VALUES (%(i)s, 2, 'urge', 'x', 'x', 'a', %(t)s)",
     "INSERT INTO detection (detection_id, source, source_id, algorithm, confidence, threshold, state, occurred_at,"
-    " received_at, updated_at, digest, region_id, private_to, sensitivity) VALUES (%(i)s, 's', %(k)s, 'fight', 0.5, 0.8,"
-    " 'review', %(t)s, %(t)s, %(t)s, 'd', %(r)s, %(p)s, %(s)s)",
+    " received_at, updated_at, digest, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 's', %(k)s, 'fight', 0.5, 0.8, 'review', %(t)s, %(t)s, %(t)s, 'd', %(r)s, %(p)s, %(s)s)",
     "INSERT INTO video_node (source, platform_id, gb_id, kind, updated_at, region_id, private_to, sensitivity)"
     " VALUES ('s', 'p', %(k)s, 'device', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO detection_review (detection_id, decision, state_before, actor, at, region_id, private_to, sensitivity)"

@@ -69,12 +69,12 @@ def test_what_can_be_no_id_is_refused_with_the_reason() -> None:
 
 @given(st.from_regex(r"\d{20}", fullmatch=True), st.sampled_from(["2016", "2022"]))
 def test_any_twenty_digits_are_an_id_or_refused(text: str, edition: str) -> None:
-    try:
-        found = decode(text, edition)  # type: ignore[arg-type]
-    except Refuse as e:
-        assert e.code in ("id_length", "id_centre", "id_type")
-        assert text[:2] not in PROVINCES or text[10:13] < "111" or not text.isascii()
+    if text[:2] not in PROVINCES or text[10:13] < "111" or not text.isascii():
+        with pytest.raises(Refuse) as e:
+            decode(text, edition)  # type: ignore[arg-type]
+        assert e.value.code in ("id_length", "id_centre", "id_type")
     else:
+        found = decode(text, edition)  # type: ignore[arg-type]
         assert found.centre + found.industry + found.type + found.network + found.serial == text
 
 
@@ -188,7 +188,7 @@ def test_rules_of_a_range_win_over_its_platform_and_the_default(settings_free: S
     assert load(settings_free) == VideoConfig()
     settings_free.root.mkdir(parents=True, exist_ok=True)
     (settings_free.root / "video.json").write_text('{"default": {"crs": "EPSG:9"}}')
-    with pytest.raises(ConfigError, match="default.crs"):
+    with pytest.raises(ConfigError, match=r"default\.crs"):
         load(settings_free)
 
 
