@@ -85,7 +85,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def get_nodes() -> Response:
         scope = require("device.view")
-        asked: dict[str, Any] = {n: _read.text(n) or None for n in ("source", "platform", "parent", "after")}
+        asked: dict[str, Any] = {n: _word(n) for n in ("source", "platform", "parent", "after")}
         asked |= {n: _flag(n) for n in ("placed", "missing")}
         limit = _read.whole("limit", 1, MAX_LIMIT, 500)
         with deps.store.reading(scope) as conn:
@@ -104,6 +104,13 @@ def _body() -> bytes:
     if len(data) > MAX_BYTES:
         raise too_large
     return data
+
+
+def _word(name: str) -> str | None:
+    raw = _read.text(name)
+    if raw and not (raw.isprintable() and len(raw) <= 100):
+        raise Invalid(reasons=[reason(name, "bad_text", raw)])
+    return raw or None
 
 
 def _flag(name: str) -> bool | None:

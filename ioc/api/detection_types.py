@@ -91,6 +91,7 @@ def _faults(code: str, zh: str, en: str, attributes: dict[str, Any], words: Voca
     if not CODE.match(code):
         out.append(reason("code", "bad_code", code))
     out += [reason(name, "missing_field") for name, word in (("zh", zh), ("en", en)) if not word]
+    out += [reason(name, "bad_text", word) for name, word in (("zh", zh), ("en", en)) if not word.isprintable()]
     if attributes.get("urgency", "routine") not in URGENCIES:
         out.append(reason("urgency", "unknown_urgency", attributes["urgency"]))
     flow = attributes.get("case_flow")

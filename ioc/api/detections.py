@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from ioc.api import Deps, _read
+from ioc.api import Deps, _json, _read
 from ioc.api._body import read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
@@ -232,8 +231,8 @@ def _delivered() -> tuple[Mapping[str, Any], bytes | None]:
     except RequestEntityTooLarge:
         raise TooLarge(f"上限 {MAX_BODY // 1024} KB", f"limit {MAX_BODY // 1024} KB") from None
     try:
-        payload = json.loads(raw or "")
-    except (ValueError, RecursionError):
+        payload = _json.loads(raw or "")
+    except ValueError:
         raise Invalid(reasons=[reason("detection", "bad_json", (raw or "")[:200])]) from None
     if not isinstance(payload, dict):
         raise Invalid(reasons=[reason("detection", "bad_object")])
@@ -260,11 +259,19 @@ def _source(payload: Mapping[str, Any]) -> str:
 def _asked(deps: Deps, regions: Regions) -> dict[str, Any]:
     identity = current_identity()
     return {
-        "algorithm": _read.text("algorithm") or None,
+        "algorithm": _code("algorithm"),
         "region_ids": _ids(regions.ids(identity.scope, _read.text("region"))),
         "since": _time(deps, "since"),
         "until": _time(deps, "until"),
     }
+
+
+def _code(name: str) -> str | None:
+    """A code of a table. What can be none is refused before the store is asked for it."""
+    raw = _read.text(name)
+    if raw and not (raw.isprintable() and len(raw) <= 60):
+        raise Invalid(reasons=[reason(name, "bad_code", raw)])
+    return raw or None
 
 
 def _ids(found: Any) -> list[int] | None:

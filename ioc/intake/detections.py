@@ -20,7 +20,7 @@ from ioc.clock import Clock
 from ioc.errors import Invalid, Reason
 from ioc.intake import pictures
 from ioc.intake.detection_input import DetectionDraft, check_detection, urgency_of
-from ioc.intake.events import SOURCE_INTERVAL_S, EventResult, reading_rules, store_event
+from ioc.intake.events import SOURCE_INTERVAL_S, EventResult, Report, reading_rules, store_event
 from ioc.intake.fields import TimeRules
 from ioc.intake.pictures import Kept
 from ioc.intake.private_net import outside_url
@@ -304,20 +304,8 @@ def _event(
     placed: _Placed | list[Reason] = []
     try:
         with conn.transaction():
-            found = store_event(
-                conn,
-                body,
-                by.scope,
-                by.now,
-                by.actor,
-                words,
-                rules,
-                settings,
-                by.origin,
-                SOURCE_KEY,
-                heard=False,
-                device_id=device_id,
-            )
+            report_of = Report(body, by.scope, by.actor, by.origin, "", SOURCE_KEY)
+            found = store_event(conn, report_of, words, rules, settings, device_id=device_id)
             if not isinstance(found, EventResult):
                 return [_of_detection(r) for r in found]
             row = conn.execute(

@@ -131,6 +131,8 @@ def _reasoned(decision: Decision, why: str, before: str) -> None:
     """Why it is none, and why an earlier decision was wrong, must be said; that it is one need not."""
     if len(why) > 500:
         raise Invalid(reasons=[reason("reason", "too_long", why, limit=500)])
+    if "\x00" in why:
+        raise Invalid(reasons=[reason("reason", "bad_text", why.replace("\x00", ""))])
     if not why and (decision == "refuted" or before in ("confirmed", "refuted")):
         raise Invalid(reasons=[reason("reason", "missing_field")])
 
