@@ -17,6 +17,9 @@ import flask
 import psycopg
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from data_sources import ai_video
 from ioc.accounts.base import Grant
@@ -26,8 +29,10 @@ from ioc.settings import Settings
 from tests.conftest import Database
 from tests.http import world as small
 from tests.http.conftest import ORIGIN
+from tests.http.test_fuzz import HOSTILE, QUICK
 from tests.http.world import World
 from tests.store.test_observations import rows
+from tests.unit.test_gb28181 import item, packet
 
 pytestmark = pytest.mark.http
 Token = Callable[..., dict[str, str]]
@@ -383,3 +388,56 @@ def test_pictures_nothing_names_are_swept(
     (left,) = [p for p in (settings.root / "detections").rglob("*") if p.is_file()]
     (row,) = rows(db, "SELECT picture FROM detection")
     assert left.name == row["picture"]
+
+
+def test_a_detection_with_one_wrong_field_is_taken_whole_or_not_at_all(
+    server: flask.Flask, city: World, write: dict[str, str], db: Database
+) -> None:
+    client, sent = server.test_client(), 0
+
+    @settings_of(QUICK, max_examples=150)
+    @given(st.sampled_from([*sorted(detection()), "title", "picture", "attributes", "extra", "crs", "lon"]), HOSTILE)
+    def ask(name: str, value: Any) -> None:
+        nonlocal sent
+        sent += 1
+        body = {**detection(sent), name: {"a": value} if name == "attributes" else value}
+        raw = json.dumps(body).encode()
+        answer = client.post("/api/v1/detections", data=raw, headers={**write, "Content-Type": "application/json"})
+        assert answer.status_code in (200, 201, 413, 422), answer.text
+        if answer.status_code == 422:
+            assert answer.get_json()["reasons"]
+
+    ask()
+    made, kept = "SELECT count(*) AS n FROM event WHERE source = 'eye'", "SELECT count(*) AS n FROM detection"
+    assert rows(db, made) == rows(db, kept)
+
+
+def test_wrong_words_in_addresses_and_reviews_are_refused(post: Any, sign_in: Any) -> None:
+    made, chief = post(confidence=0.2).get_json(), sign_in("chief")
+    path = f"/api/v1/detections/{made['detection_id']}"
+    for query in ("state=x", "algorithm=a%00b", "limit=0", "after=-1", "since=soon", "until=9e99"):
+        assert chief.get(f"/api/v1/detections?{query}").status_code == 422, query
+    assert chief.get("/api/v1/video/nodes?parent=%00").status_code == 422
+    assert chief.get("/api/v1/video/nodes?placed=maybe").status_code == 422
+    assert chief.get("/api/v1/video/nodes").get_json() == {"nodes": [], "count": 0}
+    assert chief.get("/api/v1/events?suspected=perhaps&status=x&from=y").status_code == 422
+    for reason in ("a\x00b", "x" * 501):
+        assert chief.post(f"{path}/refute", json={"reason": reason}, headers=ORIGIN).status_code == 422
+    assert chief.post(f"{path}/refute", json={"version": 0}, headers=ORIGIN).status_code == 422
+    assert chief.post("/api/v1/detections/99999999/confirm", json={}, headers=ORIGIN).status_code == 404
+
+
+def test_a_catalogue_by_http_is_a_tokens_and_xml(server: flask.Flask, city: World, sign_in: Any, token: Token) -> None:
+    client, whole = server.test_client(), token("events:write", source="police")
+    body = packet(item()).encode("gb18030")
+    done = client.post("/api/v1/video/catalogue", data=body, headers={**whole, "Content-Type": "text/xml"})
+    assert done.status_code == 200, done.get_json()
+    found = done.get_json()
+    assert (found["round"], found["rejected"], found["stored"]) == ("complete", 0, 1)
+    nodes = sign_in("chief").get("/api/v1/video/nodes?source=police").get_json()["nodes"]
+    assert [(n["gb_id"], n["status"]) for n in nodes] == [(GB_ID, "online")]
+    assert client.post("/api/v1/video/catalogue", data=body, headers=whole).status_code == 422
+    broken = client.post("/api/v1/video/catalogue", data=b"<!DOCTYPE x>", headers={**whole, "Content-Type": "text/xml"})
+    assert (broken.status_code, broken.get_json()["reasons"][0]["code"]) == (422, "xml_forbidden")
+    person = sign_in("chief").post("/api/v1/video/catalogue", data=body, headers={**ORIGIN, "Content-Type": "text/xml"})
+    assert person.status_code == 403
