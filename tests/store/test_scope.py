@@ -224,7 +224,7 @@ def test_the_pool_commits_rolls_back_and_heals(filled: Database) -> None:
         conn.execute("UPDATE device SET name = 'lost' WHERE device_id = 1")
         conn.execute("SELECT 1/0")
     with filled.owner() as owner:
-        owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ioc_app'")
+        owner.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'ioc_app'")
     with store.scoped(SYSTEM) as conn:
         row = conn.execute("SELECT name, current_setting('jit') AS jit FROM device WHERE device_id = 1").fetchone()
     assert row == {"name": "kept", "jit": "off"}
