@@ -21,10 +21,11 @@ from ioc.intake.reasons import reason
 from ioc.intake.vocabulary import Vocabulary
 from ioc.scope import SYSTEM, Scope
 from ioc.settings import Settings
-from ioc.store import Store, dictionaries, disk, events, observations, sources
+from ioc.store import Store, dictionaries, disk, events, observations, request_keys, sources
 from ioc.store.locate import Located, ancestors, locate, metre_srid, region_of_code
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
+from ioc.store.request_keys import RequestKey
 from ioc.store.retry import retried
 
 # A reporting system speaks when something happens; a day of silence is worth a look.
@@ -63,12 +64,15 @@ def submit_event(
     origin: str = "real",
     only_source: str = "",
     channel: str = "rest",
+    once: RequestKey | None = None,
 ) -> EventResult:
     """Store one report under `scope`. `only_source`: the one source this asker may report as; "" for any.
 
+    `once`: the same request again gets the first answer.
+
     Raises Invalid with every reason (the report is then kept as a reject), StoreUnavailable, DiskBudget.
     """
-    return retried(lambda: _attempt(store, scope, payload, clock, actor, settings, origin, only_source, channel))
+    return retried(lambda: _attempt(store, scope, payload, clock, actor, settings, origin, only_source, channel, once))
 
 
 def _attempt(
@@ -81,6 +85,7 @@ def _attempt(
     origin: str,
     only_source: str,
     channel: str,
+    once: RequestKey | None,
 ) -> EventResult:
     now = clock.now()
     with store.scoped(SYSTEM) as conn:
@@ -95,7 +100,12 @@ def _attempt(
         if not isinstance(draft, list) and not reasons:
             place, device_id = _where(conn, draft, scope, settings, reasons)
             if not reasons:
-                return _write(conn, draft, place, device_id, actor, origin, channel, now)
+                # claimed here, so that a refused report leaves no claim behind
+                if (before := request_keys.claim(conn, once, now)) is not None:
+                    return EventResult(**before)
+                result = _write(conn, draft, place, device_id, actor, origin, channel, now)
+                request_keys.keep(conn, once, {k: v for k, v in result.as_dict().items() if k != "id"}, origin)
+                return result
     _reject(store, payload, reasons, channel, origin, clock)
     raise Invalid(reasons=reasons)
 

@@ -37,6 +37,7 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
+    ("request_key", sql.SQL("created_at < %(before)s"), "retention_reject_days"),
 )
 _BATCH = 5000
 _LOCK = 4_930_102

@@ -75,6 +75,8 @@ ROWS = (
     " VALUES (%(i)s, %(k)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), %(r)s, %(p)s, %(s)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO request_key (actor, key, what, body_hash, answer, created_at)"
+    " VALUES ('a', %(k)s, 'POST /x', 'h', '{}', %(t)s)",
     "INSERT INTO indicator_value (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
     "INSERT INTO indicator_history (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
 )
@@ -114,7 +116,7 @@ def test_every_table_with_a_policy_fails_closed(filled: Database) -> None:
 def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
     placeless = {"thematic_layer"}
     regional = {"indicator_value", "indicator_history"}
-    addressed = {"notice"}  # its addressee's, asked for by the system alone
+    addressed = {"notice", "request_key"}  # its addressee's, asked for by the system alone
     for table in _tables(filled):
         if table in placeless:
             assert _count(filled.store, TOWN_A, table) == 2, table
