@@ -137,11 +137,20 @@ describe('the queue of a phone', () => {
     expect(await states()).toEqual(['k:waiting']);
   });
 
-  it('a report carries its pictures beside its own attributes', () => {
-    const entry = { id: 'e', photos: [{ ...photo('p'), sent: '3' }], event: { title: 't', attributes: { placed_by: 'gps' } } } as unknown as Entry;
-    const [url, init] = request(entry);
-    expect(url).toBe('/api/v1/events');
-    expect(JSON.parse(String(init.body))).toEqual({ title: 't', attributes: { placed_by: 'gps', photos: ['3'] } });
+  it('a report is heard first and once, then its pictures are sent to it', async () => {
+    await add(w, { id: 'e', kind: 'event', title: 't', at: '', photos: [photo('p')], event: { title: 't' } });
+    w.answers = [ok({ event_id: 31, state: 'created' }, 201), 'no network'];
+    expect(await drain(w)).toBe('offline');
+    w.answers = [ok({ attachment_id: 4 }, 201)];
+    expect(await drain(w, true)).toBe('done');
+    expect(w.sent.map((s) => s.url)).toEqual(['/api/v1/events', '/api/v1/attachments', '/api/v1/attachments']);
+    expect((w.sent[2]?.body as FormData).get('event_id')).toBe('31');
+    expect(await states()).toEqual(['e:sent']);
+  });
+
+  it('what is asked of the server names the thing done', () => {
+    const [url, init] = request({ id: 'r', noticeId: 9, photos: [] } as unknown as Entry);
+    expect([url, init.body]).toEqual(['/api/v1/notices/9/read', '{}']);
   });
 });
 

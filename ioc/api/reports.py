@@ -73,7 +73,10 @@ def register(server: flask.Flask, deps: Deps) -> None:
         done = submit_event(
             deps.store, scope, payload, deps.clock, scope.actor, settings=deps.settings, channel=SOURCE, once=once
         )
-        answer = {**done.as_dict(), **_case(cases, Actor(scope, identity.name), done, asked.flow)}
+        with deps.store.reading(scope) as conn:
+            number = near_events.number_of(conn, done.event_id)
+        made = _case(cases, Actor(scope, identity.name), done, asked.flow)
+        answer = {**done.as_dict(), "number": number, **made}
         return flask.jsonify(answer), 201
 
     @server.get("/api/v1/reports/near")

@@ -1,4 +1,4 @@
-"""The shell of the officer's page `/m`. It says nothing about anybody, so that a phone may keep it for the time without a
+"""The shell of the officer's page `/m`. It says nothing about anybody, so that a phone may keep it without a
 network; what stands in it comes from `GET /api/v1/my/cases` (frontend/src/phone)."""
 
 from __future__ import annotations

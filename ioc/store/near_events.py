@@ -57,6 +57,12 @@ def next_number(conn: Conn, day: dt.date) -> str:
     return f"JB{day:%Y%m%d}-{row['n'] if row else 0:06d}"
 
 
+def number_of(conn: Conn, event_id: int) -> str:
+    """The number a report was given; "" where there is no such event."""
+    row = conn.execute("SELECT source_id FROM event WHERE event_id = %s", (event_id,)).fetchone()
+    return str(row["source_id"]) if row else ""
+
+
 def device_place(conn: Conn, scope: Scope, device_id: int) -> Mapping[str, Any] | None:
     """Name and place of a device the scope sees; `external` empty where its id is not the only one of its kind."""
     seen, params = visible(scope, "d")

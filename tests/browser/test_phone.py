@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from ioc.accounts.base import Grant
 from ioc.accounts.users import add_user
 from ioc.clock import SystemClock
+from ioc.store.keeper import ensure_partitions
 from tests.conftest import Database
 from tests.http import world as small
 from tests.product import PASSWORD, Product, free_port, running
@@ -116,6 +117,7 @@ class Town:
 def town(db: Database, tmp_path: Path) -> Iterator[Town]:
     clock = SystemClock()
     with db.owner() as conn:
+        ensure_partitions(conn, clock.now())
         world = small.build(conn, clock.now())
         conn.execute(
             "UPDATE cases SET officer = %s, stage = 'forwarded', due_at = %s WHERE case_id = %s",

@@ -47,6 +47,7 @@ def test_a_call_becomes_an_event_and_the_caller_stays_masked(sign_in: SignIn, wo
     (row,) = rows(db, "SELECT * FROM event WHERE source = 'desk_report'")
     assert row["title"] == "解放路口井盖破损，有人险些跌倒"
     assert row["description"] == REPORT["text"]
+    assert row["source_id"] == answer.json["number"]
     assert row["source_id"].startswith("JB20261003-")
     assert row["attributes"]["caller"] == {"name": "欧阳**", "phone": "138****5678"}
     for table in ("event", "event_history", "outbox", "request_key", "reject"):

@@ -62,13 +62,14 @@ async function send(world: World, entry: Entry): Promise<Outcome> {
   // an earlier try may have reached the server: the same key again gets its answer
   await save(world, { ...entry, state: 'sending' });
   try {
-    const photos = await upload(world, entry);
-    if (photos instanceof Response) return await failed(world, entry, photos, true);
-    const answer = await world.fetch(...request({ ...entry, photos }));
-    if (!answer.ok) return await failed(world, { ...entry, photos }, answer, false);
-    const body = (await answer.json().catch(() => ({}))) as { version?: number };
-    await save(world, { ...entry, state: 'sent', sentAt: new Date(world.now()).toISOString(), why: undefined, photos: photos.map((p) => ({ ...p, blob: null })) });
-    if (entry.step && body.version !== undefined) await follow(world, entry, body.version);
+    // a report is heard before its pictures, which then belong to it; a step is proved by pictures that are there
+    const told = entry.event && entry.eventId === undefined ? await tell(world, entry) : entry;
+    if (told instanceof Response) return await failed(world, entry, told, false);
+    const photos = await upload(world, told);
+    if (photos instanceof Response) return await failed(world, told, photos, true);
+    const done = entry.event ? told : await tell(world, { ...told, photos });
+    if (done instanceof Response) return await failed(world, told, done, false);
+    await save(world, { ...done, state: 'sent', sentAt: new Date(world.now()).toISOString(), why: undefined, photos: photos.map((p) => ({ ...p, blob: null })) });
     return 'done';
   } catch (error) {
     // fetch rejects with a TypeError where there is no network, and with an AbortError after a time-out
@@ -79,13 +80,26 @@ async function send(world: World, entry: Entry): Promise<Outcome> {
   }
 }
 
-/** Pictures first, each kept as soon as it is there. A Response is the answer that refused one. */
+/** The entry as it is after its request; a Response is the answer that refused it. */
+async function tell(world: World, entry: Entry): Promise<Entry | Response> {
+  const answer = await world.fetch(...request(entry));
+  if (!answer.ok) return answer;
+  const body = (await answer.json().catch(() => ({}))) as { version?: number; event_id?: number };
+  if (entry.step && body.version !== undefined) await follow(world, entry, body.version);
+  if (!entry.event) return entry;
+  const told: Entry = { ...entry, eventId: body.event_id, state: 'sending' };
+  await save(world, told);
+  return told;
+}
+
+/** Each picture kept as soon as it is there. A Response is the answer that refused one. */
 async function upload(world: World, entry: Entry): Promise<Photo[] | Response> {
   let photos = entry.photos;
   for (const photo of entry.photos) {
     if (photo.sent !== undefined || !photo.blob) continue;
     const body = new FormData();
     body.append('file', photo.blob, `${photo.key}.jpg`);
+    if (entry.eventId !== undefined) body.append('event_id', String(entry.eventId));
     const answer = await world.fetch('/api/v1/attachments', { method: 'POST', headers: { 'Idempotency-Key': photo.key }, body });
     if (!answer.ok) return answer;
     const { attachment_id } = (await answer.json()) as { attachment_id: string | number };
@@ -106,11 +120,7 @@ export function request(entry: Entry): [string, RequestInit] {
     const { caseId, version, key, given } = entry.step;
     return [`/api/v1/cases/${caseId}/steps`, post({ step: key, version, given: { ...given, ...pictures(entry), done_at: entry.at } })];
   }
-  if (entry.event) {
-    const ids = entry.photos.map((p) => p.sent).filter((id) => id !== undefined);
-    const attributes = { ...(entry.event['attributes'] as object | undefined), ...(ids.length ? { photos: ids } : {}) };
-    return ['/api/v1/events', post({ ...entry.event, ...(Object.keys(attributes).length ? { attributes } : {}) })];
-  }
+  if (entry.event) return ['/api/v1/events', post(entry.event)];
   return [`/api/v1/notices/${entry.noticeId}/read`, post({})];
 }
 

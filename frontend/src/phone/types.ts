@@ -99,6 +99,8 @@ export interface Entry {
   photos: Photo[];
   step?: { caseId: number; version: number; key: string; to: string; given: Record<string, unknown> };
   event?: Record<string, unknown>;
+  /** The report as the server knows it; its pictures go there. */
+  eventId?: number;
   noticeId?: number;
 }
 
