@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, LiteralString
 
 import pytest
 from flask.testing import FlaskClient
 from psycopg.types.json import Jsonb
+from starlette.testclient import TestClient
 
 from ioc.accounts.base import Accounts, Grant
 from ioc.accounts.users import add_user
@@ -179,6 +181,24 @@ def test_a_report_sent_twice_is_one(sign_in: SignIn, world: World, db: Database,
     assert (
         one(db, "SELECT count(*) AS n FROM event_history WHERE event_id = %s", first.get_json()["event_id"])["n"] == 1
     )
+
+
+@pytest.mark.usefixtures("people")
+def test_a_machines_report_sent_twice_is_one(
+    application: Any, token: Callable[..., dict[str, str]], db: Database, clock: FixedClock
+) -> None:
+    event = {
+        "source": "pole", "source_id": "P-1", "title": "积水", "urgency": "routine", "lon": 111.15, "lat": 21.65,
+        "crs": "EPSG:4326", "occurred_at": clock.now().isoformat(),
+    }  # fmt: skip
+    heads = {**token("events:write"), "Idempotency-Key": "machine-0001"}
+    with TestClient(application) as native:
+        first, again = (native.post("/api/v1/events", json=event, headers=heads) for _ in range(2))
+        other = native.post("/api/v1/events", json={**event, "source_id": "P-2"}, headers=heads)
+        bad = native.post("/api/v1/events", json=event, headers={**heads, "Idempotency-Key": "x"})
+    assert (first.status_code, again.status_code, other.status_code, bad.status_code) == (201, 201, 409, 422)
+    assert first.json() == again.json()
+    assert one(db, "SELECT count(*) AS n FROM event WHERE source = 'pole'")["n"] == 1
 
 
 def test_who_is_no_person_has_no_work_of_an_own(sign_in: SignIn, world: World, server: Any, accounts: Accounts) -> None:

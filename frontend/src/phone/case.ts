@@ -125,14 +125,15 @@ export class CaseView {
 
   private buttons(c: MyCase, a: Ahead): Node[] {
     const { lang } = this.app;
-    const side = ['return', 'ask_extension'].map((k) => a.rest.find((s) => s.key === k)).filter((s): s is StepSpec => s !== undefined);
-    const rest = a.rest.filter((s) => !side.includes(s));
-    const small = side.map((s) => button('', pick(s.title, lang), '', () => void this.take(c, s)));
+    // three at most: their words must not be cut
+    const back = a.rest.filter((s) => s.key === 'return');
+    const rest = a.rest.filter((s) => !back.includes(s));
+    const small = back.map((s) => button('', pick(s.title, lang), '', () => void this.take(c, s)));
     if (rest.length) small.push(button('', word('more', lang), '', () => void chooseStep(this.app, rest).then((s) => s && this.take(c, s))));
     const offline = this.app.net === 'offline' ? word('keptHere', lang) : '';
     const main = a.main;
     if (main) small.push(button('p', `${pick(main.title, lang)}${offline}`, 'check', () => void this.take(c, main), { 'data-main': main.key }));
-    return small.slice(-4);
+    return small;
   }
 
   private async take(c: MyCase, step: StepSpec): Promise<void> {
