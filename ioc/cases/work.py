@@ -12,6 +12,7 @@ import h3.api.basic_int as h3
 import numpy as np
 
 from ioc import geo
+from ioc.attachments.work import bind
 from ioc.cases import applied
 from ioc.cases import flow as rules
 from ioc.cases.terms import RECOMPUTED_BY
@@ -129,6 +130,7 @@ class Cases:
             _refuse_stale(conn, flow, row, version)
             taken = rules.take(flow, key, state, given, actor.scope, now, actor.name)
             _refuse_elsewhere(taken, now)
+            proof = bind(conn, actor.scope, row, taken.given, now)
             changes = {**_changes(flow, row, taken, now, actor), **self._moved(conn, row, taken)}
             changes |= applied.stepping(conn, row, taken, changes, now, self.zone)
             cases_write.change_case(conn, case_id, changes, actor.scope.actor, now)
@@ -138,7 +140,7 @@ class Cases:
                 "stage_after": taken.after.stage,
                 "actor": actor.scope.actor,
                 "actor_name": actor.name,
-                "given": dict(taken.given),
+                "given": {**taken.given, **proof},
             }
             case_steps.record(conn, row, step, now)
             if taken.after.closed_at and not state.closed_at:
