@@ -45,6 +45,7 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("video_round", sql.SQL("last_at < %(before)s"), "retention_feed_days"),
     ("detection_review", sql.SQL("at < %(before)s"), "retention_history_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
+    ("request_key", sql.SQL("created_at < %(before)s"), "retention_reject_days"),
 )
 _BATCH = 5000
 _LOCK = 4_930_102
