@@ -12,6 +12,7 @@ import h3.api.basic_int as h3
 import numpy as np
 
 from ioc import geo
+from ioc.cases import joining
 from ioc.clock import Clock
 from ioc.errors import Invalid, Reason
 from ioc.fold import fold_all
@@ -40,6 +41,7 @@ class EventResult:
     version: int
     regions: Sequence[Mapping[str, Any]]
     grid_cells: Sequence[Mapping[str, Any]]
+    case_id: int | None = None  # the case it joined as one more source
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -47,6 +49,7 @@ class EventResult:
             "id": self.event_id,
             "state": self.state,
             "version": self.version,
+            "case_id": self.case_id,
             "regions": [{k: r[k] for k in ("code", "name", "kind")} for r in self.regions],
             "grid_cells": [{k: c[k] for k in ("grid_cell_id", "code", "name", "kind")} for c in self.grid_cells],
         }
@@ -155,6 +158,7 @@ def _write(
         "origin": origin,
     }
     saved = events.save(conn, values, actor, now)
+    joined = joining.attach(conn, saved.event_id, now) if saved.state == "created" else None
     arrival = sources.Arrival(
         received=1,
         stored=int(saved.state != "unchanged"),
@@ -163,7 +167,7 @@ def _write(
     )
     for key in dict.fromkeys((draft.source, channel)):
         sources.arrived(conn, key, arrival, now)
-    return EventResult(saved.event_id, saved.state, saved.version, place.regions, place.grid_cells)
+    return EventResult(saved.event_id, saved.state, saved.version, place.regions, place.grid_cells, joined)
 
 
 def columns(conn: Conn, draft: EventDraft) -> dict[str, Any]:

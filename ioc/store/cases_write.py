@@ -59,6 +59,12 @@ COLUMNS = frozenset(
         "ended",
         "asked",
         "request",
+        "co_department",
+        "pool",
+        "merged_into",
+        "raised_to",
+        "raised_from",
+        "repair",
     }
 )
 

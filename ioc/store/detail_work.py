@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from ioc.flows import flows, stage_index
+from ioc.flows import flows, stage_index, step_title
 from ioc.store import case_steps
 from ioc.store import detail_parts as parts
 from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
@@ -135,14 +135,12 @@ def _stages(row: Row, told: Collection[tuple[str, str]]) -> list[Part]:
 def _steps(asked: Asked, row: Row) -> list[Part]:
     """Steps taken here, with who took them and what they said."""
     flow = flows().get(row["flow"])
-    titles = {s.key: s.title for s in flow.steps} if flow else {}
     out: list[Part] = []
     for done in case_steps.since(asked.conn, row["case_id"], 0):
         given: Mapping[str, Any] = done["given"]
-        said = " ".join(str(given[k]) for k in ("department", "result", "reason", "text") if given.get(k))
-        title = titles.get(done["step"])
-        zh, en = (title.zh, title.en) if title else (done["step"], done["step"])
-        text = {"zh": f"{zh} {said}".strip(), "en": f"{en} {said}".strip()}
+        said = " ".join(str(given[k]) for k in ("department", "result", "reason", "other", "text") if given.get(k))
+        title = step_title(flow, done["step"])
+        text = {"zh": f"{title.zh} {said}".strip(), "en": f"{title.en} {said}".strip()}
         at, by = done["at"].isoformat(), done["actor_name"]
         out.append({"at": at, "actor": by, "text": text, "version": done["version"], "stage": done["stage_after"]})
     return out
