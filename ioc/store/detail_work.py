@@ -71,6 +71,8 @@ def case(asked: Asked, name: str) -> Part:
         *_what(asked, row),
         field("department", row["department"]),
         field("officer", parts.masked(row["officer"], asked.scope)),
+        field("co_department", row["co_department"]),
+        *_kin(row),
         field("response", row["response"]),
         field("level_by", row["level_by"]),
         field("opened", row["opened_at"]),
@@ -101,6 +103,13 @@ def case(asked: Asked, name: str) -> Part:
         "links": _case_events(asked, row["case_id"]),
         "history": history,
     }
+
+
+def _kin(row: Row) -> list[Part]:
+    """The records it was merged into, raised to or raised from, and whether it is being put right."""
+    found = [(n, row[n]) for n in ("merged_into", "raised_to", "raised_from") if row[n]]
+    kin = [field(name, f"#{case_id}", sel=f"case:{case_id}") for name, case_id in found]
+    return [*kin, field("repair", "✓")] if row["repair"] else kin
 
 
 def _work(asked: Asked, record: Mapping[str, Any], row: Row, fields: list[Part], sources: list[Part]) -> Part:

@@ -52,12 +52,12 @@ def reasons(
     until: dt.datetime,
     region_ids: Sequence[int] | None = None,
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """({tag: times named}, {bad, repaired}) of the bad ratings given from `since` to before `until`."""
+    """({tag: times named}, {bad, repaired}) of the bad ratings given from `since` to `until`."""
     seen, params = visible(scope, "c")
     inside = sql.SQL("TRUE") if region_ids is None else sql.SQL("c.region_id = ANY (%(drill)s::int[])")
     base = sql.SQL(
         " FROM case_rating r JOIN cases c USING (case_id){tags} WHERE r.rating <= %(bad)s AND r.at >= %(since)s"
-        " AND r.at < %(until)s AND {seen} AND {inside}"
+        " AND r.at <= %(until)s AND {seen} AND {inside}"
     )
     values: Mapping[str, Any] = {
         **params, "bad": BAD, "since": since, "until": until, "drill": list(region_ids or ()),
