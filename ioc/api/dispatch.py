@@ -10,7 +10,7 @@ import flask
 from ioc.api import Deps, _read
 from ioc.api.auth import require
 from ioc.api.openapi import doc
-from ioc.cases.dispatch import POOL
+from ioc.cases import supervising
 from ioc.cases.ratings import repair_rate, shares
 from ioc.clock import parse_time
 from ioc.errors import Invalid
@@ -62,7 +62,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
         with deps.store.reading(scope) as conn:
             rows = dispatch.pool(conn, scope, region_ids, limit)
         total = rows[0]["total"] if rows else 0
-        return flask.jsonify({"total": total, "cases": [_waiting(r) for r in rows]})
+        return flask.jsonify({"total": total, "cases": [supervising.waiting(r) for r in rows]})
 
     @server.get("/api/v1/ratings")
     @doc(
@@ -98,18 +98,6 @@ def register(server: flask.Flask, deps: Deps) -> None:
         ]
         rate = repair_rate(counts["bad"], counts["repaired"])
         return flask.jsonify({**counts, "rate": rate, "reasons": listed})
-
-
-def _waiting(row: dispatch.Row) -> dict[str, Any]:
-    zh, en = POOL.get(row["pool"], (row["pool"], row["pool"]))
-    names = ("case_id", "number", "flow", "stage", "title", "urgency", "address", "category_code", "region")
-    return {
-        "key": f"case:{row['case_id']}",
-        **{n: row[n] for n in names},
-        "region_name": row["region_name"],
-        "opened_at": row["opened_at"].astimezone(dt.UTC).isoformat().replace("+00:00", "Z"),
-        "why": {"code": row["pool"], "zh": zh, "en": en},
-    }
 
 
 def _moment(deps: Deps, name: str, default: dt.datetime) -> dt.datetime:

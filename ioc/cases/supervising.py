@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ioc.cases.dispatch import POOL
 from ioc.cases.follow import tell_person
 from ioc.cases.work import Actor, Cases
 from ioc.errors import Conflict, Forbidden, NotFound
@@ -120,3 +121,16 @@ def told(row: Row, now: dt.datetime) -> dict[str, Any]:
         "answer": row["answer"], "answered_by": row["answered_by"], "answered_at": iso(row["answered_at"]),
         "closed_by": row["closed_by"], "closed_at": iso(row["closed_at"]),
     }  # fmt: skip
+
+
+def waiting(row: Row) -> dict[str, Any]:
+    """A case of the manual pool, with why it is there."""
+    zh, en = POOL.get(row["pool"], (row["pool"], row["pool"]))
+    names = ("case_id", "number", "flow", "stage", "title", "urgency", "address", "category_code", "region")
+    return {
+        "key": f"case:{row['case_id']}",
+        **{n: row[n] for n in names},
+        "region_name": row["region_name"],
+        "opened_at": row["opened_at"].astimezone(dt.UTC).isoformat().replace("+00:00", "Z"),
+        "why": {"code": row["pool"], "zh": zh, "en": en},
+    }

@@ -343,5 +343,6 @@ def _step_json(step: Step) -> dict[str, Any]:
         "key": step.key,
         "title": {"zh": step.title.zh, "en": step.title.en},
         "needs": list(step.needs),
+        "may": list(step.may),
         "to": step.to,
     }

@@ -27,6 +27,7 @@ def kind_of(page: PageState) -> str:
         "/desk": "overview",
         "/desk/overview": "overview",
         "/desk/events": "events",
+        "/desk/supervision": "supervision",
         "/desk/data": "data",
         "/desk/settings": "settings",
         "/embed/map": "embed-map",
@@ -37,6 +38,7 @@ _BUILD: Mapping[str, Callable[[Model], Any]] = {
     "wall": wall.wall,
     "overview": desk.overview,
     "events": desk.events,
+    "supervision": desk.supervision,
     "data": desk.data,
     "settings": desk.settings,
     "embed-map": embed.map_page,
@@ -62,6 +64,7 @@ def title(model: Model) -> str:
     words = {
         "overview": "screens.nav.overview",
         "events": "screens.nav.events",
+        "supervision": "screens.nav.supervision",
         "data": "screens.nav.data",
         "settings": "screens.nav.settings",
         "wall": "screens.title.wall",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import datetime as dt
 from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -16,7 +17,10 @@ from ioc.accounts.base import Accounts, Grant
 from ioc.accounts.users import add_user
 from ioc.clock import FixedClock
 from ioc.ops.config_import import import_table
+from ioc.scope import SYSTEM
 from ioc.settings import Settings
+from ioc.store.kpi_ratings import repair_rate
+from ioc.store.kpi_rollup import Ask, Audience
 from tests.conftest import Database
 from tests.http import world as small
 from tests.http.conftest import ORIGIN, PASSWORD, SignIn
@@ -456,3 +460,49 @@ def test_a_bad_rating_of_a_city_case(sign_in: SignIn, token: Any, db: Database) 
     take(chief, case, "finish", result="重新修补")
     take(chief, case, "close")
     assert rows(db, "SELECT repaired_at FROM case_rating WHERE case_id = %s", case)[0]["repaired_at"] is not None
+
+
+# ------------------------------------------------------------ on the desk
+
+
+@pytest.mark.usefixtures("people", "tables")
+def test_the_page_and_the_panel_show_it(sign_in: SignIn, token: Any, db: Database) -> None:
+    duty, leader, write = sign_in("duty"), sign_in("leader"), token("events:write")
+    case = opened(duty, report(duty, write, "p1")["event_id"])["case_id"]
+    report(duty, write, "p2", source="video-ai", suspected=True, title="路面破损")
+    waiting = opened(duty, report(duty, write, "w", title="无人认领", category=None, lon=111.19, lat=21.69)["event_id"])
+    take(leader, case, "supervise", text="限期修复", until="2026-10-01", owner=BUREAU)
+    page = leader.get("/desk/supervision")
+    assert page.status_code == 200
+    text = page.get_data(as_text=True)
+    for said in ("限期修复", "已超期", BUREAU, "人工池", "无人认领", "位置不在任何网格"):
+        assert said in text, said
+    assert f"case:{waiting['case_id']}" in text.replace("%3A", ":")
+    panel = duty.get(f"/desk/events?sel=case:{case}").get_data(as_text=True)
+    assert "疑似重复" in panel
+    assert "路面破损" in panel
+    assert f"/api/v1/cases/{case}/merge" in panel
+    english = leader.get("/desk/supervision?lang=en").get_data(as_text=True)
+    assert "Manual pool" in english
+    assert "screens.sv" not in english + text
+
+
+@pytest.mark.usefixtures("people", "tables")
+def test_the_rate_as_an_indicator(sign_in: SignIn, token: Any, db: Database, clock: FixedClock) -> None:
+    duty, chief = sign_in("duty"), sign_in("chief")
+    case = opened(duty, report(duty, token("events:write"), "u1")["event_id"], "urban")["case_id"]
+    take(duty, case, "dispatch", department=BUREAU)
+    for step, given in (("sign", {}), ("finish", {"result": "已补"}), ("close", {}), ("rate", {"satisfaction": 1})):
+        assert take(chief, case, step, **given).status_code == 200, step
+    audience = Audience("all", None, 2)
+    ask = Ask(clock.now(), ZoneInfo("Asia/Shanghai"), [audience])
+    with db.store.scoped(SYSTEM) as conn:
+        found = repair_rate(conn, ask, {})
+    assert {(r.numerator, r.denominator, r.value) for r in found.values()} == {(0, 1, 0)}
+    assert len(found) >= 4, "village, town, county and city"
+    take(chief, case, "finish", result="再补")
+    take(chief, case, "close")
+    with db.store.scoped(SYSTEM) as conn:
+        assert {r.value for r in repair_rate(conn, ask, {}).values()} == {100}
+        later = Ask(clock.now() + dt.timedelta(days=40), ask.tz, [audience])
+        assert repair_rate(conn, later, {}) == {}
