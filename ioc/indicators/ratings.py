@@ -20,7 +20,7 @@ INDICATOR = Indicator(
     interval=dt.timedelta(seconds=60),
     target=100.0,
     scale=(0.0, 100.0),
-    compare=Text("", ""),
+    records="ratings",
     order=95,
     zero_text=Text("本月无差评", "No bad ratings this month"),
 )

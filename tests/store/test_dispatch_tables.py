@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import os
+import subprocess
+import sys
 import threading
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -190,3 +195,34 @@ def test_the_cell_of_a_case_is_of_the_kind_its_flow_asks_for(db: Database) -> No
     with db.owner() as conn:
         found = {r["flow"]: r["grid_cell_id"] for r in conn.execute("SELECT flow, grid_cell_id FROM cases")}
     assert found == {"grid": cells["33110110020101"], "urban": cells["33110110000001"]}
+
+
+@pytest.mark.parametrize("kind", ["departments", "dispatch", "duplicates", "escalation"])
+def test_the_shipped_samples_are_good_tables_for_a_demo(db: Database, put: Any, kind: str) -> None:
+    folder = resources.files("ioc.cases.samples")
+    with db.owner() as conn:
+        conn.execute("INSERT INTO region (region_id, code, name, kind, origin) VALUES (1, '1', 'A', 'city', 'demo')")
+        conn.execute("INSERT INTO setting (key, value) VALUES ('demo', '{}') ON CONFLICT DO NOTHING")
+    for needed in dict.fromkeys(("departments", kind)):
+        assert put(needed, folder.joinpath(f"{needed}.csv").read_text("utf-8"))["state"] == "stored"
+    assert count(db, "SELECT count(*) AS n FROM dispatch_version WHERE sample AND origin = 'demo'") >= 1
+
+
+def test_the_command(settings: Settings, tmp_path: Any) -> None:
+    """`ioc import departments FILE`: no CRS is asked for; a refused file ends with its reasons."""
+    env = {**os.environ, "IOC_DATABASE_URL": settings.database_url, "IOC_MQTT_URL": "none",
+           "IOC_DATABASE_OWNER_URL": settings.database_owner_url, "IOC_DATA_DIR": str(tmp_path / "data")}  # fmt: skip
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("编码,名称,层级\nA,甲局,市级\n", "utf-8")
+    bad.write_text("编码,名称,层级\nA,甲局,省级\n", "utf-8")
+
+    def run(file: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "app", "import", "departments", str(file), "--json"]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+    done = run(good)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == 1
+    refused = run(bad)
+    assert refused.returncode != 0
+    assert "层级" in refused.stdout + refused.stderr
