@@ -44,7 +44,13 @@ class LimitTable:
 
     @property
     def reach_m(self) -> float:
-        return max((limits.radius_m for _, limits in self.rows), default=Limits().radius_m)
+        """The widest radius of any category."""
+        return max(limits.radius_m for limits in (Limits(), *(limits for _, limits in self.rows)))
+
+    @property
+    def reach_h(self) -> float:
+        """The longest time of any category."""
+        return max(limits.hours for limits in (Limits(), *(limits for _, limits in self.rows)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,19 @@ def alike(a: Row, b: Row) -> bool:
 # ------------------------------------------------------------ joining
 
 
+def attach_many(conn: Conn, event_ids: Sequence[int], now: dt.datetime) -> dict[int, int]:
+    """`attach` for a batch of new reports: {event: case} of those that joined one.
+
+    One statement finds the few that have an open case near them at all, and locks those cases in one order, so that
+    batches of several processes wait for each other and do not block.
+    """
+    if not event_ids:
+        return {}
+    table = dispatch.limits(conn)
+    joined = ((e, attach(conn, e, now)) for e in merges.with_cases_near(conn, event_ids, table.reach_m, table.reach_h))
+    return {event_id: case_id for event_id, case_id in joined if case_id is not None}
+
+
 def attach(conn: Conn, event_id: int, now: dt.datetime) -> int | None:
     """A new report joins the open case it certainly belongs to. Returns that case's id, None where there is none.
 

@@ -3,7 +3,8 @@
 A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
 answered_today`, `ratings`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its
 denominator and say of each row whether it counts (`counted`); those that do not come first, for they are what there
-is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same audience.
+is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same
+audience.
 """
 
 from __future__ import annotations

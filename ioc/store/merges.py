@@ -112,6 +112,36 @@ def _candidates(
     return conn.execute(composed, params).fetchall()
 
 
+# What must be so for a certain likeness, as far as indexes and single columns say it (`joining.alike`, the score).
+_NEAR_MANY = """
+SELECT e.event_id, c.case_id FROM event e JOIN cases c ON c.geom && ST_Expand(e.geom, %(reach_x)s, %(reach_y)s)
+WHERE e.event_id = ANY (%(ids)s) AND NOT e.suspected AND e.status = 'open' AND e.case_id IS NULL
+  AND c.closed_at IS NULL AND c.ended = '' AND c.flow <> 'incident' AND c.origin = e.origin
+  AND c.sensitivity = e.sensitivity AND coalesce(c.private_to, '') = coalesce(e.private_to, '')
+  AND c.opened_at BETWEEN e.occurred_at - %(span)s AND e.occurred_at + %(span)s
+  AND (c.category_scheme <> e.category_scheme OR c.category_code = '' OR e.category_code = ''
+       OR left(c.category_code, 2) = left(e.category_code, 2))
+"""
+
+
+def with_cases_near(conn: Conn, event_ids: Sequence[int], reach_m: float, hours: float) -> list[int]:
+    """Those of new events that have an open case of their kind near them, in their order; these cases are locked."""
+    values = {
+        "ids": list(event_ids),
+        "reach_x": reach_m / (_M_PER_DEGREE * 0.5),
+        "reach_y": reach_m / (_M_PER_DEGREE * 0.99),
+        "span": dt.timedelta(hours=2 * hours),
+    }
+    pairs = conn.execute(_NEAR_MANY, values).fetchall()
+    if not pairs:
+        return []
+    conn.execute(
+        "SELECT FROM cases WHERE case_id = ANY (%s) ORDER BY case_id FOR UPDATE", ([p["case_id"] for p in pairs],)
+    )
+    found = {p["event_id"] for p in pairs}
+    return [event_id for event_id in event_ids if event_id in found]
+
+
 # ------------------------------------------------------------ moving
 
 
