@@ -53,6 +53,10 @@ class LimitTable:
         return max(limits.hours for limits in (Limits(), *(limits for _, limits in self.rows)))
 
 
+# Where the centre has no table. 街面秩序 (GB/T 30428.2, 05) comes and goes: two cars parked 30 m apart are two.
+DEFAULTS = LimitTable((("", Limits()), ("05", Limits(30.0, 12.0, 0.85, 0.6)), ("0505", Limits(15.0, 2.0, 0.9, 0.7))))
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """`total` 0-1, and its parts before weighing."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from psycopg import sql
 
 from ioc.cases.dispatch import Rule, Rules
-from ioc.cases.duplicates import Limits, LimitTable
+from ioc.cases.duplicates import DEFAULTS, Limits, LimitTable
 from ioc.cases.escalation import Rule as Escalation
 from ioc.scope import Scope
 from ioc.store.pool import Conn
@@ -92,8 +92,10 @@ def rules(conn: Conn) -> Rules:
 
 
 def limits(conn: Conn) -> LimitTable:
-    """The centre's thresholds of duplicates; without any the product's own hold for every category."""
+    """The centre's thresholds of duplicates; without any the product's own."""
     _, rows = _current(conn, "duplicates", "category")
+    if not rows:
+        return DEFAULTS
     return LimitTable(tuple((r["category"], Limits(*(float(r[n]) for n in Limits.__slots__))) for r in rows))
 
 

@@ -112,15 +112,19 @@ def _candidates(
     return conn.execute(composed, params).fetchall()
 
 
+# By the limit a look-up for each report, by place: no join of all that is open.
 # What must be so for a certain likeness, as far as indexes and single columns say it (`joining.alike`, the score).
 _NEAR_MANY = """
-SELECT e.event_id, c.case_id FROM event e JOIN cases c ON c.geom && ST_Expand(e.geom, %(reach_x)s, %(reach_y)s)
+SELECT e.event_id, c.case_id FROM event e CROSS JOIN LATERAL (
+  SELECT c.case_id FROM cases c
+  WHERE c.geom && ST_Expand(e.geom, %(reach_x)s, %(reach_y)s)
+    AND c.closed_at IS NULL AND c.ended = '' AND c.flow <> 'incident' AND c.origin = e.origin
+    AND c.sensitivity = e.sensitivity AND coalesce(c.private_to, '') = coalesce(e.private_to, '')
+    AND c.opened_at BETWEEN e.occurred_at - %(span)s AND e.occurred_at + %(span)s
+    AND (c.category_scheme <> e.category_scheme OR c.category_code = '' OR e.category_code = ''
+         OR left(c.category_code, 2) = left(e.category_code, 2))
+  LIMIT %(limit)s) c
 WHERE e.event_id = ANY (%(ids)s) AND NOT e.suspected AND e.status = 'open' AND e.case_id IS NULL
-  AND c.closed_at IS NULL AND c.ended = '' AND c.flow <> 'incident' AND c.origin = e.origin
-  AND c.sensitivity = e.sensitivity AND coalesce(c.private_to, '') = coalesce(e.private_to, '')
-  AND c.opened_at BETWEEN e.occurred_at - %(span)s AND e.occurred_at + %(span)s
-  AND (c.category_scheme <> e.category_scheme OR c.category_code = '' OR e.category_code = ''
-       OR left(c.category_code, 2) = left(e.category_code, 2))
 """
 
 
@@ -131,6 +135,7 @@ def with_cases_near(conn: Conn, event_ids: Sequence[int], reach_m: float, hours:
         "reach_x": reach_m / (_M_PER_DEGREE * 0.5),
         "reach_y": reach_m / (_M_PER_DEGREE * 0.99),
         "span": dt.timedelta(hours=2 * hours),
+        "limit": CANDIDATES,
     }
     pairs = conn.execute(_NEAR_MANY, values).fetchall()
     if not pairs:

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from ioc.cases import escalating
 from ioc.clock import FixedClock
@@ -19,7 +20,7 @@ from ioc.errors import Invalid
 from ioc.ops.config_import import import_table
 from ioc.scope import SYSTEM
 from ioc.settings import Settings
-from ioc.store import case_steps, dispatch, gridding
+from ioc.store import case_steps, dispatch, escalations, gridding, merges
 from tests.conftest import NOW, Database
 from tests.store import world
 
@@ -226,3 +227,43 @@ def test_the_command(settings: Settings, tmp_path: Any) -> None:
     refused = run(bad)
     assert refused.returncode != 0
     assert "层级" in refused.stdout + refused.stderr
+
+
+def test_hot_questions_are_asked_of_indexes(db: Database) -> None:
+    """A thousand reports a second ask for cases near them; the pool and late cases are asked for all day."""
+    with db.owner() as conn:
+        conn.execute(
+            "INSERT INTO cases (number, source, source_id, flow, stage, title, opened_at, closed_at, due_at, geom)"
+            " SELECT 'n' || i, 's', 'n' || i, 'grid', 'x', 't', %(t)s,"
+            " CASE WHEN i %% 10 > 0 THEN %(t)s::timestamptz END,"
+            " %(t)s::timestamptz + i * interval '1 min',"
+            " ST_Point(120 + (i %% 200) * 0.01, 28 + (i / 200) * 0.01, 4326)"
+            " FROM generate_series(1, 20000) i",
+            {"t": NOW},
+        )
+        conn.execute(
+            "INSERT INTO event (source, source_id, title, occurred_at, received_at, geom)"
+            " SELECT 's', 'e' || i, 't', %(t)s, %(t)s, ST_Point(120.005 + i * 0.001, 28.5, 4326)"
+            " FROM generate_series(1, 1000) i",
+            {"t": NOW},
+        )
+        conn.execute("ANALYZE cases, event")
+    span = {
+        "ids": list(range(1, 101)),
+        "reach_x": 0.001,
+        "reach_y": 0.0005,
+        "span": dt.timedelta(hours=144),
+        "limit": 50,
+    }
+    with db.store.scoped(SYSTEM) as conn:
+        late = {"now": NOW, "after_due": NOW - dt.timedelta(days=1), "after_id": 0, "limit": 100}
+        for query, params, index in (
+            (merges._NEAR_MANY, span, "cases_geom"),
+            ("SELECT 1 FROM cases c WHERE c.pool <> '' AND c.closed_at IS NULL ORDER BY opened_at LIMIT 9", {},
+             "cases_pool"),
+            (escalations._LATE, late, "cases_open"),
+        ):  # fmt: skip
+            rows = conn.execute(sql.SQL("EXPLAIN {}").format(sql.SQL(query)), params).fetchall()
+            plan = "\n".join(str(next(iter(r.values()))) for r in rows)
+            assert index in plan, plan
+            assert "Seq Scan on cases" not in plan, plan

@@ -73,7 +73,10 @@ def test_thresholds_by_the_longest_category() -> None:
     table = LimitTable((("", Limits(80)), ("05", Limits(30)), ("0505", parking)))
     assert table.find("0505") == parking
     assert (table.find("0506").radius_m, table.find("0110").radius_m) == (30, 80)
-    assert LimitTable().find("0110") == Limits()
+    assert LimitTable().find("0110") == duplicates.DEFAULTS.find("0110") == Limits()
+    car, lim = ("gbt30428", "0505"), duplicates.DEFAULTS.find("0505")
+    assert duplicates.verdict(duplicates.score(car, car, 14, 0.1, 1, lim), lim) != "certain", "two cars in a row"
+    assert duplicates.verdict(duplicates.score(car, car, 3, 0.1, 0.9, lim), lim) == "certain"
     with pytest.raises(ValueError, match="hint"):
         Limits(certain=0.4, hint=0.5)
 
