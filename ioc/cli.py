@@ -20,6 +20,9 @@ from ioc.ops.composition import Composition
 from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
+KINDS = (
+    "devices|regions|grids|resources|events|cases|layer|deadlines|calendar|departments|dispatch|duplicates|escalation"
+)
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -242,15 +245,10 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
 def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
     @cli.command(name="import")
     def import_(
-        kind: Annotated[
-            str,
-            typer.Argument(
-                help="devices|regions|grids|resources|events|cases|layer|departments|dispatch|duplicates|escalation"
-            ),
-        ],
+        kind: Annotated[str, typer.Argument(help=KINDS)],
         file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
         crs: Annotated[
-            str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09; 有坐标的文件必填 / of places: required")
+            str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09；时限与日历不需要 / not for tables")
         ] = "",
         mapping: Annotated[list[str] | None, typer.Option("--map", help="字段=列名 / field=column")] = None,
         source: Annotated[str | None, typer.Option(help="数据源名 / name of the source")] = None,
@@ -269,7 +267,7 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         data_dir: DataDir = None,
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
-        """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. The CRS must be declared."""
+        """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. Places need their CRS declared."""
         from ioc.ops import config_import
         from ioc.ops.imports import run_import
 
@@ -285,7 +283,10 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         with _faults():
             _quiet()
             settings, registry = _settings(data_dir), composition.registry()
-            run_import(settings, registry, SystemClock(), kind, file, crs, mapping or [], dry_run, options, as_json)
+            given = (settings, registry, SystemClock(), kind, file, crs, mapping or [], dry_run, options, as_json)
+            taken = run_import(*given)
+        if not taken:
+            raise typer.Exit(1)
 
 
 def _accounts(cli: typer.Typer) -> None:

@@ -6,15 +6,17 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import h3.api.basic_int as h3
 import numpy as np
 
 from ioc import geo
-from ioc.cases import dispatching, follow, joining
+from ioc.cases import applied, dispatching, follow, joining
 from ioc.cases import flow as rules
 from ioc.cases.dispatch import owner_cell
 from ioc.cases.stepping import Act, Done
+from ioc.cases.terms import RECOMPUTED_BY
 from ioc.clock import Clock
 from ioc.declare import Flow, Step
 from ioc.errors import Conflict, Invalid, NotFound, Reason
@@ -29,6 +31,7 @@ from ioc.store.worklist import case_record
 # Who has none of these only looks.
 WORKING = frozenset(f"case.{what}" for what in ("accept", "dispatch", "handle", "verify", "close", "approve",
                                                  "supervise", "instruct"))  # fmt: skip
+UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Cases:
     store: Store
     clock: Clock
     area_buffer_m: float = 2000.0
-    zone: dt.tzinfo = dt.UTC  # whose days number the cases
+    zone: ZoneInfo = UTC  # whose days number the cases, and whose working time their deadlines run in
 
     def offered(self, actor: Actor, case_id: int) -> dict[str, Any]:
         """The steps the actor may take now, with the version they hold for. Raises NotFound."""
@@ -83,6 +86,7 @@ class Cases:
             market_day = dispatching.market_day(conn, now.astimezone(self.zone).date())
             plan = dispatching.plan(conn, flow, event, market_day)
             values = {**_from_event(event, flow, number, now, actor), **plan.columns}
+            values |= applied.opening(conn, values, now, self.zone)
             case_id = cases_write.open_case(conn, values, actor.scope.actor, now)
             cases_write.link_event(conn, event_id, case_id, actor.scope.actor, now)
             row = _found(case_steps.read(conn, SYSTEM, case_id, lock=True), case_id)
@@ -143,6 +147,7 @@ class Cases:
         columns = kept.pop("columns", {})
         taken = rules.take(flow, key, state, given, actor.scope, now, actor.name)
         changes = {**_changes(flow, row, taken, now, actor), **self._moved(conn, row, taken), **columns}
+        changes |= applied.stepping(conn, row, taken, changes, now, self.zone)
         cases_write.change_case(conn, row["case_id"], changes, actor.scope.actor, now)
         step = {
             "step": key,
@@ -286,6 +291,8 @@ def _refuse_stale(conn: Conn, flow: Flow, row: case_steps.Row, version: int) -> 
     if version == row["version"]:
         return
     done = case_steps.since(conn, row["case_id"], version)
+    if not done and case_steps.only(conn, row["case_id"], version, RECOMPUTED_BY):
+        return  # new deadlines by a publication: nothing that somebody decided
     context: dict[str, Any] = {"version": row["version"], "since": [_done(d) for d in done]}
     if not done:  # an import or a source has changed it
         raise Conflict("办件已被更新，请刷新后再办", "the case has changed meanwhile", context)

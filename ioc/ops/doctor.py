@@ -28,6 +28,7 @@ from ioc.shared import Shared
 from ioc.store.cluster import PrivateCluster, find_binaries
 from ioc.store.database import dsns
 from ioc.store.migrate import pending
+from ioc.store.terms import in_force
 
 State = Literal["ok", "warn", "fail"]
 Said: TypeAlias = tuple[str, str]  # Chinese, English
@@ -296,6 +297,32 @@ def check_admin(look: Look) -> Finding:
     return verdict("admin", bool(own), said, advice, "warn")
 
 
+@of_database
+def check_terms(look: Look) -> Finding:
+    """The working calendar and the deadlines in force. Next year's holidays are announced in autumn."""
+    assert look.conn is not None
+    force = in_force(look.conn)
+    years, flows = sorted(force.of("days")), sorted(force.of("deadlines"))
+    today = look.clock.now().astimezone(look.settings.tz).date()
+    wanted = {str(today.year), str((today + dt.timedelta(days=31)).year)}
+    samples = any(row["origin"] == "demo" for row in force.by.values())
+    there = "、".join(years) or "无", "、".join(flows) or "无", "有" if force.of("hours") else "无"
+    there_en = ", ".join(years) or "none", ", ".join(flows) or "none", "yes" if force.of("hours") else "no"
+    said = (
+        f"工作日历年度：{there[0]}；作息时间：{there[2]}；时限表：{there[1]}{'（含示例）' if samples else ''}",
+        f"calendar years: {there_en[0]}; working hours: {there_en[2]}; deadlines: {there_en[1]}"
+        + (" (with samples)" if samples else ""),
+    )
+    advice = (
+        "用 ioc import calendar 导入作息与当年节假日，用 ioc import deadlines 导入本地时限表；"
+        "此前办件显示未配置时限或暂定",
+        "bring hours and the year's holidays with ioc import calendar, the terms with ioc import deadlines; until then"
+        " cases have no term or a provisional one",
+    )
+    good = bool(flows and force.of("hours")) and wanted <= set(years) and not samples
+    return verdict("terms", good, said, advice, "warn")
+
+
 # ------------------------------------------------------------ redis, broker, base map
 
 
@@ -388,5 +415,6 @@ CHECKS: tuple[Check, ...] = (
     check_fonts,
     check_bundle,
     check_admin,
+    check_terms,
     check_basemap,
 )

@@ -72,9 +72,13 @@ def run_import(
     dry_run: bool,
     options: Mapping[str, Any],
     as_json: bool,
-) -> None:
-    """Raises Invalid or another error of ours for a file that cannot be taken as a whole."""
+) -> bool:
+    """Whether anything was taken of a table of configuration, which is taken whole; True for other files.
+
+    Raises Invalid or another error of ours for a file that cannot be taken as a whole.
+    """
     from ioc.intake.files import import_file
+    from ioc.intake.publish import CONFIGURATION, publish_file
 
     columns = mapping_of(mapping)
     layer = layer_options(file, options) if kind == "layer" else None
@@ -96,6 +100,21 @@ def run_import(
                 def report(done: int, total: int | None) -> None:
                     progress.update(bar, completed=done, total=total)
 
+                if kind in CONFIGURATION:
+                    actor, source = f"cli:{getpass.getuser()}", str(options.get("source") or "files")
+                    table = publish_file(
+                        store,
+                        kind,
+                        file,
+                        settings=settings,
+                        clock=clock,
+                        actor=actor,
+                        source=source,
+                        dry_run=dry_run,
+                        progress=lambda done: report(done, None),
+                    ).as_dict()
+                    print(json.dumps(table, ensure_ascii=False, indent=1) if as_json else summary(table))
+                    return bool(table["stored"] or table["unchanged"])
                 result = import_file(
                     store,
                     registry,
@@ -118,6 +137,7 @@ def run_import(
         if not dry_run and result["stored"] + result["updated"] >= WORTH_ROWS:
             checkpoint(found.owner)
     print(json.dumps(result, ensure_ascii=False, indent=1, default=str) if as_json else summary(result))
+    return True
 
 
 def summary(result: Mapping[str, Any]) -> str:

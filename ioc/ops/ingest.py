@@ -6,6 +6,7 @@ import signal
 import threading
 from types import FrameType
 
+from ioc.cases import recompute
 from ioc.clock import Clock
 from ioc.feed import sequencer
 from ioc.intake import worker
@@ -33,6 +34,7 @@ def run(settings: Settings, registry: Registry, clock: Clock) -> None:
         "sequencer": lambda s: sequencer.run(owner, clock, s),
         "keeper": lambda s: keeper_loop.run(settings, clock, s),
         "kpi": lambda s: kpi.run(store, registry, clock, settings, s),
+        "deadlines": lambda s: recompute.run(store, clock, settings.tz, s),
         "sources": lambda s: worker.run_ingest(settings, registry, store, clock, s),
     }
     try:

@@ -14,6 +14,7 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
+from ioc.cases.terms import RECOMPUTED_BY
 from ioc.errors import NotFound
 from ioc.i18n import Text, t
 from ioc.scope import INTERNAL, SENSITIVE, Scope
@@ -231,7 +232,8 @@ def history(versions: Sequence[Row], conn: Conn, told: Collection[int] = ()) -> 
     for row in versions:
         record: Mapping[str, Any] = row["record"] if isinstance(row["record"], Mapping) else json.loads(row["record"])
         if row["version"] not in told:
-            text = _told(row["op"], before, record, conn)
+            anew = row["actor"] == RECOMPUTED_BY
+            text = both("detail.h_terms") if anew else _told(row["op"], before, record, conn)
             out.append({"at": iso(row["recorded_at"]), "actor": row["actor"], "text": text})
         before = record
     return out[::-1]

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from ioc.flows import flows, stage_index, step_title
-from ioc.store import case_steps
+from ioc.store import case_steps, detail_terms
 from ioc.store import detail_parts as parts
 from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
 from ioc.store.where import visible
@@ -78,6 +78,7 @@ def case(asked: Asked, name: str) -> Part:
         field("opened", row["opened_at"]),
         field("responded", row["responded_at"]),
         field("due_total", row["total_due_at"]),
+        *detail_terms.fields(row),
         field("closed", row["closed_at"]),
         field("satisfaction", row["satisfaction"]),
         *parts.place_field(row),

@@ -4,8 +4,10 @@
 DO $$
 DECLARE
   t record;
-  append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'case_escalation', 'entity_history', 'device_state_log',
-                                       'source_log', 'audit', 'schema_migration'];
+  append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'case_escalation', 'entity_history',
+                                       'device_state_log',
+                                       'source_log', 'audit', 'schema_migration', 'terms_publication', 'deadline_row',
+                                       'calendar_hours', 'calendar_day', 'calendar_market'];
   secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment'];
 BEGIN
   FOR t IN
