@@ -16,13 +16,16 @@ from rich.console import Console
 
 from ioc.clock import SystemClock
 from ioc.errors import IocError
+from ioc.ops import audit
 from ioc.ops.composition import Composition
+from ioc.ops.notify import notify_commands
 from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
-KINDS = (
-    "devices|regions|grids|resources|events|cases|layer|deadlines|calendar|departments|dispatch|duplicates|escalation"
-)
+KINDS = "devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar|models|aqi-table|water-table|"
+KINDS += "noise-table|departments|dispatch|duplicates|escalation"
+# Kinds of `ioc import` that are configuration and have no coordinates.
+TABLES = ("models", "aqi-table", "water-table", "noise-table")
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -62,6 +65,8 @@ def build_cli(composition: Composition) -> typer.Typer:
     _bringing_in(cli, composition)
     _accounts(cli)
     _embeds(cli, composition)
+    cli.add_typer(notify_commands(), name="notify")
+    audit.add_commands(cli, _settings, _faults)
     _bench(cli, composition)
     return cli
 
@@ -152,6 +157,8 @@ def _looking(cli: typer.Typer) -> None:
             console.print(f"  {s['key']:<24}{s['state']:<8}{age:>8}  {s['title']}")
         console.print("  " + "  ".join(f"{k} {v}" for k, v in found["counts"].items()))
         console.print(f"  feed {found['feed'].get('state', 'down')}  lag {found['feed'].get('lag_ms', '-')} ms")
+        seq, waiting, lag = (found["chain"].get(k, "-") for k in ("seq", "waiting", "lag_s"))
+        console.print(f"  chain {seq}  waiting {waiting}  lag {lag} s")
 
 
 def _database(cli: typer.Typer) -> None:
@@ -268,21 +275,25 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
         """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. Places need their CRS declared."""
-        from ioc.ops import config_import
-        from ioc.ops.imports import run_import
+        from ioc.ops.imports import mapping_of, run_import, run_table
 
-        if kind in config_import.KINDS:
+        if kind in TABLES:
             with _faults():
                 _quiet()
-                config_import.run(_settings(data_dir), SystemClock(), kind, file, dry_run, as_json)
+                run_table(_settings(data_dir), SystemClock(), kind, file, dry_run, as_json)
             return
-
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
         options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
         options |= {"sheet": sheet, "file_layer": file_layer}
         with _faults():
             _quiet()
             settings, registry = _settings(data_dir), composition.registry()
+            if kind == "hotline":
+                from ioc.ops import hotline
+
+                pairs = mapping_of(mapping or [])
+                hotline.run_import(settings, SystemClock(), file, crs, pairs, dry_run, options, as_json)
+                return
             given = (settings, registry, SystemClock(), kind, file, crs, mapping or [], dry_run, options, as_json)
             taken = run_import(*given)
         if not taken:
@@ -332,7 +343,7 @@ def _accounts(cli: typer.Typer) -> None:
     @token.command(name="create")
     def token_create(
         name: str,
-        allow: Annotated[str, typer.Option(help="read,events:write,admin")],
+        allow: Annotated[str, typer.Option(help="read,events:write,observations:write,admin")],
         region: Annotated[list[str] | None, typer.Option()] = None,
         source: Annotated[str, typer.Option(help="写入限定的数据源 / source its writes are bound to")] = "",
         days: Annotated[int | None, typer.Option(min=1, help="有效天数 / days it is valid")] = None,

@@ -152,7 +152,7 @@ class LiveServices:
 
     def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
         with self._store.scoped(scope) as conn:
-            found = details.detail(conn, self._regions, scope, key, self.now())
+            found = details.detail(conn, self._regions, scope, key, self.now(), self._settings.tz)
         if key.startswith("case:") and WORKING & scope.permissions:
             case_id, actor = int(key.removeprefix("case:")), Actor(scope, officer)
             like = merging.like_case(self._cases, actor, case_id) if scope.can(merging.RIGHT) else {}

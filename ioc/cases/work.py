@@ -12,6 +12,7 @@ import h3.api.basic_int as h3
 import numpy as np
 
 from ioc import geo
+from ioc.attachments.work import bind
 from ioc.cases import applied, dispatching, follow, joining
 from ioc.cases import flow as rules
 from ioc.cases.dispatch import owner_cell
@@ -146,6 +147,7 @@ class Cases:
         kept = dict(beside or {})
         columns = kept.pop("columns", {})
         taken = rules.take(flow, key, state, given, actor.scope, now, actor.name)
+        proof = bind(conn, actor.scope, row, taken.given, now)
         changes = {**_changes(flow, row, taken, now, actor), **self._moved(conn, row, taken), **columns}
         changes |= applied.stepping(conn, row, taken, changes, now, self.zone)
         cases_write.change_case(conn, row["case_id"], changes, actor.scope.actor, now)
@@ -155,7 +157,7 @@ class Cases:
             "stage_after": taken.after.stage,
             "actor": actor.scope.actor,
             "actor_name": actor.name,
-            "given": {**taken.given, **kept},
+            "given": {**taken.given, **proof, **kept},
         }
         case_steps.record(conn, row, step, now)
         if taken.after.closed_at and not state.closed_at:

@@ -57,6 +57,28 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "short_row": ("列数与表头不符", "the number of columns differs from the header"),
     "bad_encoding": ("文字编码有误", "the text encoding is broken"),
     "not_storable": ("数据库拒收该记录", "the database refuses this record"),
+    # device models and tables of standards
+    "unknown_model": ("没有配置这个型号", "no such device model"),
+    "nameless_device": (
+        "主题没有设备名（v1/devices/me 只在 ThingsBoard 内部有意义）",
+        "the topic names no device (v1/devices/me means something inside ThingsBoard only)",
+    ),
+    "not_in_model": ("型号 {model} 没有这个属性", "the model {model} has no such property"),
+    "not_in_map": ("不在枚举中：{known}", "not among the listed values: {known}"),
+    "unknown_unit": ("没有这个单位", "no such unit"),
+    "dimension_mismatch": (
+        "单位 {unit} 与 {property} 的单位 {ours} 量纲不同",
+        "the unit {unit} does not measure what {property} ({ours}) does",
+    ),
+    "unknown_key": ("没有这一项，可用：{known}", "no such item, known: {known}"),
+    "one_way_only": ("枚举、位、折线只能取一种", "only one of map, bit and points"),
+    "not_rising": ("应逐个增大", "must rise from one to the next"),
+    "wrong_count": ("应为 {want} 个", "must be {want}"),
+    "double": ("重复", "given twice"),
+    "bad_table": ("不是可识别的表", "not a table that is understood"),
+    "too_many_rows": ("超过 {limit} 条", "more than {limit}"),
+    "low_above_high": ("下限大于上限", "the lower bound is above the upper one"),
+    "bad_points": ("应为 至少两对数，如 3000=0;3600=100", "must be two pairs of numbers or more: 3000=0;3600=100"),
     "disk_budget": ("磁盘空间不足，暂停接收观测值", "disk budget spent, observations are not accepted"),
     # official warnings (CAP 1.2, warning JSON)
     "xml_bad": ("XML 格式有误（{where}）", "not well-formed XML ({where})"),

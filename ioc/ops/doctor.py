@@ -20,9 +20,10 @@ from typing import Any, Literal, TypeAlias
 import psycopg
 from psycopg.rows import TupleRow, tuple_row
 
+from ioc.audit.canonical import sm3
 from ioc.clock import Clock
 from ioc.errors import ConfigError, IocError
-from ioc.ops import broker, runfile
+from ioc.ops import audit, broker, runfile
 from ioc.settings import Settings
 from ioc.shared import Shared
 from ioc.store.cluster import PrivateCluster, find_binaries
@@ -37,6 +38,7 @@ HOME = Path(__file__).resolve().parents[2]
 LEAST_QUEUED_MESSAGES = 100_000
 LEAST_POSTGIS = (3, 3)
 MOST_SKEW_S = 2.0
+CHAIN_LATE_S = 60.0
 # What the indexes of the map (migration 001) and of search (051) need under row-level security. Two arguments each.
 LEAKPROOF = {
     "geometry_overlaps": "geometry, geometry",
@@ -393,6 +395,26 @@ def check_basemap(look: Look) -> Finding:
     return verdict("basemap", bool(number), said, advice, "warn")
 
 
+@of_database
+def check_chain(look: Look) -> Finding:
+    """History is chained: every table tells the linker, and the linker keeps up."""
+    assert look.conn is not None
+    sm3(b"")  # raises where this machine has none
+    found = audit.state(look.conn, look.clock.now())
+    late = bool(look.run.get("running")) and found["lag_s"] > CHAIN_LATE_S
+    off = ", ".join(found["off"])
+    said = (
+        f"历史链 {found['seq']} 节，{found['waiting']} 条待链接" + (f"，触发器缺失：{off}" if off else ""),
+        f"chain of {found['seq']} links, {found['waiting']} rows waiting" + (f", no trigger on {off}" if off else ""),
+    )
+    advice = (
+        ("运行 ioc db migrate，再运行 ioc audit verify", "run ioc db migrate, then ioc audit verify")
+        if off
+        else ("查看 ingest 进程的日志", "look at the log of the ingest process")
+    )
+    return verdict("chain", not late and not off, said, advice, "fail" if off else "warn")
+
+
 def _output(command: Sequence[str]) -> str:
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=10, env={**os.environ, "LC_ALL": "C.UTF-8"}
@@ -417,4 +439,5 @@ CHECKS: tuple[Check, ...] = (
     check_admin,
     check_terms,
     check_basemap,
+    check_chain,
 )

@@ -140,6 +140,22 @@ def run_import(
     return True
 
 
+def run_table(settings: Settings, clock: Clock, kind: str, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Device models or an edition of a standard: taken whole or refused whole. Raises Invalid with every fault."""
+    from ioc.intake.tables import import_table
+
+    with running(settings) as found:
+        prepare(found.owner, clock.now())
+        store = open_store(settings)
+        actor = f"cli:{getpass.getuser()}"
+        try:
+            result = import_table(store, kind, file, settings=settings, clock=clock, actor=actor, dry_run=dry_run)
+        finally:
+            store.close()
+    shown = result.as_dict()
+    print(json.dumps(shown, ensure_ascii=False, indent=1, default=str) if as_json else summary(shown))
+
+
 def summary(result: Mapping[str, Any]) -> str:
     """`read = stored + updated + unchanged + rejected`, then reasons by number, then the first rejects."""
     counts = {name: int(result[name]) for name in COUNTS}

@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
@@ -25,10 +26,13 @@ from ioc.store.where import visible
 Row = Mapping[str, Any]
 Part = dict[str, Any]
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEAR_M = 300.0  # cameras that may show the place, VID-03
 # Attributes that open a device or name a person; shown to askers of the sensitive level only, passwords to nobody.
 _GUARDED = ("ip", "user", "rtsp", "url", "stream", "phone", "mobile", "contact", "mac", "port")
 _NEVER = ("password", "passwd", "secret", "token", "密码")
+# Of a report made without a name (EVT-07) nobody is told these.
+_WHO = ("reporter", "caller", "name", "openid", "phone", "mobile", "contact", "id_card")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Asked:
     scope: Scope
     regions: Regions
     now: dt.datetime
+    tz: ZoneInfo = SHANGHAI  # of the centre: what is day and what is night
 
 
 def both(key: str, **values: object) -> dict[str, str]:
@@ -96,11 +101,21 @@ def crumbs(asked: Asked, region_id: int | None) -> list[Part]:
     return [{"code": r.code, "name": {"zh": r.name, "en": r.name_en or r.name}} for r in path]
 
 
+def guarded(name: str) -> bool:
+    """Whether an attribute of this name opens a device, names a person or is a secret."""
+    low = name.lower()
+    return any(n in low for n in _NEVER) or any(low == g or low.startswith((f"{g}_", f"{g}:")) for g in _GUARDED)
+
+
 def attributes(row: Row, scope: Scope) -> list[Part]:
     """Plain values of `attributes` as fields; what opens a device or names a person needs the sensitive level."""
     out: list[Part] = []
-    for name, value in (row["attributes"] or {}).items():
+    given: Mapping[str, Any] = row["attributes"] or {}
+    nameless = str(given.get("anonymous", "")).lower() in ("true", "1", "yes")
+    for name, value in given.items():
         low = name.lower()
+        if nameless and any(low == w or low.startswith((f"{w}_", w + ":")) for w in _WHO):
+            continue
         if name.startswith("_") or name == "icon" or isinstance(value, dict | list) or any(n in low for n in _NEVER):
             continue
         if scope.sensitivity < SENSITIVE and any(low == g or low.startswith((f"{g}_", g + ":")) for g in _GUARDED):

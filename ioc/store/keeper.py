@@ -40,6 +40,11 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("cases", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
+    ("delivery", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
+    ("delivery_try", sql.SQL("at < %(before)s"), "retention_history_days"),
+    ("caller", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
+    ("delivery_receipt", sql.SQL("received_at < %(before)s"), "retention_reject_days"),
+    ("lower_record", sql.SQL("received_at < %(before)s AND closed"), "retention_history_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
 )
 _BATCH = 5000
