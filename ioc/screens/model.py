@@ -112,6 +112,7 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor"}),
     "settings": frozenset({"warnings", "sources"}),
+    "review": frozenset({"warnings", "sources"}),
     "embed-tile": frozenset({"tiles"}),
     "embed-map": frozenset({"counts", "rows", "map"}),
 }

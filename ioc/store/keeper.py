@@ -45,6 +45,9 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("caller", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
     ("delivery_receipt", sql.SQL("received_at < %(before)s"), "retention_reject_days"),
     ("lower_record", sql.SQL("received_at < %(before)s AND closed"), "retention_history_days"),
+    ("detection", sql.SQL("occurred_at < %(before)s AND state <> 'review'"), "retention_history_days"),
+    ("video_round", sql.SQL("last_at < %(before)s"), "retention_feed_days"),
+    ("detection_review", sql.SQL("at < %(before)s"), "retention_history_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
 )
 _BATCH = 5000

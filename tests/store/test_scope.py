@@ -74,6 +74,13 @@ ROWS = (
     "INSERT INTO case_rating (case_id, version, rating, by_actor, at) VALUES (%(i)s, 2, 1, 'a', %(t)s)",
     "INSERT INTO attachment (sm3, media_type, bytes, uploader, uploaded_at, case_id)"
     " VALUES (%(k)s, 'image/jpeg', 1, 'a', %(t)s, %(i)s)",
+    "INSERT INTO detection (detection_id, source, source_id, algorithm, confidence, threshold, state, occurred_at,"
+    " received_at, updated_at, digest, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 's', %(k)s, 'fight', 0.5, 0.8, 'review', %(t)s, %(t)s, %(t)s, 'd', %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO video_node (source, platform_id, gb_id, kind, updated_at, region_id, private_to, sensitivity)"
+    " VALUES ('s', 'p', %(k)s, 'device', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO detection_review (detection_id, decision, state_before, actor, at, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 'refuted', 'review', 'a', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO grid_cell (grid_cell_id, source, code, kind, name, geom, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, 's', %(k)s, 'general', 'n', ST_Multi(ST_MakeEnvelope(112, 21, 112.1, 21.1, 4326)),"
     " %(r)s, %(p)s, %(s)s)",
@@ -224,7 +231,7 @@ def test_the_pool_commits_rolls_back_and_heals(filled: Database) -> None:
         conn.execute("UPDATE device SET name = 'lost' WHERE device_id = 1")
         conn.execute("SELECT 1/0")
     with filled.owner() as owner:
-        owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ioc_app'")
+        owner.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'ioc_app'")
     with store.scoped(SYSTEM) as conn:
         row = conn.execute("SELECT name, current_setting('jit') AS jit FROM device WHERE device_id = 1").fetchone()
     assert row == {"name": "kept", "jit": "off"}
