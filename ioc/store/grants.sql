@@ -4,7 +4,7 @@
 DO $$
 DECLARE
   t record;
-  append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'entity_history',
+  append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'case_escalation', 'entity_history',
                                        'device_state_log', 'source_log', 'audit', 'schema_migration',
                                        'terms_publication', 'deadline_row', 'calendar_hours', 'calendar_day',
                                        'calendar_market', 'delivery_try', 'device_model', 'standard_edition',

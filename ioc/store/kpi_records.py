@@ -1,9 +1,10 @@
 """The records behind a number: the same conditions as its query, under the asker's scope, paged, counted.
 
 A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
-answered_today`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its denominator and say
-of each row whether it counts (`counted`); those that do not come first, for they are what there is to do.
-`part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same audience.
+answered_today`, `ratings`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its
+denominator and say of each row whether it counts (`counted`); those that do not come first, for they are what there
+is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same
+audience.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from urllib.parse import parse_qsl
 
 from psycopg import sql
 
+from ioc.cases.ratings import BAD
 from ioc.errors import Invalid, Reason
 from ioc.scope import Scope
 from ioc.settings import Settings
 from ioc.store import Store
 from ioc.store import kpi_events as by_month
 from ioc.store import kpi_queries as q
+from ioc.store import kpi_ratings as rated
 from ioc.store import kpi_readings as readings
 from ioc.store.kpi_rollup import Ask
 from ioc.store.pool import Conn
@@ -162,6 +165,21 @@ _AIR = replace(
     ).format(readings.AIR_STREAMS),
     order=_SQL("d.name, ds.property, ds.datastream_id"),
 )
+_RATINGS = Listing(
+    (
+        ("number", "编号", "Number"), ("title", "标题", "Title"), ("rating", "满意度", "Rating"),
+        ("rated_at", "评价", "Rated"), ("repaired_at", "整改", "Repaired"), _REGION,
+        ("department", "主责部门", "Department"), _COUNTED,
+    ),
+    _SQL("'case:' || k.case_id AS key, k.number, k.title, r.rating, r.at AS rated_at, r.repaired_at, {}, k.department")
+    .format(_region("k")),
+    _SQL("case_rating r JOIN cases k USING (case_id)"),
+    "k",
+    rated.RATED,
+    _SQL("{}, r.at, k.case_id").format(rated.REPAIRED),
+    "case.view",
+    rated.REPAIRED,
+)  # fmt: skip
 _CASE_LISTS: Mapping[str, Listing] = {"open": _CASES_OPEN, "due_today": _CASES_DUE, "answered_today": _CASES_ANSWERED}
 
 
@@ -222,6 +240,7 @@ _LISTS: Mapping[str, Callable[[Mapping[str, str]], tuple[Listing, dict[str, Any]
     "events": _events,
     "detections": lambda params: (_DETECTIONS, {}),
     "cases": _cases,
+    "ratings": lambda params: (_RATINGS, {"bad": BAD}),
     "latest": lambda params: (_READING, readings.latest_params(params)),
     "air": lambda params: (_AIR, readings.air_params(params)),
 }

@@ -65,6 +65,13 @@ ROWS = (
     " VALUES (%(i)s, 1, 'new', 'a', %(r)s, %(p)s, %(s)s, '{}')",
     "INSERT INTO case_step (case_id, version, step, stage_before, stage_after, actor, at)"
     " VALUES (%(i)s, 2, 'urge', 'x', 'x', 'a', %(t)s)",
+    "INSERT INTO supervision (case_id, case_version, kind, what, by_actor, made_at, updated_at)"
+    " VALUES (%(i)s, 2, 'supervise', 'w', 'a', %(t)s, %(t)s)",
+    "INSERT INTO case_merge (case_id, kind, other_id, how, by_actor, at)"
+    " VALUES (%(i)s, 'event', %(i)s, 'auto', 'a', %(t)s)",
+    "INSERT INTO case_escalation (case_id, stage, entered_at, level, rule, due_at, to_kind, to_ref, at)"
+    " VALUES (%(i)s, 'x', %(t)s, 1, '1/1', %(t)s, 'role', 'chief', %(t)s)",
+    "INSERT INTO case_rating (case_id, version, rating, by_actor, at) VALUES (%(i)s, 2, 1, 'a', %(t)s)",
     "INSERT INTO attachment (sm3, media_type, bytes, uploader, uploaded_at, case_id)"
     " VALUES (%(k)s, 'image/jpeg', 1, 'a', %(t)s, %(i)s)",
     "INSERT INTO detection (detection_id, source, source_id, algorithm, confidence, threshold, state, occurred_at,"
