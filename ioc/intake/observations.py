@@ -14,6 +14,7 @@ import psycopg
 
 from ioc.clock import Clock
 from ioc.errors import DiskBudget, Reason
+from ioc.intake.alarms import AlarmJudge
 from ioc.intake.fields import TimeRules
 from ioc.intake.readings import Checked, Reading, check
 from ioc.intake.reasons import reason
@@ -62,6 +63,7 @@ class ObservationIntake:
         self._words: Vocabulary | None = None
         self._days: set[dt.date] = set()
         self._lock = threading.Lock()
+        self._alarms = AlarmJudge(clock, settings.tz)
 
     def submit(
         self, readings: Sequence[Reading], refused: Sequence[Rejected] = (), prefer_source: str | None = None
@@ -102,7 +104,9 @@ class ObservationIntake:
             if written.gone:
                 raise _Gone
             duplicates += self._compare(written, points, rejected)
+            judged = self._alarms.lock(conn, {stream for stream, _ in written.inserted}, now)
             changed = self._latest(conn, written, points, device_of, now)
+            self._alarms.judge(conn, [points[key][0] for key in written.inserted], judged, now)
             store_rejects(conn, self._source, rejected, now, origin=self._origin)
             out = Result(
                 received=len(readings) + len(refused),
@@ -252,6 +256,7 @@ class ObservationIntake:
     def _forget(self) -> None:
         with self._lock:
             self._devices = _Devices(born=self._clock.monotonic())
+        self._alarms.forget()
 
 
 class _Gone(Exception):

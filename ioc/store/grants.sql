@@ -5,7 +5,7 @@ DO $$
 DECLARE
   t record;
   append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'entity_history', 'device_state_log',
-                                       'source_log', 'audit', 'schema_migration'];
+                                       'source_log', 'audit', 'alarm_journal', 'schema_migration'];
   secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment'];
 BEGIN
   FOR t IN

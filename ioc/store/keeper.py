@@ -36,6 +36,10 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("cases", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
+    ("alarm_journal", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("alarm", sql.SQL("ended_at < %(before)s"), "retention_history_days"),
+    ("alarm_group", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
+    ("alarm_hold", sql.SQL("until < %(before)s"), "retention_feed_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
 )
 _BATCH = 5000
