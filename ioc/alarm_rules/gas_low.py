@@ -14,6 +14,7 @@ ALARM_RULE = AlarmRule(
     property="gas_lel",
     params={"side": "high", "high": 25.0, "hysteresis": 5.0, "on_delay_s": 10, "off_delay_s": 60},
     stewards=("grid_officer", "gas_keeper"),
+    suppressed_by=("gas_high",),
     example=True,
     source=Text("25 %LEL 低报示例", "example of the low alarm, 25 %LEL"),
     order=31,

@@ -1,4 +1,4 @@
-"""A river that rises fast, whatever its level."""
+"""A river that rises fast, whatever its level. Off until a city sets its own rate."""
 
 from ioc.declare import AlarmRule
 from ioc.i18n import Text
@@ -13,7 +13,7 @@ ALARM_RULE = AlarmRule(
     kinds=("water_level",),
     property="water_level",
     station="river",
-    params={"side": "high", "per_hour": 1.0, "window_s": 3600, "off_delay_s": 1800},
+    params={"enabled": False, "side": "high", "per_hour": 1.0, "window_s": 3600, "off_delay_s": 1800},
     stewards=("river_chief",),
     example=True,
     source=Text("示例值，须按本地设定", "an example, to be set for the place"),

@@ -135,6 +135,11 @@ def bind(rule: AlarmRule, stream: Stream, overrides: Sequence[Override], now: dt
     return _threshold(rule, stream, params, _given_here(rule, chosen), delays)
 
 
+def let_go(rule: AlarmRule, stream: Stream) -> Bound:
+    """A rule that no longer holds on a datastream, for ending what it had raised there."""
+    return Bound(rule, stream, parameters.effective(rule, ()), None, None, 0.0, True, Delays())
+
+
 def _seconds(params: Mapping[str, Any], rule: AlarmRule) -> dt.timedelta:
     """A stuck value is a value that repeats for so long: the same on-delay by another name."""
     return dt.timedelta(seconds=params["for_s"] if rule.test == "stuck" else params["on_delay_s"])

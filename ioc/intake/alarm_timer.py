@@ -12,7 +12,7 @@ from functools import partial
 
 from ioc.alarms import life, tell
 from ioc.alarms.apply import Moved, carry_out
-from ioc.alarms.bind import Bound
+from ioc.alarms.bind import Bound, let_go
 from ioc.alarms.phase import Change, Phase, due, elapse
 from ioc.clock import Clock
 from ioc.intake.alarms import AlarmJudge
@@ -38,6 +38,7 @@ class AlarmTimer:
     tz: dt.tzinfo
     grace_s: float = GRACE_S
     _after: int = 0
+    _version: int = -1
     _started: dt.datetime | None = None
     _judge: AlarmJudge = field(init=False)
 
@@ -48,7 +49,16 @@ class AlarmTimer:
     def turn(self) -> int:
         """Returns the number of alarms that changed. Raises StoreUnavailable."""
         now = self.clock.now()
-        jobs = (self._delays, self._heard, self._silence, self._shelves, self._reannounce, self._receipts, self._floods)
+        jobs = (
+            self._let_go,
+            self._delays,
+            self._heard,
+            self._silence,
+            self._shelves,
+            self._reannounce,
+            self._receipts,
+            self._floods,
+        )
         return sum(retried(partial(self._alone, job, now)) for job in jobs)
 
     def _alone(self, job: Callable[[Conn, dt.datetime], int], now: dt.datetime) -> int:
@@ -59,6 +69,24 @@ class AlarmTimer:
             return job(conn, now)
 
     # ------------------------------------------------------------ conditions
+
+    def _let_go(self, conn: Conn, now: dt.datetime) -> int:
+        """After settings or devices changed: conditions of rules that hold no more on their datastream end."""
+        version = streams.version(conn)
+        if version == self._version:
+            return 0
+        standing = streams.standing(conn, self._judge.rules)
+        streams.lock_latest(conn, {k[1] for k in standing})
+        moved: list[Moved] = []
+        for key in sorted({k[0] for k in standing}):
+            ids = [k[1] for k in standing if k[0] == key]
+            rule, bound = self._judge.rules[key], self._judge.bind_one(conn, key, ids, now)
+            lost = {i: s for i, s in self._judge.streams(conn, ids).items() if i not in bound}
+            moved += [Moved(let_go(rule, s), Change("clear", now, None)) for s in lost.values()]
+        streams.put_phases(conn, {m.bound.key: (Phase(), None) for m in moved})
+        done = len(carry_out(conn, moved, now))
+        self._version = version
+        return done
 
     def _delays(self, conn: Conn, now: dt.datetime) -> int:
         """On- and off-delays that have run out without a value that said otherwise."""

@@ -127,6 +127,15 @@ def put_phases(conn: Conn, changed: Mapping[Key, tuple[Phase, dt.datetime | None
         )
 
 
+def standing(conn: Conn, rules: Iterable[str], limit: int = 100_000) -> list[Key]:
+    """Every rule and datastream that is not simply normal."""
+    rows = conn.execute(
+        "SELECT rule_key, datastream_id FROM alarm_state WHERE rule_key = ANY (%s) ORDER BY 2, 1 LIMIT %s",
+        (sorted(rules), limit),
+    ).fetchall()
+    return [(r["rule_key"], r["datastream_id"]) for r in rows]
+
+
 def due_streams(conn: Conn, now: dt.datetime, limit: int) -> list[int]:
     """Datastreams on which a delay has ended by itself."""
     rows = conn.execute(

@@ -118,10 +118,24 @@ def of_devices(conn: Conn, device_ids: Iterable[int], rules: Iterable[str]) -> l
 
 def one(conn: Conn, scope: Scope, alarm_id: int) -> Item | None:
     """The alarm, locked, if `scope` sees it."""
+    if alarm_id >= 2**63:
+        return None
     seen, values = visible(scope, "a")
     query = sql.SQL("SELECT a.* FROM alarm a WHERE a.alarm_id = %(id)s AND {} FOR NO KEY UPDATE").format(seen)
     row = conn.execute(query, {**values, "id": alarm_id}).fetchone()
     return None if row is None else item_of(row)
+
+
+def of_group(conn: Conn, scope: Scope, group_id: int) -> list[Item]:
+    """Open alarms of a flood that `scope` sees and nothing holds, locked."""
+    if group_id >= 2**63:
+        return []
+    seen, values = visible(scope, "a")
+    query = sql.SQL(
+        "SELECT a.* FROM alarm a WHERE a.group_id = %(id)s AND a.ended_at IS NULL AND a.hold = '' AND {}"
+        " ORDER BY a.datastream_id, a.rule_key FOR NO KEY UPDATE"
+    ).format(seen)
+    return [item_of(r) for r in conn.execute(query, {**values, "id": group_id}).fetchall()]
 
 
 def some(conn: Conn, condition: LiteralString, values: Mapping[str, Any], limit: int = 2000) -> list[Item]:
