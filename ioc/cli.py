@@ -242,9 +242,9 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
 def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
     @cli.command(name="import")
     def import_(
-        kind: Annotated[str, typer.Argument(help="devices|regions|grids|resources|events|cases|layer")],
+        kind: Annotated[str, typer.Argument(help="devices|regions|grids|resources|events|cases|layer|stewards")],
         file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-        crs: Annotated[str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09")],
+        crs: Annotated[str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09")] = "",
         mapping: Annotated[list[str] | None, typer.Option("--map", help="字段=列名 / field=column")] = None,
         source: Annotated[str | None, typer.Option(help="数据源名 / name of the source")] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
@@ -262,7 +262,7 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         data_dir: DataDir = None,
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
-        """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. The CRS must be declared."""
+        """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. Places need --crs, stewards do not."""
         from ioc.ops.imports import run_import
 
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}

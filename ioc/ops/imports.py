@@ -75,6 +75,8 @@ def run_import(
 ) -> None:
     """Raises Invalid or another error of ours for a file that cannot be taken as a whole."""
     from ioc.intake.files import import_file
+    from ioc.intake.stewards import KIND as STEWARDS
+    from ioc.intake.stewards import import_stewards
 
     columns = mapping_of(mapping)
     layer = layer_options(file, options) if kind == "layer" else None
@@ -96,23 +98,37 @@ def run_import(
                 def report(done: int, total: int | None) -> None:
                     progress.update(bar, completed=done, total=total)
 
-                result = import_file(
-                    store,
-                    registry,
-                    kind,
-                    file,
-                    crs,
-                    settings=settings,
-                    clock=clock,
-                    actor=f"cli:{getpass.getuser()}",
-                    mapping=columns,
-                    dry_run=dry_run,
-                    source=str(options.get("source") or "files"),
-                    layer=layer,
-                    sheet=str(options.get("sheet") or ""),
-                    file_layer=str(options.get("file_layer") or ""),
-                    progress=report,
-                ).as_dict()
+                result = (
+                    import_stewards(
+                        store,
+                        file,
+                        settings=settings,
+                        clock=clock,
+                        actor=f"cli:{getpass.getuser()}",
+                        mapping=columns,
+                        dry_run=dry_run,
+                        source=str(options.get("source") or "files"),
+                        sheet=str(options.get("sheet") or ""),
+                    ).as_dict()
+                    if kind == STEWARDS
+                    else import_file(
+                        store,
+                        registry,
+                        kind,
+                        file,
+                        crs,
+                        settings=settings,
+                        clock=clock,
+                        actor=f"cli:{getpass.getuser()}",
+                        mapping=columns,
+                        dry_run=dry_run,
+                        source=str(options.get("source") or "files"),
+                        layer=layer,
+                        sheet=str(options.get("sheet") or ""),
+                        file_layer=str(options.get("file_layer") or ""),
+                        progress=report,
+                    ).as_dict()
+                )
         finally:
             store.close()
         if not dry_run and result["stored"] + result["updated"] >= WORTH_ROWS:

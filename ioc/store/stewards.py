@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,3 +44,37 @@ def read_since(conn: Conn, about: str, since: dt.datetime) -> bool:
         (about, since),
     ).fetchone()
     return bool(row and row["yes"])
+
+
+_SAVE = """
+WITH given AS (SELECT * FROM jsonb_populate_recordset(NULL::steward, %(rows)s::jsonb)),
+done AS (
+  INSERT INTO steward AS s (source, external_id, duty, name, phone, login, region_id, kinds, device_id, private_to,
+                            sensitivity, origin, recorded_at, updated_at)
+  SELECT g.source, g.external_id, g.duty, g.name, g.phone, g.login, coalesce(g.region_id, d.region_id), g.kinds,
+         g.device_id, g.private_to, g.sensitivity, g.origin, %(now)s, %(now)s
+  FROM given g LEFT JOIN device d ON d.device_id = g.device_id
+  ORDER BY g.external_id
+  ON CONFLICT (source, external_id) DO UPDATE
+  SET duty = excluded.duty, name = excluded.name, phone = excluded.phone, login = excluded.login,
+      region_id = excluded.region_id, kinds = excluded.kinds, device_id = excluded.device_id,
+      private_to = excluded.private_to, sensitivity = excluded.sensitivity, updated_at = excluded.updated_at
+  WHERE (s.duty, s.name, s.phone, s.login, s.region_id, s.kinds, s.device_id, s.private_to, s.sensitivity)
+        IS DISTINCT FROM (excluded.duty, excluded.name, excluded.phone, excluded.login, excluded.region_id,
+                          excluded.kinds, excluded.device_id, excluded.private_to, excluded.sensitivity)
+  RETURNING s.steward_id, s.origin, (xmax = 0) AS created, to_jsonb(s) AS record
+), history AS (
+  INSERT INTO entity_history (entity, entity_id, recorded_at, op, actor, origin, record)
+  SELECT 'steward', steward_id::text, %(now)s, CASE WHEN created THEN 'new' ELSE 'change' END, 'import', origin, record
+  FROM done)
+SELECT count(*) FILTER (WHERE created)::int AS stored, count(*) FILTER (WHERE NOT created)::int AS updated FROM done
+"""
+
+
+def save(conn: Conn, rows: Sequence[Mapping[str, Any]], now: dt.datetime) -> tuple[int, int]:
+    """Insert or change stewards, with their history. Returns (stored, updated); the rest was the same."""
+    if not rows:
+        return 0, 0
+    given = json.dumps(list(rows), ensure_ascii=False)
+    row = conn.execute(_SAVE, {"rows": given, "now": now}).fetchone()
+    return (int(row["stored"]), int(row["updated"])) if row else (0, 0)
