@@ -1,6 +1,6 @@
 """What screens and the API receive of an alarm and of a flood: every word and state computed here. Pure.
 
-The shape is the contract of docs/alarms.md and of tests/golden/record_alarm*.json; `VERSION` changes with it.
+The shape is the contract of docs/alarms.md and of tests/golden/alarm*.json; `VERSION` changes with it.
 """
 
 from __future__ import annotations

@@ -45,8 +45,9 @@ class SettingIn(BaseModel):
 
 def register(server: flask.Flask, deps: Deps) -> None:
     settings = RuleSettings(deps.store, deps.clock)
+    bp = flask.Blueprint("alarm_rules", __name__)
 
-    @server.get("/api/v1/alarm-rules")
+    @bp.get("/api/v1/alarm-rules")
     @doc(
         "Every alarm rule with its shipped and stored parameters",
         returns={"type": "object", "properties": {"rules": {"type": "array", "items": {"type": "object"}}}},
@@ -55,7 +56,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     def listed() -> Response:
         return _read.tagged({"rules": settings.listed(require("alarm.view"))})
 
-    @server.get("/api/v1/alarm-rules/<key>/unset")
+    @bp.get("/api/v1/alarm-rules/<key>/unset")
     @doc(
         "Stations a rule speaks of and does not watch (未配置), each with the reason",
         returns={"type": "object"},
@@ -66,7 +67,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
         rows = settings.unset(require("alarm.view"), key)
         return flask.jsonify({"rule": key, "rows": rows, "total": len(rows)})
 
-    @server.put("/api/v1/alarm-rules/<key>")
+    @bp.put("/api/v1/alarm-rules/<key>")
     @doc(
         "Change the parameters of a rule: everywhere, or for a kind, a region or a device",
         body=SettingIn,
@@ -81,6 +82,8 @@ def register(server: flask.Flask, deps: Deps) -> None:
         valid = _time("valid_from", asked.valid_from, deps), _time("valid_to", asked.valid_to, deps)
         actor = Actor(identity.scope, identity.name)
         return flask.jsonify(settings.put(actor, key, asked.target, asked.ref, asked.params, asked.version, valid))
+
+    server.register_blueprint(bp)
 
 
 def _time(name: str, text: str | None, deps: Deps) -> dt.datetime | None:

@@ -95,12 +95,14 @@ class EmptyIn(BaseModel):
 
 def register(server: flask.Flask, deps: Deps) -> None:
     alarms = Alarms(deps.store, deps.clock, deps.settings.tz, deps.settings.area_buffer_m)
-    _reading(server, deps)
-    _acting(server, alarms)
+    bp = flask.Blueprint("alarms", __name__)
+    _reading(bp, deps)
+    _acting(bp, alarms)
+    server.register_blueprint(bp)
 
 
-def _reading(server: flask.Flask, deps: Deps) -> None:
-    @server.get("/api/v1/alarms")
+def _reading(bp: flask.Blueprint, deps: Deps) -> None:
+    @bp.get("/api/v1/alarms")
     @doc(
         "Alarms in the order of the desk; a flood is one row",
         query={
@@ -136,7 +138,7 @@ def _reading(server: flask.Flask, deps: Deps) -> None:
         body = {"v": 1, "now": now, "rows": rows, "total": total, "next": following, "counts": counts}
         return flask.jsonify(body)
 
-    @server.get("/api/v1/alarms/false")
+    @bp.get("/api/v1/alarms/false")
     @doc(
         "False alarms counted per rule and device, the most first",
         query={"days": f"how far back ({FALSE_DAYS})"},
@@ -149,7 +151,7 @@ def _reading(server: flask.Flask, deps: Deps) -> None:
         with deps.store.reading(scope) as conn:
             return flask.jsonify({"since": since, "rows": alarm_read.false_alarms(conn, scope, since)})
 
-    @server.get("/api/v1/alarms/<int:alarm_id>")
+    @bp.get("/api/v1/alarms/<int:alarm_id>")
     @doc(
         "One alarm with its journal",
         returns=ALARM,
@@ -165,11 +167,11 @@ def _reading(server: flask.Flask, deps: Deps) -> None:
         return flask.jsonify(found)
 
 
-def _acting(server: flask.Flask, alarms: Alarms) -> None:
+def _acting(bp: flask.Blueprint, alarms: Alarms) -> None:
     def route(path: str, summary: str, body: type[BaseModel], permission: str) -> Any:
         def mark(view: Any) -> Any:
             view = doc(summary, body=body, returns=ALARM, statuses=ACTED, permission=permission)(view)
-            return server.post(f"/api/v1/alarms/<int:alarm_id>/{path}")(view)
+            return bp.post(f"/api/v1/alarms/<int:alarm_id>/{path}")(view)
 
         return mark
 
@@ -210,7 +212,7 @@ def _acting(server: flask.Flask, alarms: Alarms) -> None:
         asked = _body(CaseIn)
         return flask.jsonify(alarms.take_up(_actor("case.accept"), alarm_id, asked.flow))
 
-    @server.post("/api/v1/alarm-groups/<int:group_id>/ack")
+    @bp.post("/api/v1/alarm-groups/<int:group_id>/ack")
     @doc(
         "Acknowledge every alarm of a flood that the asker sees",
         body=EmptyIn,
