@@ -39,6 +39,7 @@ _TOPIC_CLASSES: Mapping[str, frozenset[str]] = {
     "event": frozenset({"event"}),
     "case": frozenset({"case"}),
     "device": frozenset({"camera", "sensor", "aqi"}),
+    "alarm": frozenset({"alarm"}),
 }
 _FAULTS = (psycopg.Error, IocError, ValueError, TypeError, KeyError, ArithmeticError)
 

@@ -31,8 +31,7 @@ def overrides(conn: Conn) -> list[Override]:
 
 _STREAMS = """
 SELECT s.datastream_id, s.device_id, d.kind, s.property, d.interval_s, d.attributes, s.limit_high, s.limit_low,
-       (SELECT array_agg(c.ancestor_id ORDER BY c.depth) FROM region_closure c WHERE c.descendant_id = d.region_id)
-         AS region_ids,
+       d.region_id,
        CASE WHEN s.property = ANY (%(with_siblings)s) THEN (
          SELECT jsonb_object_agg(o.property, l.value) FROM datastream o JOIN latest l USING (datastream_id)
          WHERE o.device_id = s.device_id AND o.property = ANY (%(siblings)s)) END AS own
@@ -46,10 +45,22 @@ def streams(
 ) -> dict[int, Stream]:
     """Datastreams as rules see them. `siblings`: properties whose newest value may be a limit of `with_siblings`."""
     values = {"ids": sorted(set(ids)), "siblings": list(siblings), "with_siblings": list(with_siblings)}
-    return {r["datastream_id"]: _stream(r) for r in conn.execute(_STREAMS, values)}
+    rows = conn.execute(_STREAMS, values).fetchall()
+    above = _ancestors(conn, {r["region_id"] for r in rows if r["region_id"] is not None})
+    return {r["datastream_id"]: _stream(r, above.get(r["region_id"], ())) for r in rows}
 
 
-def _stream(r: Mapping[str, Any]) -> Stream:
+def _ancestors(conn: Conn, region_ids: Iterable[int]) -> dict[int | None, tuple[int, ...]]:
+    """Each region with those above it, from itself upward. Of a thousand devices the regions are few."""
+    rows = conn.execute(
+        "SELECT descendant_id AS id, array_agg(ancestor_id ORDER BY depth) AS ids FROM region_closure"
+        " WHERE descendant_id = ANY (%s) GROUP BY 1",
+        (sorted(set(region_ids)),),
+    )
+    return {r["id"]: tuple(r["ids"]) for r in rows}
+
+
+def _stream(r: Mapping[str, Any], region_ids: tuple[int, ...]) -> Stream:
     own = {"limit_high": r["limit_high"], "limit_low": r["limit_low"], **(r["own"] or {})}
     return Stream(
         datastream_id=r["datastream_id"],
@@ -57,7 +68,7 @@ def _stream(r: Mapping[str, Any]) -> Stream:
         kind=r["kind"],
         property=r["property"],
         interval_s=float(r["interval_s"]),
-        region_ids=tuple(r["region_ids"] or ()),
+        region_ids=region_ids,
         attributes=r["attributes"] or {},
         own=own,
     )
