@@ -1,5 +1,5 @@
-"""How heavy the desk's load of alarms is. ISA-18.2 and EEMUA 191: more than 10 in 10 minutes is a flood for one operator,
-one in ten minutes is what one can well live with.
+"""How heavy the desk's load of alarms is. ISA-18.2 and EEMUA 191: more than 10 in 10 minutes is a flood for one
+operator, one in ten minutes is what one can well live with.
 """
 
 import datetime as dt

@@ -63,14 +63,14 @@ def test_a_file_of_stewards(
     path.write_text(FILE.replace("13812345678", "13812349999"), "utf-8")
     assert bring(db, settings, clock, path)["updated"] == 1
     with db.owner() as conn:
-        rows = conn.execute("SELECT name, duty, phone, kinds, device_id FROM steward ORDER BY steward_id").fetchall()
+        rows = conn.execute("SELECT name, duty, phone, kinds, device_id FROM steward ORDER BY phone DESC").fetchall()
         raws = conn.execute("SELECT string_agg(raw::text, '') AS t FROM reject").fetchone()
     assert [(r["name"], r["duty"], r["phone"]) for r in rows] == [
-        ("陈大文", "river_chief", "138****9999"),
         ("李小明", "grid_officer", "139****1111"),
+        ("陈大文", "river_chief", "138****9999"),
         ("王一", "river_chief", "137****2222"),
     ]
-    assert rows[0]["kinds"] == ["water_level"]
+    assert rows[1]["kinds"] == ["water_level"]
     assert raws is not None
     assert "13700002222" not in (raws["t"] or ""), "not in the rejects either"
 
@@ -95,7 +95,9 @@ def test_a_file_without_the_columns_is_refused_whole(
         bring(db, settings, clock, path)
 
 
-@pytest.mark.parametrize(("word", "key"), [("河湖长", "river_chief"), ("網格員", "grid_officer"), ("护林员", "fire_warden"),
-                                           ("桥长", "桥长")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [("河湖长", "river_chief"), ("網格員", "grid_officer"), ("护林员", "fire_warden"), ("桥长", "桥长")],
+)
 def test_duties_by_their_words(word: str, key: str) -> None:
     assert duty(word) == key
