@@ -385,7 +385,7 @@ def _ask_password() -> str:
 def _bench(cli: typer.Typer, composition: Composition) -> None:
     @cli.command()
     def bench(
-        what: Annotated[str, typer.Argument(help="live|tiles|kpi|screen|import|alarms")],
+        what: Annotated[str, typer.Argument(help="live|tiles|kpi|screen|import|intake|cases|alarms")],
         as_json: Annotated[bool, typer.Option("--json")] = False,
         quick: Annotated[bool, typer.Option(help="小规模一轮 / small, one round")] = False,
         rounds: Annotated[int | None, typer.Option(min=1)] = None,

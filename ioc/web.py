@@ -23,7 +23,7 @@ from ioc.accounts.base import Accounts
 from ioc.accounts.credentials import Credentials
 from ioc.accounts.unknown import UnknownLogins
 from ioc.accounts.users import sign_in_hints
-from ioc.api import Deps, auth, health, register_all
+from ioc.api import Deps, _json, auth, events_asgi, health, register_all
 from ioc.api import errors as api_errors
 from ioc.api.tiles_asgi import PREFIX, Tiles
 from ioc.cache import CacheUser, make_cache
@@ -55,6 +55,9 @@ class JsonProvider(flask.json.provider.DefaultJSONProvider):
     ensure_ascii = False
     compact = True
     sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        return _json.loads(s, **kwargs)
 
     @staticmethod
     def default(o: Any) -> Any:
@@ -132,6 +135,7 @@ def create_web(
     wsgi = WSGIMiddleware(cast(Any, server), workers=settings.pool_size + THREADS_BESIDE_POOL)
     app = _Front(
         Tiles(deps, metrics.observe),
+        events_asgi.Reports(deps, metrics.observe),
         routes=[
             Route("/live", live.handle, methods=["GET"]),
             Route("/healthz", health.alive, methods=["GET"]),
@@ -144,15 +148,17 @@ def create_web(
 
 
 class _Front(Starlette):
-    """Tiles go past everything else: Starlette's own way to a route takes as long as reading the request."""
+    """Tiles and machines' reports go past everything else: there are very many of them, and each costs little."""
 
-    def __init__(self, tiles: Tiles, **given: Any) -> None:
+    def __init__(self, tiles: Tiles, reports: events_asgi.Reports, **given: Any) -> None:
         super().__init__(**given)
-        self._tiles = tiles
+        self._tiles, self._reports = tiles, reports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._tiles(scope, receive, send)
+        elif events_asgi.taken(scope):
+            await self._reports(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LiveClient } from '../src/live/client';
+import { compare } from '../src/core/order';
 import { MAX_ROWS, RecordStore } from '../src/live/store';
 import type { Change, Snapshot } from '../src/core/types';
 import { FakeSource, FakeWorld, item, settle } from './fakes';
@@ -197,6 +198,24 @@ describe('record store', () => {
     expect(store.get(`case:${MAX_ROWS + 499}`)).toBeDefined();
   });
 
+  it('is in order after any changes, as if it were sorted anew', () => {
+    const store = new RecordStore((fn) => fn(), 100_000);
+    let seed = 7;
+    const random = (n: number): number => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
+    const make = (id: number, version: number) =>
+      item({ id, version, urgency: (['routine', 'urgent', 'critical'] as const)[random(3)] ?? 'routine', due_at: random(4) ? new Date(random(1e9) * 1000).toISOString() : null, opened_at: new Date(random(1e9) * 1000).toISOString() });
+    store.replace(Array.from({ length: 300 }, (_, i) => make(i, 1)));
+    for (let n = 0; n < 200; n++) {
+      const id = random(400);
+      if (random(5)) store.apply(`case:${id}`, 'upsert', make(id, n + 2), 0);
+      else store.apply(`case:${id}`, 'remove', null, 0);
+      if (n % 3 === 0) store.add([make(400 + n, 1), make(500 + n, 1)]);
+      if (n % 7 === 0) expect(store.sorted()).toEqual(store.all().sort(compare));
+    }
+    expect(store.sorted()).toEqual(store.all().sort(compare));
+    expect(store.size).toBeGreaterThan(300);
+  });
+
   it('lets closed rows go after an hour', () => {
     const store = new RecordStore((fn) => fn());
     store.apply('case:1', 'upsert', item({ id: 1, closed: true }), 0);
@@ -229,7 +248,7 @@ describe('a list longer than its first page', () => {
     world.pages = [{ rows: [item({ id: 4 }), item({ id: 3 })], next: 'n2' }, { rows: [item({ id: 2 }), item({ id: 1 })], next: null }];
     const live = await desk(world);
     expect(keys(live)).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(world.asked.filter((u) => u.includes('rows'))).toEqual(['/api/v1/live/rows?region=R&after=n1', '/api/v1/live/rows?region=R&after=n2']);
+    expect(world.asked.filter((u) => u.includes('rows'))).toEqual(['/api/v1/live/rows?region=R&limit=2000&after=n1', '/api/v1/live/rows?region=R&limit=2000&after=n2']);
     const wall = new FakeWorld();
     wall.snapshot = head([6, 5], 'n1');
     expect(keys(await desk(wall, false))).toEqual([5, 6]);

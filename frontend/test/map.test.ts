@@ -8,7 +8,7 @@ import { clipRing, innerRuns } from '../src/map/mvt';
 import { overlays } from '../src/map/overlays';
 import { place } from '../src/map/plates';
 import { geographicRows, mercatorLat } from '../src/map/protocols';
-import { shownAt, works, type Work } from '../src/map/records';
+import { HEAD, headOf, shownAt, works, type Work } from '../src/map/records';
 import { outerRings, regionShape } from '../src/map/region';
 import { fontStack, scaled, scaleStyle, withFonts } from '../src/map/style';
 import { TileSource } from '../src/map/tiles';
@@ -163,6 +163,15 @@ describe('events and cases', () => {
     expect(shownAt(work({ urgency: 'urgent' }), 5, '')).toBe(true);
     expect(shownAt(work({ level: 4 }), 5, '')).toBe(true);
     expect(shownAt(work({}), 5, 'case:1')).toBe(true);
+  });
+  it('draws the head of a long queue and what is selected from the store, the rest from tiles', () => {
+    const rows = Array.from({ length: HEAD + 5 }, (_, id) => item({ id }));
+    const head = headOf(rows, rows[HEAD + 3]);
+    expect([head.length, head[HEAD]?.id]).toEqual([HEAD + 1, HEAD + 3]);
+    expect(headOf(rows, rows[3])).toHaveLength(HEAD);
+    const data = { cells: [], pins: [], areas: [], lines: [], points: [{ id: HEAD + 4, u: 1, lv: 0, lon: 0, lat: 0 }] };
+    const list = works(head, (k) => rows.find((r) => r.key === k), [{ layer: 'case', data }], new Set(['case']));
+    expect(list[list.length - 1]?.key).toBe(`case:${HEAD + 4}`);
   });
   it('completes live rows from tiles once, and leaves closed ones away', () => {
     const rows = [item({ id: 1 }), item({ id: 2, closed: true })];

@@ -24,13 +24,13 @@ def install(server: flask.Flask) -> None:
 def _ours(error: IocError) -> Answer:
     if error.severity in ("error", "critical"):
         log.error("%s %s: %s", flask.request.method, flask.request.path, error)
-    return _answer(error.as_dict() | _extra(error), error.status)
+    return _answer(told(error), error.status)
 
 
-def _extra(error: IocError) -> dict[str, object]:
-    """Facts a form needs beside the words: tries left, end of a lock, the missing right."""
+def told(error: IocError) -> dict[str, object]:
+    """The words, and facts a form needs beside them: tries left, end of a lock, the missing right."""
     keys = ("remaining", "limit", "minutes", "until", "permission", "csrf")
-    return {k: error.context[k] for k in keys if k in error.context}
+    return error.as_dict() | {k: error.context[k] for k in keys if k in error.context}
 
 
 def _werkzeug(error: HTTPException) -> Answer | HTTPException:

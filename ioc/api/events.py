@@ -15,7 +15,7 @@ from ioc.clock import parse_time
 from ioc.errors import Invalid, Reason
 from ioc.geo import Bbox
 from ioc.intake.event_input import EventIn
-from ioc.intake.events import submit_event
+from ioc.intake.events import refuse_unread, submit_event
 from ioc.intake.reasons import reason
 from ioc.store import events
 from ioc.store.regions import Regions
@@ -53,10 +53,15 @@ def register(server: flask.Flask, deps: Deps) -> None:
     def post_event() -> tuple[flask.Response, int]:
         scope = require("event.write")
         identity = current_identity()
+        try:
+            payload = _read.json_object(MAX_BODY)
+        except Invalid as fault:
+            refuse_unread(deps.store, flask.request.get_data(), fault, deps.clock, identity.source)
+            raise
         result = submit_event(
             deps.store,
             scope,
-            _read.json_object(MAX_BODY),
+            payload,
             deps.clock,
             scope.actor,
             settings=deps.settings,

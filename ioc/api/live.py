@@ -24,9 +24,9 @@ from ioc.services import Counts
 
 # Deadlines pass without a change in the data, so an answer is never older than this.
 KEEP_S = 5
-PAGE, LIMIT_MAX = 200, 500
+PAGE, LIMIT_MAX = 200, 2000
 _TOPICS = ("case", "event", "device", "region", "grid", "resource")
-KEPT = 256
+KEPT, KEPT_BYTES = 256, 64 * 2**20  # answers, and what they may take together: a long page is two megabytes
 
 
 def counts_json(counts: Counts) -> dict[str, Any]:
@@ -42,17 +42,20 @@ class _Kept:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._answers: OrderedDict[str, Any] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+        self._size = 0
         self._once = Once()
 
-    def get(self, key: str, make: Callable[[], Any]) -> Any:
+    def get(self, key: str, make: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
         return self._once.get(key, lambda: self._answers.get(key), lambda: self._put(key, make()))
 
-    def _put(self, key: str, value: Any) -> Any:
+    def _put(self, key: str, value: tuple[bytes, str]) -> tuple[bytes, str]:
         with self._lock:
+            gone = self._answers.pop(key, None)
             self._answers[key] = value
-            while len(self._answers) > KEPT:
-                self._answers.popitem(last=False)
+            self._size += len(value[0]) - (len(gone[0]) if gone else 0)
+            while len(self._answers) > KEPT or (self._size > KEPT_BYTES and len(self._answers) > 1):
+                self._size -= len(self._answers.popitem(last=False)[1][0])
         return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from ioc.intake.vocabulary import Vocabulary
 T = TypeVar("T")
 # A report may come in late (a paper log is typed in); events are kept for the retention of histories.
 SOURCE_NAME = re.compile(r"^[^\x00-\x1f/\\]{1,100}$")
+# In JSON text: the escape itself, not one that is escaped.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 STATUSES = ("open", "closed", "void")
 
 
@@ -158,6 +161,7 @@ def check_event(
         "private_to": r.optional("department", lambda v: text(v, 100), None),
         "attributes": {**_extra(payload), **r.optional("attributes", _object, {})},
     }
+    _storable(r, payload)
     if r.reasons or source is None or source_id is None or title is None or not urgency or occurred is None:
         return r.reasons
     return EventDraft(
@@ -192,6 +196,14 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _extra(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in payload.items() if k not in EventIn.model_fields and not blank(v)}
+
+
+def _storable(r: Reader, payload: Mapping[str, Any]) -> None:
+    """PostgreSQL keeps no NUL in text, nor in the text of a JSON value."""
+    for name in ("attributes", *_extra(payload)):
+        value = payload.get(name)
+        if not isinstance(value, bool | int | float) and _NUL.search(json.dumps([name, value], default=str)):
+            r.refuse(name, "bad_text", str(value)[:100])
 
 
 def _category(r: Reader, words: Vocabulary) -> tuple[str, str]:

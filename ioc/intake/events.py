@@ -1,15 +1,20 @@
-"""Reporting an event: check, locate, write. The same way in for REST, files and the demo's simulator."""
+"""Reporting events: check, locate, write. The same way in for REST, files and the demo's simulator.
+
+Reports are taken in batches, one transaction each: a centre on a bad day hears a thousand a second, and what costs is
+the transaction and its round trips, not the row.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 
 import h3.api.basic_int as h3
 import numpy as np
+import psycopg
 
 from ioc import geo
 from ioc.clock import Clock
@@ -22,7 +27,7 @@ from ioc.intake.vocabulary import Vocabulary
 from ioc.scope import SYSTEM, Scope
 from ioc.settings import Settings
 from ioc.store import Store, dictionaries, disk, events, observations, sources
-from ioc.store.locate import Located, ancestors, locate, metre_srid, region_of_code
+from ioc.store.locate import Located, ancestors, locate_many, metre_srid, region_of_code
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
 from ioc.store.retry import retried
@@ -52,6 +57,38 @@ class EventResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report as delivered, and by whom. `only_source`: the one source this asker may report as; "" for any."""
+
+    payload: Mapping[str, Any]
+    scope: Scope
+    actor: str
+    origin: str = "real"
+    only_source: str = ""
+    channel: str = "rest"
+
+
+Outcome: TypeAlias = EventResult | Invalid
+
+
+@dataclass(slots=True)
+class _Work:
+    """A report on its way: what is known of it so far, and every reason against it."""
+
+    report: Report
+    draft: EventDraft | None
+    reasons: list[Reason]
+    place: Located = field(default_factory=lambda: Located(None, (), (), True))
+    device_id: int | None = None
+    saved: events.Saved | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        assert self.draft is not None
+        return self.draft.source, self.draft.source_id
+
+
 def submit_event(
     store: Store,
     scope: Scope,
@@ -64,129 +101,199 @@ def submit_event(
     only_source: str = "",
     channel: str = "rest",
 ) -> EventResult:
-    """Store one report under `scope`. `only_source`: the one source this asker may report as; "" for any.
+    """Store one report under `scope`.
 
     Raises Invalid with every reason (the report is then kept as a reject), StoreUnavailable, DiskBudget.
     """
-    return retried(lambda: _attempt(store, scope, payload, clock, actor, settings, origin, only_source, channel))
+    report = Report(payload, scope, actor, origin, only_source, channel)
+    (found,) = submit_events(store, [report], clock, settings)
+    if isinstance(found, Invalid):
+        raise found
+    return found
 
 
-def _attempt(
-    store: Store,
-    scope: Scope,
-    payload: Mapping[str, Any],
-    clock: Clock,
-    actor: str,
-    settings: Settings,
-    origin: str,
-    only_source: str,
-    channel: str,
-) -> EventResult:
+def submit_events(store: Store, reports: Sequence[Report], clock: Clock, settings: Settings) -> list[Outcome]:
+    """Store reports in one transaction; for each its result, or Invalid with every reason (then kept as a reject).
+
+    The same source and id twice is one event, in the order given. Raises StoreUnavailable, DiskBudget: then nothing of
+    the batch is stored.
+    """
+    try:
+        return retried(lambda: _submit(store, reports, clock, settings))
+    except psycopg.DataError:
+        if len(reports) == 1:
+            raise
+        # a value the database will not have, which no check foresaw: the others must not go down with it
+        return [submit_events(store, [r], clock, settings)[0] for r in reports]
+
+
+def refuse_unread(store: Store, data: bytes, fault: Invalid, clock: Clock, source: str, channel: str = "rest") -> None:
+    """Keep what was delivered and could not even be read as a report."""
+    now, named = clock.now(), source or channel
+    with store.scoped(SYSTEM) as conn:
+        store_rejects(conn, named, [Rejected("", fault.reasons, data.decode(errors="replace"))], now)
+        sources.arrived(conn, channel, sources.Arrival(received=1, rejected=1), now)
+
+
+def _submit(store: Store, reports: Sequence[Report], clock: Clock, settings: Settings) -> list[Outcome]:
     now = clock.now()
     with store.scoped(SYSTEM) as conn:
         disk.read(conn).require("event")
-        words = Vocabulary(dictionaries.current(conn, now.astimezone(settings.tz).date()))
-        past = timedelta(days=settings.retention_history_days)
-        rules = TimeRules(now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)
-        draft = check_event(payload, words, rules)
+        work = _checked(conn, reports, settings, now)
+        _place(conn, [w for w in work if w.draft is not None and not w.reasons], settings.area_buffer_m)
+        for wave in _waves([w for w in work if w.draft is not None and not w.reasons]):
+            _in_scope(conn, wave)
+            _write(conn, [w for w in wave if not w.reasons], now)
+        _note(conn, work, now)
+    return [_outcome(w) for w in work]
+
+
+def _outcome(w: _Work) -> Outcome:
+    if w.saved is None:
+        return Invalid(reasons=w.reasons)
+    return EventResult(w.saved.event_id, w.saved.state, w.saved.version, w.place.regions, w.place.grid_cells)
+
+
+def _checked(conn: Conn, reports: Sequence[Report], settings: Settings, now: datetime) -> list[_Work]:
+    """Every field of every report checked, without asking the store about it."""
+    words = Vocabulary(dictionaries.current(conn, now.astimezone(settings.tz).date()))
+    past = timedelta(days=settings.retention_history_days)
+    rules = TimeRules(now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)
+    out: list[_Work] = []
+    for report in reports:
+        draft = check_event(report.payload, words, rules)
         reasons = list(draft) if isinstance(draft, list) else []
-        if only_source and payload.get("source") not in (None, "", only_source):
-            reasons.append(reason("source", "source_not_allowed", payload.get("source"), source=only_source))
-        if not isinstance(draft, list) and not reasons:
-            place, device_id = _where(conn, draft, scope, settings, reasons)
-            if not reasons:
-                return _write(conn, draft, place, device_id, actor, origin, channel, now)
-    _reject(store, payload, reasons, channel, origin, clock)
-    raise Invalid(reasons=reasons)
+        named = report.payload.get("source")
+        if report.only_source and named not in (None, "", report.only_source):
+            reasons.append(reason("source", "source_not_allowed", named, source=report.only_source))
+        out.append(_Work(report, None if isinstance(draft, list) else draft, reasons))
+    return out
 
 
-def _where(
-    conn: Conn, draft: EventDraft, scope: Scope, settings: Settings, reasons: list[Reason]
-) -> tuple[Located, int | None]:
-    """Regions, grid cells and device of a draft; what does not fit, or lies outside the scope, goes to `reasons`."""
-    place = Located(None, (), (), True)
-    if draft.lon is not None and draft.lat is not None:
-        place = locate(conn, draft.lon, draft.lat, settings.area_buffer_m)
-        if not place.inside:
-            at = f"{draft.x_orig}, {draft.y_orig}"
-            reasons.append(reason("lon", "out_of_area", at, buffer=settings.area_buffer_m))
-    elif draft.region_code is not None:
-        region_id = region_of_code(conn, draft.region_code)
-        if region_id is None:
-            reasons.append(reason("region", "unknown_region", draft.region_code))
-        else:
-            place = Located(region_id, ancestors(conn, region_id), (), True)
-    before = events.existing(conn, draft.source, draft.source_id)
-    theirs = before is None or scope.sees(before["region_id"], before["private_to"], before["sensitivity"])
-    if place.inside and not (theirs and scope.sees(place.region_id, draft.private_to, draft.sensitivity)):
-        reasons.append(reason("lon" if draft.lon is not None else "region", "out_of_scope"))
-    device_id = None
-    if draft.device is not None:
-        found = {row["device_id"] for row in observations.find_devices(conn, [draft.device])}
-        if len(found) != 1:
-            reasons.append(reason("device", "unknown_device", draft.device))
-        device_id = next(iter(found), None)
-    return place, device_id
+def _place(conn: Conn, work: Sequence[_Work], buffer_m: float) -> None:
+    """Regions, grid cells and device of every draft; what does not fit goes to its reasons."""
+    points = [(w, w.draft.lon, w.draft.lat) for w in work if w.draft and w.draft.lon is not None]
+    placed = [(w, lon, lat) for w, lon, lat in points if lat is not None]
+    for (w, *_), place in zip(placed, locate_many(conn, [(x, y) for _, x, y in placed], buffer_m), strict=True):
+        w.place = place
+        if not place.inside and w.draft:
+            w.reasons.append(reason("lon", "out_of_area", f"{w.draft.x_orig}, {w.draft.y_orig}", buffer=buffer_m))
+    for w in work:
+        if w.draft and w.draft.lon is None and w.draft.region_code is not None:
+            region_id = region_of_code(conn, w.draft.region_code)
+            if region_id is None:
+                w.reasons.append(reason("region", "unknown_region", w.draft.region_code))
+            else:
+                w.place = Located(region_id, ancestors(conn, region_id), (), True)
+    _devices(conn, work)
 
 
-def _write(
-    conn: Conn,
-    draft: EventDraft,
-    place: Located,
-    device_id: int | None,
-    actor: str,
-    origin: str,
-    channel: str,
-    now: Any,
-) -> EventResult:
-    sources.ensure(
-        conn,
-        draft.source,
-        kind=channel,
-        title=draft.source,
-        classes=["event"],
-        interval_s=SOURCE_INTERVAL_S,
-        origin=origin,
-    )
-    values = columns(conn, draft) | {
-        "region_id": place.region_id,
-        "grid_cell_ids": [c["grid_cell_id"] for c in place.grid_cells],
-        "device_id": device_id,
-        "origin": origin,
-    }
-    saved = events.save(conn, values, actor, now)
-    arrival = sources.Arrival(
-        received=1,
-        stored=int(saved.state != "unchanged"),
-        duplicates=int(saved.state == "unchanged"),
-        as_of=draft.occurred_at,
-    )
-    for key in dict.fromkeys((draft.source, channel)):
-        sources.arrived(conn, key, arrival, now)
-    return EventResult(saved.event_id, saved.state, saved.version, place.regions, place.grid_cells)
+def _devices(conn: Conn, work: Sequence[_Work]) -> None:
+    named = sorted({w.draft.device for w in work if w.draft and w.draft.device is not None})
+    if not named:
+        return
+    ids: dict[str, set[int]] = {}
+    for row in observations.find_devices(conn, named):
+        ids.setdefault(row["id"], set()).add(row["device_id"])
+    for w in work:
+        if w.draft and w.draft.device is not None:
+            found = ids.get(w.draft.device, set())
+            if len(found) != 1:
+                w.reasons.append(reason("device", "unknown_device", w.draft.device))
+            w.device_id = next(iter(found), None)
 
 
-def columns(conn: Conn, draft: EventDraft) -> dict[str, Any]:
-    """Columns of the row that follow from the draft alone."""
+def _waves(work: Iterable[_Work]) -> list[list[_Work]]:
+    """In each wave every event once, so that a second report of it meets what the first has written."""
+    waves: list[list[_Work]] = []
+    times: dict[tuple[str, str], int] = {}
+    for w in work:
+        n = times[w.key] = times.get(w.key, -1) + 1
+        if n == len(waves):
+            waves.append([])
+        waves[n].append(w)
+    return waves
+
+
+def _in_scope(conn: Conn, work: Sequence[_Work]) -> None:
+    """Neither the place reported nor the event it would change may lie outside the reporter's scope."""
+    before = events.found(conn, [w.key for w in work])
+    for w in work:
+        scope, was = w.report.scope, before.get(w.key)
+        theirs = was is None or scope.sees(was["region_id"], was["private_to"], was["sensitivity"])
+        assert w.draft is not None
+        if w.place.inside and not (theirs and scope.sees(w.place.region_id, w.draft.private_to, w.draft.sensitivity)):
+            w.reasons.append(reason("lon" if w.draft.lon is not None else "region", "out_of_scope"))
+
+
+def _write(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
+    if not work:
+        return
+    first = {w.key[0]: w for w in work}
+    for source in sorted(set(first) - sources.feeding(conn, first, "event")):
+        w = first[source]
+        kind, origin = w.report.channel, w.report.origin
+        sources.ensure(
+            conn, source, kind=kind, title=source, classes=["event"], interval_s=SOURCE_INTERVAL_S, origin=origin
+        )
+    lons = [w.draft.lon for w in work if w.draft and w.draft.lon is not None]
+    srid = metre_srid(conn, lons[0]) if lons else None
+    rows = [_row(w, srid) for w in work]
+    for w, saved in zip(work, events.save_many(conn, rows, [w.report.actor for w in work], now), strict=True):
+        w.saved = saved
+
+
+def _row(w: _Work, srid: int | None) -> dict[str, Any]:
+    """Columns of the row."""
+    draft = w.draft
+    assert draft is not None
     out: dict[str, Any] = {name: getattr(draft, name) for name in EventDraft.__slots__}
     out |= {"x_m": None, "y_m": None, "srid": None, "h3_10": None}
     out["search"] = fold_all(draft.title, draft.source_id, draft.address)
+    out |= {
+        "region_id": w.place.region_id,
+        "grid_cell_ids": [c["grid_cell_id"] for c in w.place.grid_cells],
+        "device_id": w.device_id,
+        "origin": w.report.origin,
+    }
     if draft.lon is None or draft.lat is None:
         return out
     out["h3_10"] = h3.latlng_to_cell(draft.lat, draft.lon, 10)
-    srid = metre_srid(conn, draft.lon)
     if srid is not None:
         x, y = geo.to_metres(np.array([draft.lon]), np.array([draft.lat]), srid)
         out |= {"x_m": float(x[0]), "y_m": float(y[0]), "srid": srid}
     return out
 
 
-def _reject(
-    store: Store, payload: Mapping[str, Any], reasons: Sequence[Reason], channel: str, origin: str, clock: Clock
-) -> None:
-    now = clock.now()
-    raw = json.dumps(payload, ensure_ascii=False, default=str)
-    source = str(payload.get("source") or channel)[:100].replace("\x00", "")
-    with store.scoped(SYSTEM) as conn:
-        store_rejects(conn, source, [Rejected(str(payload.get("source_id", "")), reasons, raw)], now, origin=origin)
-        sources.arrived(conn, channel, sources.Arrival(received=1, rejected=1), now)
+def _note(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
+    """What was refused is kept, and every source and channel is told what arrived."""
+    arrivals: dict[str, list[sources.Arrival]] = {}
+    refused: dict[tuple[str, str], list[Rejected]] = {}
+    for w in work:
+        channel, payload = w.report.channel, w.report.payload
+        if w.saved is None:
+            named = str(payload.get("source") or channel)[:100].replace("\x00", "")
+            raw = json.dumps(payload, ensure_ascii=False, default=str)
+            item = Rejected(str(payload.get("source_id", "")), w.reasons, raw)
+            refused.setdefault((named, w.report.origin), []).append(item)
+            arrivals.setdefault(channel, []).append(sources.Arrival(received=1, rejected=1))
+            continue
+        assert w.draft is not None
+        same = w.saved.state == "unchanged"
+        arrival = sources.Arrival(1, int(not same), int(same), as_of=w.draft.occurred_at)
+        for key in dict.fromkeys((w.draft.source, channel)):
+            arrivals.setdefault(key, []).append(arrival)
+    for (named, origin), items in refused.items():
+        store_rejects(conn, named, items, now, origin=origin)
+    for key, found in sorted(arrivals.items()):
+        sources.arrived(conn, key, _sum(found), now)
+
+
+def _sum(found: Sequence[sources.Arrival]) -> sources.Arrival:
+    return sources.Arrival(
+        received=sum(a.received for a in found),
+        stored=sum(a.stored for a in found),
+        duplicates=sum(a.duplicates for a in found),
+        rejected=sum(a.rejected for a in found),
+        as_of=max((a.as_of for a in found if a.as_of is not None), default=None),
+    )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from ioc.dictionaries import Dictionary, Entry, shipped
@@ -50,8 +50,28 @@ def load(conn: psycopg.Connection[Any]) -> int:
         return max(cur.rowcount, 0)
 
 
+# The tables as last read, by database: reports ask for them with every batch, and they change a few times a year.
+_read: dict[tuple[str, str], tuple[tuple[Any, ...], Mapping[str, Dictionary]]] = {}
+
+
 def current(conn: psycopg.Connection[Any], on: dt.date) -> Mapping[str, Dictionary]:
-    """All tables as valid on the day `on`: for each code the row with the newest `valid_from` not after it."""
+    """All tables as valid on the day `on`: for each code the row with the newest `valid_from` not after it.
+
+    Read again when a row has been written: every row version has the number of the transaction that wrote it.
+    """
+    with conn.cursor(row_factory=tuple_row) as cur:
+        stamp = cur.execute("SELECT count(*), sum(xmin::text::bigint), max(xmin::text::bigint) FROM dictionary")
+        now = (on, *(stamp.fetchone() or ()))
+    place = (conn.info.host or conn.info.hostaddr, f"{conn.info.port}/{conn.info.dbname}")
+    kept = _read.get(place)
+    if kept is not None and kept[0] == now:
+        return kept[1]
+    found = _tables(conn, on)
+    _read[place] = (now, found)
+    return found
+
+
+def _tables(conn: psycopg.Connection[Any], on: dt.date) -> Mapping[str, Dictionary]:
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
             """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from ioc.scope import Scope
 from ioc.store import outbox
 from ioc.store.pool import Conn
 from ioc.store.where import visible
-from ioc.store.worklist import event_record
+from ioc.store.worklist import event_records
 
 State = Literal["created", "updated", "unchanged"]
 
@@ -27,20 +28,29 @@ class Saved:
     version: int
 
 
+# One statement for all rows: each of its own would be parsed, bound and planned a hundred times.
 _UPSERT = """
+WITH g AS MATERIALIZED (SELECT * FROM jsonb_to_recordset(%(rows)s) AS g(
+  source text, source_id text, title text, description text, category_scheme text, category_code text, urgency text,
+  incident_level smallint, status text, suspected boolean, lon float8, lat float8, x_m float8, y_m float8, srid int,
+  h3_10 bigint, x_orig float8, y_orig float8, crs_orig text, address text, region_id int, grid_cell_ids bigint[],
+  device_id bigint, occurred_at timestamptz, private_to text, sensitivity smallint, search text, attributes jsonb,
+  origin text))
 INSERT INTO event AS e (source, source_id, title, description, category_scheme, category_code, urgency, incident_level,
   status, suspected, geom, geom_m, h3_10, x_orig, y_orig, crs_orig, address, region_id, grid_cell_ids, device_id,
   occurred_at, received_at, updated_at, private_to, sensitivity, search, attributes, origin)
-VALUES (%(source)s, %(source_id)s, %(title)s, %(description)s, %(category_scheme)s, %(category_code)s, %(urgency)s,
-  %(incident_level)s, coalesce(%(status)s, 'open'), %(suspected)s,
-  ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326), ST_SetSRID(ST_MakePoint(%(x_m)s, %(y_m)s), %(srid)s::int),
-  %(h3_10)s, %(x_orig)s, %(y_orig)s, %(crs_orig)s, %(address)s, %(region_id)s, %(grid_cell_ids)s, %(device_id)s,
-  %(occurred_at)s, %(now)s, %(now)s, %(private_to)s, %(sensitivity)s, %(search)s, %(attributes)s, %(origin)s)
+SELECT source, source_id, title, description, category_scheme, category_code, urgency, incident_level,
+  coalesce(status, 'open'), suspected, ST_SetSRID(ST_MakePoint(lon, lat), 4326),
+  ST_SetSRID(ST_MakePoint(x_m, y_m), srid), h3_10, x_orig, y_orig, crs_orig, address, region_id, grid_cell_ids,
+  device_id, occurred_at, %(now)s, %(now)s, private_to, sensitivity, search, attributes, origin
+FROM g
 ON CONFLICT (source, source_id) DO UPDATE SET
   title = excluded.title, description = excluded.description, category_scheme = excluded.category_scheme,
   category_code = excluded.category_code, urgency = excluded.urgency, incident_level = excluded.incident_level,
-  status = coalesce(%(status)s, e.status), suspected = excluded.suspected, geom = excluded.geom,
-  geom_m = excluded.geom_m, h3_10 = excluded.h3_10, x_orig = excluded.x_orig, y_orig = excluded.y_orig,
+  status = coalesce((SELECT g.status FROM g WHERE (g.source, g.source_id) = (excluded.source, excluded.source_id)),
+                    e.status),
+  suspected = excluded.suspected, geom = excluded.geom, geom_m = excluded.geom_m, h3_10 = excluded.h3_10,
+  x_orig = excluded.x_orig, y_orig = excluded.y_orig,
   crs_orig = excluded.crs_orig, address = excluded.address, region_id = excluded.region_id,
   grid_cell_ids = excluded.grid_cell_ids, device_id = excluded.device_id, occurred_at = excluded.occurred_at,
   private_to = excluded.private_to, sensitivity = excluded.sensitivity, search = excluded.search,
@@ -50,58 +60,95 @@ WHERE (e.title, e.description, e.category_scheme, e.category_code, e.urgency, e.
        e.attributes)
       IS DISTINCT FROM
       (excluded.title, excluded.description, excluded.category_scheme, excluded.category_code, excluded.urgency,
-       excluded.incident_level, coalesce(%(status)s, e.status), excluded.suspected, excluded.x_orig, excluded.y_orig,
-       excluded.crs_orig, excluded.address, excluded.device_id, excluded.occurred_at, excluded.private_to,
+       excluded.incident_level,
+       coalesce((SELECT g.status FROM g WHERE (g.source, g.source_id) = (excluded.source, excluded.source_id)),
+                e.status),
+       excluded.suspected, excluded.x_orig, excluded.y_orig, excluded.crs_orig, excluded.address, excluded.device_id,
+       excluded.occurred_at, excluded.private_to,
        excluded.sensitivity, excluded.attributes)
-RETURNING event_id, version, region_id, private_to, sensitivity, origin, (xmax = 0) AS created
+RETURNING source, source_id, event_id, version, region_id, private_to, sensitivity, origin, (xmax = 0) AS created
 """
 
 _HISTORY = """
 INSERT INTO event_history (event_id, version, recorded_at, op, actor, region_id, private_to, sensitivity, origin,
                            record)
-SELECT event_id, version, %(now)s, %(op)s, %(actor)s, region_id, private_to, sensitivity, origin,
+SELECT e.event_id, e.version, %(now)s, w.op, w.actor, e.region_id, e.private_to, e.sensitivity, e.origin,
        ioc_history_record(to_jsonb(e), e.geom)
-FROM event e WHERE event_id = %(id)s
+FROM unnest(%(ids)s::bigint[], %(ops)s::text[], %(actors)s::text[]) AS w(event_id, op, actor)
+JOIN event e USING (event_id)
 """
 
 
-def save(conn: Conn, values: Mapping[str, Any], actor: str, now: dt.datetime) -> Saved:
-    """Insert, change or leave one event. `values` are the columns of `_UPSERT`; no `lon` means no place.
+def save_many(conn: Conn, rows: Sequence[Mapping[str, Any]], actors: Sequence[str], now: dt.datetime) -> list[Saved]:
+    """Insert, change or leave events, each `(source, source_id)` once. In the order of `rows`.
 
-    Two writers of one key take turns on its row: the first creates, the others see its row and change nothing or add a
-    version. A status that is not given stays as duty officers have set it.
+    `rows` hold the columns of `_UPSERT`; no `lon` means no place. The writers of one key take turns on its row: the
+    first creates, the others see its row and change nothing or add a version. A status that is not given stays as duty
+    officers have set it. Rows, history and feed records are each written by one statement.
     """
-    row = conn.execute(_UPSERT, {**values, "attributes": Jsonb(dict(values["attributes"])), "now": now}).fetchone()
-    if row is None:
-        same = conn.execute(
-            "SELECT event_id, version FROM event WHERE source = %(source)s AND source_id = %(source_id)s", values
-        ).fetchone()
-        if same is None:
-            raise LookupError(values["source_id"])
-        return Saved(same["event_id"], "unchanged", same["version"])
-    op = "new" if row["created"] else "change"
-    conn.execute(_HISTORY, {"id": row["event_id"], "op": op, "actor": actor, "now": now})
-    outbox.put(
+    at = {(row["source"], row["source_id"]): i for i, row in enumerate(rows)}
+    given = [rows[at[key]] for key in sorted(at)]  # every writer locks in one order
+    found_rows = conn.execute(_UPSERT, {"rows": Jsonb(given, dumps=_dumps), "now": now})
+    written = {at[r["source"], r["source_id"]]: r for r in found_rows}
+    _tell(conn, written, actors, now)
+    same = _kept(conn, [row for i, row in enumerate(rows) if i not in written])
+    return [_saved(written.get(i), row, same) for i, row in enumerate(rows)]
+
+
+def _dumps(rows: Any) -> str:
+    return json.dumps(rows, ensure_ascii=False, default=dt.datetime.isoformat)
+
+
+def _tell(conn: Conn, written: Mapping[int, Mapping[str, Any]], actors: Sequence[str], now: dt.datetime) -> None:
+    """History and feed record of every row that was written."""
+    if not written:
+        return
+    ids = [row["event_id"] for row in written.values()]
+    ops = ["new" if row["created"] else "change" for row in written.values()]
+    conn.execute(_HISTORY, {"ids": ids, "ops": ops, "actors": [actors[i] for i in written], "now": now})
+    records = {r["id"]: r for r in event_records(conn, ids)}
+    outbox.put_many(
         conn,
-        topic="event",
-        op=op,
-        entity_id=row["event_id"],
-        region_id=row["region_id"],
-        private_to=row["private_to"],
-        sensitivity=row["sensitivity"],
-        permission="event.view",
-        origin=row["origin"],
-        payload=event_record(conn, row["event_id"]),
+        [
+            {
+                "topic": "event",
+                "op": op,
+                "entity_id": row["event_id"],
+                "region_id": row["region_id"],
+                "private_to": row["private_to"],
+                "sensitivity": row["sensitivity"],
+                "permission": "event.view",
+                "origin": row["origin"],
+                "payload": records[row["event_id"]],
+            }
+            for row, op in zip(written.values(), ops, strict=True)
+        ],
     )
     outbox.wake(conn)
-    return Saved(row["event_id"], "created" if row["created"] else "updated", row["version"])
 
 
-def existing(conn: Conn, source: str, source_id: str) -> Mapping[str, Any] | None:
-    return conn.execute(
-        "SELECT event_id, region_id, private_to, sensitivity FROM event WHERE source = %s AND source_id = %s",
-        (source, source_id),
-    ).fetchone()
+def _kept(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """What stands in the store for rows that changed nothing."""
+    return found(conn, [(r["source"], r["source_id"]) for r in rows]) if rows else {}
+
+
+def _saved(
+    written: Mapping[str, Any] | None, row: Mapping[str, Any], same: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> Saved:
+    if written is not None:
+        return Saved(written["event_id"], "created" if written["created"] else "updated", written["version"])
+    kept = same[row["source"], row["source_id"]]
+    return Saved(kept["event_id"], "unchanged", kept["version"])
+
+
+def found(conn: Conn, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Id, version and scope columns of the events there are of these `(source, source_id)`."""
+    rows = conn.execute(
+        "SELECT e.source, e.source_id, e.event_id, e.version, e.region_id, e.private_to, e.sensitivity"
+        " FROM unnest(%s::text[], %s::text[]) AS k(source, source_id) JOIN event e USING (source, source_id)",
+        ([k[0] for k in keys], [k[1] for k in keys]),
+    )
+    return {(r["source"], r["source_id"]): r for r in rows}
 
 
 _LIST = """

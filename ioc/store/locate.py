@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ioc import geo
@@ -32,35 +33,63 @@ class Located:
     inside: bool
 
 
+Points = Sequence[tuple[float, float]]
+_POINTS = sql.SQL("""
+unnest(%(lon)s::float8[], %(lat)s::float8[], %(reach)s::float8[]) WITH ORDINALITY AS q(lon, lat, reach, n),
+LATERAL (SELECT ST_SetSRID(ST_MakePoint(q.lon, q.lat), 4326) AS p) AS at
+""")
+_FINEST = sql.SQL("""
+SELECT q.n, f.region_id FROM {points}, LATERAL (
+  SELECT region_id FROM region r WHERE ST_Covers(r.geom, p)
+  ORDER BY CASE kind WHEN 'village' THEN 0 WHEN 'town' THEN 1 WHEN 'county' THEN 2 WHEN 'city' THEN 3 ELSE 4 END, code
+  LIMIT 1) AS f
+""").format(points=_POINTS)
+_NEAR = sql.SQL("""
+SELECT q.n FROM {points} WHERE NOT EXISTS (SELECT FROM region WHERE geom IS NOT NULL) OR EXISTS (
+  SELECT FROM region r
+  WHERE r.geom && ST_Expand(p, q.reach) AND ST_DWithin(r.geom::geography, p::geography, %(buffer)s))
+""").format(points=_POINTS)
+_CELLS = sql.SQL("""
+SELECT q.n, c.* FROM {points}, LATERAL (
+  SELECT DISTINCT ON (kind) grid_cell_id, kind, code, name, private_to, sensitivity
+  FROM grid_cell WHERE ST_Covers(geom, p) ORDER BY kind, code, grid_cell_id) AS c
+ORDER BY q.n, c.kind
+""").format(points=_POINTS)
+_ABOVE = """
+SELECT c.descendant_id, r.region_id, r.code, r.name, r.kind FROM region_closure c
+JOIN region r ON r.region_id = c.ancestor_id
+WHERE c.descendant_id = ANY (%s) ORDER BY c.descendant_id, c.depth DESC, r.code
+"""
+
+
 def locate(conn: Conn, lon: float, lat: float, buffer_m: float) -> Located:
     """Everything that covers one point. With no region in the store, everything is inside."""
-    params = {
-        "lon": lon,
-        "lat": lat,
-        "buffer": buffer_m,
-        # a box that surely holds the buffer: degrees of longitude shrink with the latitude
-        "reach": buffer_m / (_M_PER_DEGREE * max(0.05, math.cos(math.radians(lat)))),
-    }
-    found = conn.execute(
-        """
-        SELECT region_id FROM region r, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS p
-        WHERE ST_Covers(r.geom, p)
-        ORDER BY CASE kind WHEN 'village' THEN 0 WHEN 'town' THEN 1 WHEN 'county' THEN 2 WHEN 'city' THEN 3 ELSE 4 END,
-                 code LIMIT 1
-        """,
-        params,
-    ).fetchone()
-    if found is None:
-        near = conn.execute(
-            """
-            SELECT NOT EXISTS (SELECT FROM region WHERE geom IS NOT NULL) OR EXISTS (
-              SELECT FROM region r, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326) AS p
-              WHERE r.geom && ST_Expand(p, %(reach)s) AND ST_DWithin(r.geom::geography, p::geography, %(buffer)s)) AS ok
-            """,
-            params,
-        ).fetchone()
-        return Located(None, (), cells_at(conn, lon, lat), bool(near and near["ok"]))
-    return Located(found["region_id"], ancestors(conn, found["region_id"]), cells_at(conn, lon, lat), True)
+    return locate_many(conn, [(lon, lat)], buffer_m)[0]
+
+
+def locate_many(conn: Conn, points: Points, buffer_m: float) -> list[Located]:
+    """`locate` for many points (lon, lat) in four statements, however many they are."""
+    if not points:
+        return []
+    # a box that surely holds the buffer: degrees of longitude shrink with the latitude
+    reach = [buffer_m / (_M_PER_DEGREE * max(0.05, math.cos(math.radians(lat)))) for _, lat in points]
+    params = {"lon": [p[0] for p in points], "lat": [p[1] for p in points], "reach": reach, "buffer": buffer_m}
+    finest = {r["n"]: r["region_id"] for r in conn.execute(_FINEST, params)}
+    near: set[int] = set()
+    if len(finest) < len(points):
+        near = {r["n"] for r in conn.execute(_NEAR, params)}
+    cells: dict[int, list[Mapping[str, Any]]] = {}
+    for row in conn.execute(_CELLS, params):
+        cells.setdefault(row["n"], []).append({k: v for k, v in row.items() if k != "n"})
+    above: dict[int, list[Mapping[str, Any]]] = {}
+    for row in conn.execute(_ABOVE, (sorted(set(finest.values())),)):
+        above.setdefault(row["descendant_id"], []).append({k: v for k, v in row.items() if k != "descendant_id"})
+    out: list[Located] = []
+    for n in range(1, len(points) + 1):
+        region = finest.get(n)
+        path = above.get(region, ()) if region is not None else ()
+        out.append(Located(region, path, cells.get(n, ()), region is not None or n in near))
+    return out
 
 
 def cells_at(conn: Conn, lon: float, lat: float) -> Sequence[Mapping[str, Any]]:
@@ -76,13 +105,8 @@ def cells_at(conn: Conn, lon: float, lat: float) -> Sequence[Mapping[str, Any]]:
 
 def ancestors(conn: Conn, region_id: int) -> Sequence[Mapping[str, Any]]:
     """The region and everything above it, root first."""
-    return conn.execute(
-        """
-        SELECT r.region_id, r.code, r.name, r.kind FROM region_closure c JOIN region r ON r.region_id = c.ancestor_id
-        WHERE c.descendant_id = %s ORDER BY c.depth DESC, r.code
-        """,
-        (region_id,),
-    ).fetchall()
+    rows = conn.execute(_ABOVE, ([region_id],)).fetchall()
+    return [{k: v for k, v in row.items() if k != "descendant_id"} for row in rows]
 
 
 def region_of_code(conn: Conn, code: str) -> int | None:

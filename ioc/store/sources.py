@@ -73,42 +73,49 @@ def ensure(
     origin: str = "real",
     heartbeat: bool = False,
 ) -> None:
-    """A row for a source known only by name so far (a department's file, a reporting system); adds what it feeds."""
+    """A row for a source known only by name so far (a department's file, a reporting system); adds what it feeds.
+
+    A row that says so already is not locked: batches lock it at their end, after what they write.
+    """
+    values = {
+        "key": key,
+        "kind": kind,
+        "title": title,
+        "classes": list(classes),
+        "interval": interval_s,
+        "heartbeat": heartbeat,
+        "origin": origin,
+    }
     conn.execute(
         """
-        INSERT INTO source AS s (source_key, kind, title, classes, interval_s, heartbeat, origin)
+        INSERT INTO source (source_key, kind, title, classes, interval_s, heartbeat, origin)
         VALUES (%(key)s, %(kind)s, %(title)s, %(classes)s, %(interval)s, %(heartbeat)s, %(origin)s)
-        ON CONFLICT (source_key) DO UPDATE
-        SET classes = (SELECT array_agg(DISTINCT c ORDER BY c) FROM unnest(s.classes || excluded.classes) c)
-        WHERE NOT s.classes @> excluded.classes
+        ON CONFLICT (source_key) DO NOTHING
         """,
-        {
-            "key": key,
-            "kind": kind,
-            "title": title,
-            "classes": list(classes),
-            "interval": interval_s,
-            "heartbeat": heartbeat,
-            "origin": origin,
-        },
+        values,
+    )
+    conn.execute(
+        """
+        UPDATE source SET classes = (SELECT array_agg(DISTINCT c ORDER BY c) FROM unnest(classes || %(classes)s) c)
+        WHERE source_key = %(key)s AND NOT classes @> %(classes)s
+        """,
+        values,
     )
 
 
 def arrived(conn: Conn, key: str, arrival: Arrival, now: dt.datetime) -> None:
     """Count a batch and call the source live. The row is locked last and for the shortest time of the transaction."""
-    was = conn.execute("SELECT state FROM source WHERE source_key = %s FOR UPDATE", (key,)).fetchone()
-    if was is None:
-        return
     row = conn.execute(
         """
-        UPDATE source SET last_seen_at = %(now)s,
+        WITH was AS MATERIALIZED (SELECT state FROM source WHERE source_key = %(key)s FOR UPDATE)
+        UPDATE source s SET last_seen_at = %(now)s,
           last_data_at = CASE WHEN %(stored)s + %(duplicates)s > 0 THEN %(now)s ELSE last_data_at END,
           as_of = greatest(as_of, %(as_of)s), received = received + %(received)s, stored = stored + %(stored)s,
           duplicates = duplicates + %(duplicates)s, rejected = rejected + %(rejected)s, retries = 0,
           state = CASE WHEN heartbeat OR %(stored)s + %(duplicates)s > 0 THEN 'live'
-                       WHEN state <> 'error' THEN state WHEN last_data_at IS NULL THEN 'never' ELSE 'late' END,
+                       WHEN s.state <> 'error' THEN s.state WHEN last_data_at IS NULL THEN 'never' ELSE 'late' END,
           error_code = '', error_zh = '', error_en = '', error_since = NULL, updated_at = %(now)s
-        WHERE source_key = %(key)s RETURNING *
+        FROM was WHERE source_key = %(key)s RETURNING s.*, was.state AS was
         """,
         {
             "key": key,
@@ -121,7 +128,15 @@ def arrived(conn: Conn, key: str, arrival: Arrival, now: dt.datetime) -> None:
         },
     ).fetchone()
     if row is not None:
-        _changed(conn, row, was["state"], now)
+        _changed(conn, row, row["was"], now)
+
+
+def feeding(conn: Conn, keys: Iterable[str], what: str) -> set[str]:
+    """Those of `keys` there is a row for that says they feed `what`: nothing is left to `ensure`."""
+    rows = conn.execute(
+        "SELECT source_key FROM source WHERE source_key = ANY (%s) AND %s = ANY (classes)", (sorted(keys), what)
+    )
+    return {row["source_key"] for row in rows}
 
 
 def seen(conn: Conn, key: str, now: dt.datetime) -> None:

@@ -7,8 +7,8 @@ so that a live row and a listed row are the same thing made by the same function
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
 
 from psycopg import sql
 
@@ -55,27 +55,35 @@ def region_predicate(region_ids: Sequence[int] | None, alias: str) -> tuple[sql.
     return sql.SQL("{}.region_id = ANY (%(drill)s)").format(sql.Identifier(alias)), {"drill": list(region_ids)}
 
 
-# A row's place in the list, as whole numbers: the same order as `ioc.records.order_key` and frontend/src/core/order.ts.
+# A row's place in the list is kept with it (migration 073): the same order as `ioc.records.order_key` and
+# frontend/src/core/order.ts. The first condition is the stretch of the index, the second the exact place in it.
 _NO_DUE = 9_000_000_000_000
-_OPEN = """
-WITH open AS MATERIALIZED (
-  SELECT 0 AS kind, c.case_id AS id,
-         CASE WHEN c.flow = 'incident' THEN coalesce(c.incident_level, 5)
-              ELSE 9 + array_position(ARRAY['critical', 'urgent', 'routine'], c.urgency) END AS rank,
-         coalesce(floor(extract(epoch FROM c.due_at)), %(no_due)s)::bigint AS due,
-         -floor(extract(epoch FROM c.opened_at))::bigint AS newest
-  FROM cases c WHERE c.closed_at IS NULL AND %(cases)s AND {seen_c} AND {inside_c}
-  UNION ALL
-  SELECT 1, e.event_id,
-         coalesce(e.incident_level, 9 + array_position(ARRAY['critical', 'urgent', 'routine'], e.urgency)),
-         %(no_due)s::bigint, -floor(extract(epoch FROM e.received_at))::bigint
-  FROM event e WHERE e.status = 'open' AND e.case_id IS NULL AND %(events)s AND {seen_e} AND {inside_e})
-SELECT t.total, o.* FROM (SELECT count(*)::int AS total FROM open) t
-LEFT JOIN (
-  SELECT * FROM open WHERE (rank, due, newest, -id, kind) > (%(rank)s, %(due)s, %(newest)s, %(id)s, %(kind)s)
-  ORDER BY rank, due, newest, -id, kind LIMIT %(limit)s + 1) o ON true
-ORDER BY o.rank, o.due, o.newest, -o.id, o.kind
+_CASES = """
+SELECT 0 AS kind, c.case_id AS id, c.queue_rank AS rank, c.queue_due AS due, c.queue_new AS newest
+FROM cases c
+WHERE c.closed_at IS NULL AND {seen_c} AND {inside_c}
+  AND (c.queue_rank, c.queue_due, c.queue_new) >= (%(rank)s::smallint, %(due)s::bigint, %(newest)s::bigint)
+  AND NOT ((c.queue_rank, c.queue_due, c.queue_new) = (%(rank)s, %(due)s, %(newest)s)
+           AND (-c.case_id, 0) <= (%(id)s, %(kind)s))
+ORDER BY c.queue_rank, c.queue_due, c.queue_new, c.case_id DESC LIMIT %(limit)s + 1
 """
+_EVENTS = """
+SELECT 1 AS kind, e.event_id AS id, e.queue_rank AS rank, %(no_due)s::bigint AS due, e.queue_new AS newest
+FROM event e
+WHERE e.status = 'open' AND e.case_id IS NULL AND {seen_e} AND {inside_e} AND e.queue_rank >= %(rank)s::smallint
+  AND (e.queue_rank, %(no_due)s::bigint, e.queue_new) >= (%(rank)s::smallint, %(due)s::bigint, %(newest)s::bigint)
+  AND NOT ((e.queue_rank, %(no_due)s, e.queue_new) = (%(rank)s, %(due)s, %(newest)s)
+           AND (-e.event_id, 1) <= (%(id)s, %(kind)s))
+ORDER BY e.queue_rank, e.queue_new, e.event_id DESC LIMIT %(limit)s + 1
+"""
+_TOTAL = """
+SELECT CASE WHEN %(cases)s THEN (SELECT count(*) FROM cases c WHERE c.closed_at IS NULL AND {seen_c} AND {inside_c})
+            ELSE 0 END
+     + CASE WHEN %(events)s THEN (SELECT count(*) FROM event e
+                                  WHERE e.status = 'open' AND e.case_id IS NULL AND {seen_e} AND {inside_e})
+            ELSE 0 END AS total
+"""
+_PAGES: Mapping[str, LiteralString] = {"case.view": _CASES, "event.view": _EVENTS}
 _CURSOR = ("rank", "due", "newest", "id", "kind")
 
 
@@ -87,24 +95,42 @@ def worklist(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, limit: 
     Raises Invalid for an `after` that is none.
     """
     bounded = max(1, min(limit, LIMIT_MAX))
-    params: dict[str, Any] = {"no_due": _NO_DUE, "limit": bounded, **_place(after)}
-    parts: dict[str, sql.Composable] = {}
-    for alias, right in (("c", "case.view"), ("e", "event.view")):
-        parts[f"seen_{alias}"], scoped = visible(scope, alias)
-        parts[f"inside_{alias}"], drill = region_predicate(region_ids, alias)
-        params |= {**scoped, **drill, "cases" if alias == "c" else "events": scope.can(right)}
-    found = conn.execute(sql.SQL(_OPEN).format(**parts), params).fetchall()
-    rows = [r for r in found if r["id"] is not None]
-    more, rows = len(rows) > bounded, rows[:bounded]
+    found: list[dict[str, Any]] = []
+    for right in _PAGES:
+        if scope.can(right):
+            found += conn.execute(*page_query(right, scope, region_ids, bounded, after)).fetchall()
+    found.sort(key=lambda r: (r["rank"], r["due"], r["newest"], -r["id"], r["kind"]))
+    more, rows = len(found) > bounded, found[:bounded]
+    parts, params = _parts(scope, region_ids)
+    rights = {"cases": scope.can("case.view"), "events": scope.can("event.view")}
+    total = conn.execute(sql.SQL(_TOTAL).format(**parts), {**params, **rights}).fetchone()
     records = {r["key"]: r for r in case_records(conn, [r["id"] for r in rows if r["kind"] == 0])}
     records |= {r["key"]: r for r in event_records(conn, [r["id"] for r in rows if r["kind"] == 1])}
     keys = (f"{'event' if r['kind'] else 'case'}:{r['id']}" for r in rows)
     last = rows[-1] if more else None
     return WorkPage(
-        total=found[0]["total"],
+        total=int(total["total"]) if total else 0,
         rows=[records[k] for k in keys if k in records],
         next=None if last is None else ".".join(str(-last[n] if n == "id" else last[n]) for n in _CURSOR),
     )
+
+
+def page_query(
+    right: str, scope: Scope, region_ids: Sequence[int] | None, limit: int, after: str
+) -> tuple[sql.Composed, dict[str, Any]]:
+    """One page of cases (right case.view) or reports (event.view), and one row more if there is one."""
+    parts, params = _parts(scope, region_ids)
+    return sql.SQL(_PAGES[right]).format(**parts), {**params, "no_due": _NO_DUE, "limit": limit, **_place(after)}
+
+
+def _parts(scope: Scope, region_ids: Sequence[int] | None) -> tuple[dict[str, sql.Composable], dict[str, Any]]:
+    parts: dict[str, sql.Composable] = {}
+    params: dict[str, Any] = {}
+    for alias in ("c", "e"):
+        parts[f"seen_{alias}"], scoped = visible(scope, alias)
+        parts[f"inside_{alias}"], drill = region_predicate(region_ids, alias)
+        params |= {**scoped, **drill}
+    return parts, params
 
 
 def _place(after: str) -> dict[str, int]:

@@ -106,6 +106,8 @@ def test_twenty_reporters_of_one_event_make_one_row(db: Database, settings: Sett
     assert sorted(states) == ["created"] + ["unchanged"] * 19
     assert rows(db, "SELECT version FROM event") == [{"version": 1}]
     assert rows(db, "SELECT count(*) AS n FROM outbox WHERE topic = 'event'") == [{"n": 1}]
+    counted = rows(db, "SELECT received, stored, duplicates FROM source WHERE source_key = 'grid-app'")
+    assert counted == [{"received": 20, "stored": 1, "duplicates": 19}]
 
 
 @pytest.mark.usefixtures("regions")

@@ -11,19 +11,46 @@ export function rank(item: Item): number {
   return isIncident(item) ? (item.level ?? 5) : RANK[item.urgency];
 }
 
+interface Keys {
+  rank: number;
+  due: number;
+  opened: number;
+}
+
+/** A record never changes (a change is another object): what it is ordered by is read from its texts once. */
+const known = new WeakMap<Item, Keys>();
+
+function keys(item: Item): Keys {
+  let k = known.get(item);
+  if (!k) {
+    const due = item.due_at && item.due_kind !== 'none' ? Date.parse(item.due_at) : Infinity;
+    k = { rank: rank(item), due, opened: Date.parse(item.opened_at || item.occurred_at) };
+    known.set(item, k);
+  }
+  return k;
+}
+
 export function compare(a: Item, b: Item): number {
-  const r = rank(a) - rank(b);
-  if (r) return r;
-  const da = a.due_at && a.due_kind !== 'none' ? Date.parse(a.due_at) : Infinity;
-  const db = b.due_at && b.due_kind !== 'none' ? Date.parse(b.due_at) : Infinity;
-  if (da !== db) return da < db ? -1 : 1;
-  return newest(a, b);
+  const x = keys(a);
+  const y = keys(b);
+  if (x.rank !== y.rank) return x.rank - y.rank;
+  if (x.due !== y.due) return x.due < y.due ? -1 : 1;
+  return y.opened - x.opened || b.id - a.id;
 }
 
 export function newest(a: Item, b: Item): number {
-  const oa = Date.parse(a.opened_at || a.occurred_at);
-  const ob = Date.parse(b.opened_at || b.occurred_at);
-  return ob - oa || b.id - a.id;
+  return keys(b).opened - keys(a).opened || b.id - a.id;
+}
+
+/** Two lists in `compare` order as one. */
+export function merged(a: readonly Item[], b: readonly Item[]): Item[] {
+  const out: Item[] = [];
+  let i = 0;
+  for (const item of b) {
+    for (let next = a[i]; next && compare(next, item) <= 0; next = a[++i]) out.push(next);
+    out.push(item);
+  }
+  return i < a.length ? out.concat(a.slice(i)) : out;
 }
 
 export interface Filter {

@@ -1,7 +1,7 @@
 /** One push connection a page: hello, change, beat, resync (docs/live.md). Snapshot first, then the stream after it. */
 import { Signal } from '../core/emit';
 import type { Beat, Change, Conn, Counts, Item, Snapshot } from '../core/types';
-import { RecordStore } from './store';
+import { DESK_ROWS, MAX_ROWS, RecordStore } from './store';
 
 /** Two beats missed, and noticed within ten seconds with a watchdog that looks once a second. */
 export const BEAT_LOST_MS = 8_500;
@@ -9,6 +9,8 @@ const BACKOFF_MS = [500, 1000, 2000, 4000, 5000] as const;
 const POLL_MS = 15_000;
 const SLEPT_MS = 5_000;
 const COUNTS_EVERY_MS = 2_000;
+/** Rows of one page behind the snapshot. */
+const PAGE_ROWS = 2000;
 
 /** What the client needs of the world; tests hand in their own. */
 export interface World {
@@ -84,7 +86,7 @@ export class LiveClient {
     store?: RecordStore,
   ) {
     this.region = options.region;
-    this.store = store ?? new RecordStore();
+    this.store = store ?? new RecordStore(undefined, options.whole ? DESK_ROWS : MAX_ROWS);
   }
 
   onChange(fn: (change: Change) => void): () => void {
@@ -204,7 +206,7 @@ export class LiveClient {
     await this.options.whole;
     try {
       while (after && generation === this.generation) {
-        const response = await this.world.fetch(`/api/v1/live/rows${this.query(`&after=${encodeURIComponent(after)}`)}`);
+        const response = await this.world.fetch(`/api/v1/live/rows${this.query(`&limit=${PAGE_ROWS}&after=${encodeURIComponent(after)}`)}`);
         if (generation !== this.generation || !response.ok) break;
         const rest = (await response.json()) as { rows: Item[]; next: string | null };
         if (generation !== this.generation) break;

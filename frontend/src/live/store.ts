@@ -1,8 +1,10 @@
 /** Rows of the work list as the page knows them. Bounded; a row keeps its identity while its version is the same. */
-import { compare } from '../core/order';
+import { compare, merged } from '../core/order';
 import type { Item } from '../core/types';
 
+/** A wall shows the head of the list; a desk works through all of it. */
 export const MAX_ROWS = 2000;
+export const DESK_ROWS = 60_000;
 const CLOSED_KEEP_MS = 3_600_000;
 
 export class RecordStore {
@@ -20,10 +22,29 @@ export class RecordStore {
   /** False until the first snapshot. */
   loaded = false;
 
-  constructor(private readonly schedule: (fn: () => void) => void = defer) {}
+  /** Rows in `compare` order as last asked for, and the keys of rows that have changed since; null: all of them. */
+  private order: readonly Item[] = [];
+  private dirty: Set<string> | null = null;
+
+  constructor(
+    private readonly schedule: (fn: () => void) => void = defer,
+    private readonly max = MAX_ROWS,
+  ) {}
 
   all(): Item[] {
     return [...this.rows.values()];
+  }
+
+  /** All rows in `compare` order. One change among fifty thousand rows is put in its place, not a reason to sort them. */
+  sorted(): readonly Item[] {
+    if (this.dirty === null) this.order = this.all().sort(compare);
+    else if (this.dirty.size) {
+      const dirty = this.dirty;
+      const fresh = [...dirty].flatMap((key) => this.rows.get(key) ?? []).sort(compare);
+      this.order = merged(this.order.filter((r) => !dirty.has(r.key)), fresh);
+    }
+    this.dirty = new Set();
+    return this.order;
   }
 
   get(key: string): Item | undefined {
@@ -37,9 +58,10 @@ export class RecordStore {
   /** Rows of the page's first HTML: shown until the snapshot arrives. */
   seed(rows: readonly Item[]): void {
     if (this.loaded) return;
-    const merged = new Map(this.rows);
-    for (const row of rows) merged.set(row.key, row);
-    this.rows = merged;
+    const all = new Map(this.rows);
+    for (const row of rows) all.set(row.key, row);
+    this.rows = all;
+    this.dirty = null;
     this.changed();
   }
 
@@ -61,6 +83,7 @@ export class RecordStore {
         this.unconfirmed.add(row.key);
       }
     this.rows = next;
+    this.dirty = null;
     for (const key of [...this.closedAt.keys()]) if (!next.has(key)) this.closedAt.delete(key);
     this.loaded = true;
     this.changed();
@@ -71,10 +94,10 @@ export class RecordStore {
     for (const row of rows) {
       this.unconfirmed.delete(row.key);
       const known = this.rows.get(row.key);
-      if (!this.removed.has(row.key) && (!known || known.version < row.version)) this.rows.set(row.key, row);
+      if (!this.removed.has(row.key) && (!known || known.version < row.version)) this.put(row);
     }
     this.changed();
-    return this.rows.size < MAX_ROWS;
+    return this.rows.size < this.max;
   }
 
   /** No more pages. When all of them came, rows that none of them had are gone. */
@@ -82,7 +105,7 @@ export class RecordStore {
     this.paging = false;
     this.removed.clear();
     if (!all) return;
-    for (const key of this.unconfirmed) this.rows.delete(key);
+    for (const key of this.unconfirmed) this.drop(key);
     this.unconfirmed.clear();
     this.changed();
   }
@@ -92,7 +115,7 @@ export class RecordStore {
     if (op === 'delete' || op === 'remove' || record === null) {
       if (this.paging) this.removed.add(key);
       this.unconfirmed.delete(key);
-      if (!this.rows.delete(key)) return false;
+      if (!this.drop(key)) return false;
       this.closedAt.delete(key);
       this.changed();
       return true;
@@ -101,7 +124,7 @@ export class RecordStore {
     if (known && known.version >= record.version) return false;
     this.removed.delete(key);
     this.unconfirmed.delete(key);
-    this.rows.set(key, record);
+    this.put(record);
     if (record.closed) this.closedAt.set(key, nowMs);
     else this.closedAt.delete(key);
     this.trim(nowMs);
@@ -123,13 +146,23 @@ export class RecordStore {
     for (const [key, at] of this.closedAt)
       if (nowMs - at > CLOSED_KEEP_MS) {
         this.closedAt.delete(key);
-        this.rows.delete(key);
+        this.drop(key);
       }
     // The oldest routine rows go first: a screen open for weeks must not grow.
-    if (this.rows.size <= MAX_ROWS) return;
+    if (this.rows.size <= this.max) return;
     const spare = [...this.rows.values()].filter((r) => r.urgency === 'routine' && r.flow !== 'incident');
     spare.sort((a, b) => Number(b.closed) - Number(a.closed) || Date.parse(a.opened_at) - Date.parse(b.opened_at));
-    for (const row of spare.slice(0, this.rows.size - MAX_ROWS)) this.rows.delete(row.key);
+    for (const row of spare.slice(0, this.rows.size - this.max)) this.drop(row.key);
+  }
+
+  private put(row: Item): void {
+    this.rows.set(row.key, row);
+    this.dirty?.add(row.key);
+  }
+
+  private drop(key: string): boolean {
+    this.dirty?.add(key);
+    return this.rows.delete(key);
   }
 
   private changed(): void {

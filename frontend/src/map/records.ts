@@ -1,6 +1,6 @@
 /** Events, cases and incidents on the map: from the live store, completed by the rows of their tiles. */
 import type { Layer } from '@deck.gl/core';
-import { compare, isIncident } from '../core/order';
+import { isIncident } from '../core/order';
 import type { Item, Urgency } from '../core/types';
 import * as draw from './draw';
 import type { ParsedTile, PointRow } from './mvt';
@@ -46,11 +46,19 @@ export function shownAt(work: Work, zoom: number, selected: string): boolean {
   return zoom >= 14 || work.level !== null || work.urgency !== 'routine' || work.key === selected;
 }
 
-/** Live rows first, then tile rows the store does not know. A row the store knows as closed stays away. */
+/** Marks of the head of the queue are drawn from the store, which is ahead of the tiles; the rest comes with the tiles. */
+export const HEAD = 2000;
+
+export function headOf(sorted: readonly Item[], selected: Item | undefined): readonly Item[] {
+  const head = sorted.slice(0, HEAD);
+  return selected && !head.includes(selected) ? [...head, selected] : head;
+}
+
+/** Live rows (in their order) first, then tile rows. One the store knows as closed or moved away stays away. */
 export function works(items: readonly Item[], known: (key: string) => Item | undefined, tiles: readonly { layer: string; data: ParsedTile }[], only: ReadonlySet<string>): Work[] {
   const out: Work[] = [];
   const seen = new Set<string>();
-  for (const item of [...items].sort(compare)) {
+  for (const item of items) {
     if (!only.has(item.type)) continue;
     const w = fromItem(item);
     if (w) {
@@ -61,7 +69,8 @@ export function works(items: readonly Item[], known: (key: string) => Item | und
   for (const { layer, data } of tiles)
     for (const row of data.points) {
       const w = fromTile(layer, row);
-      if (seen.has(w.key) || known(w.key)) continue;
+      const live = seen.has(w.key) ? null : known(w.key);
+      if (seen.has(w.key) || (live && !fromItem(live))) continue;
       seen.add(w.key);
       out.push(w);
     }

@@ -16,7 +16,7 @@ import { flatPrograms, noSky } from './lean';
 import { Plates } from './plates';
 import { Pointer } from './pointer';
 import { addProtocols } from './protocols';
-import { works, workLayers, type Work } from './records';
+import { headOf, works, workLayers, type Work } from './records';
 import { regionLayers } from './region';
 import * as roles from './roles';
 import { Sources } from './sources';
@@ -483,10 +483,10 @@ export class IocMap implements MapHandle {
       this.workKey = '';
       return [];
     }
-    const key = [store.version, [...only].join(), ...tiled.map((t) => `${t.layer}${dataId(t.data)}`)].join('|');
+    const key = [store.version, scene.selected, [...only].join(), ...tiled.map((t) => `${t.layer}${dataId(t.data)}`)].join('|');
     if (key !== this.workKey) {
       this.workKey = key;
-      this.workList = works(store.all(), (k) => store.get(k), tiled, only);
+      this.workList = works(headOf(store.sorted(), store.get(scene.selected)), (k) => store.get(k), tiled, only);
     }
     return workLayers(scene, this.workList, true);
   }

@@ -1,5 +1,6 @@
 import * as React from 'react';
-import { compare, isIncident, matches, newest, type Filter } from '../core/order';
+import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from '@tanstack/virtual-core';
+import { isIncident, matches, newest, type Filter } from '../core/order';
 import { page } from '../core/page';
 import type { Item, Lang, Urgency } from '../core/types';
 import { word } from '../core/words';
@@ -61,8 +62,8 @@ export function LiveList(props: Props): React.ReactElement {
   const minute = Math.floor(now / 60_000);
   const sorted = React.useMemo(() => {
     const at = p.clock.now();
-    const list = p.live.store.all().filter((r) => matches(r, { show, urgency, flow }, at));
-    return list.sort(sort === 'new' ? newest : compare);
+    const list = p.live.store.sorted().filter((r) => matches(r, { show, urgency, flow }, at));
+    return sort === 'new' ? list.sort(newest) : list;
     // `minute`: a deadline that passes changes 超时 filters.
   }, [version, show, urgency, flow, sort, minute, p]);
   const filterKey = JSON.stringify([show, urgency, flow, sort, url.region]);
@@ -145,29 +146,29 @@ function reveal(box: HTMLElement | null, index: number): void {
 
 /** Draws only the rows in sight; all have one height, so no measuring. */
 function Virtual({ box, rows, render }: { box: React.RefObject<HTMLDivElement>; rows: Item[]; render: (r: Item) => React.ReactElement }): React.ReactElement {
-  const [range, setRange] = React.useState<[number, number]>([0, 40]);
-  React.useEffect(() => {
-    const el = box.current;
-    if (!el) return undefined;
-    const measure = (): void => {
-      const first = Math.max(0, Math.floor(el.scrollTop / ROW) - OVERSCAN);
-      const last = Math.ceil((el.scrollTop + (el.clientHeight || 900)) / ROW) + OVERSCAN;
-      setRange((old) => (old[0] === first && old[1] === last ? old : [first, last]));
-    };
-    measure();
-    el.addEventListener('scroll', measure, { passive: true });
-    const ro = typeof ResizeObserver === 'function' ? new ResizeObserver(measure) : null;
-    ro?.observe(el);
-    return () => {
-      el.removeEventListener('scroll', measure);
-      ro?.disconnect();
-    };
-  }, [box]);
-  const [first, last] = range;
+  const [, draw] = React.useReducer((n: number) => n + 1, 0);
+  const options = {
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW,
+    overscan: OVERSCAN,
+    // Before it is measured: what a desk shows, so that the first picture is whole.
+    initialRect: { width: 0, height: 900 },
+    observeElementRect,
+    observeElementOffset,
+    scrollToFn: elementScroll,
+    onChange: draw,
+  };
+  const [list] = React.useState(() => new Virtualizer<HTMLDivElement, Element>(options));
+  list.setOptions(options);
+  React.useEffect(() => list._didMount(), [list]);
+  React.useLayoutEffect(() => list._willUpdate());
+  const seen = list.getVirtualItems();
+  const [first, last] = [seen[0]?.index ?? 0, (seen[seen.length - 1]?.index ?? -1) + 1];
   const below = Math.max(0, rows.length - last) * ROW;
   return (
     <>
-      {first > 0 ? <div style={{ height: Math.min(first, rows.length) * ROW }} aria-hidden="true" /> : null}
+      {first > 0 ? <div style={{ height: first * ROW }} aria-hidden="true" /> : null}
       {rows.slice(first, last).map(render)}
       {below > 0 ? <div style={{ height: below }} aria-hidden="true" /> : null}
     </>

@@ -1,4 +1,4 @@
-"""`ioc bench live|tiles|kpi|screen|import|alarms`: each figure beside its floor, in interleaved rounds of one run.
+"""`ioc bench live|tiles|kpi|screen|import|intake|cases|alarms`: each figure beside its floor, in interleaved rounds.
 
 A bench is a module here with `run(job: Job) -> list[Figure]`. It starts what it measures itself, in a folder and on
 ports of its own, with a bound on time and number, and leaves nothing behind.
@@ -29,6 +29,8 @@ BENCHES: Mapping[str, str] = {
     "kpi": "ioc.ops.bench.kpi",
     "screen": "ioc.ops.bench.screen",
     "import": "ioc.ops.bench.imports",
+    "intake": "ioc.ops.bench.intake",
+    "cases": "ioc.ops.bench.cases",
     "alarms": "ioc.ops.bench.alarms",
 }
 ROUNDS = 5

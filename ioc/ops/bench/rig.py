@@ -131,11 +131,22 @@ class Rig:
     def owner(self) -> psycopg.Connection[DictRow]:
         return psycopg.Connection[DictRow].connect(dsns(self.settings).owner, autocommit=True, row_factory=dict_row)
 
-    def token(self, name: str, region: Sequence[str] = (), *, whole: bool = True, sensitivity: int = 1) -> str:
+    def token(
+        self,
+        name: str,
+        region: Sequence[str] = (),
+        *,
+        whole: bool = True,
+        sensitivity: int = 1,
+        actions: Sequence[str] = ("read",),
+        source: str = "",
+    ) -> str:
         store = open_store(self.settings)
         try:
             grant = Grant(whole and not region, tuple(region), None, sensitivity)
-            return create_token(Accounts(store, self.settings, SystemClock()), name, ["read"], grant)
+            return create_token(
+                Accounts(store, self.settings, SystemClock()), name, list(actions), grant, source=source
+            )
         finally:
             store.close()
 
@@ -160,6 +171,22 @@ class Rig:
         if pid <= 0:
             raise ConfigError(f"没有进程 {name}", f"no process {name}")
         os.kill(pid, signal.SIGKILL)
+
+    def cpu_s(self) -> dict[str, float]:
+        """Seconds of processor used so far, by part: web, ingest, and PostgreSQL with all its processes."""
+        out: dict[str, float] = {}
+        for name in ("web", "ingest", "postgres"):
+            pid = self.pid(name)
+            if pid <= 0:
+                continue
+            try:
+                root = psutil.Process(pid)
+                times = [p.cpu_times() for p in (root, *root.children(recursive=True))]
+            except psutil.Error:
+                continue
+            # what its ended processes used is the parent's
+            out[name] = sum(t.user + t.system for t in times) + times[0].children_user + times[0].children_system
+        return out
 
     def processes(self) -> list[psutil.Process]:
         return psutil.Process(self._process.pid).children(recursive=True) if self._process else []
