@@ -202,8 +202,8 @@ class Alarms:
                 raise Conflict(f"已立为办件 #{item.row['case_id']}", f"is case #{item.row['case_id']}", context)
             _, record = write.records(conn, [alarm_id], now)[0]
             sources.ensure(conn, SOURCE, kind="rest", title="告警", classes=["event"], interval_s=86_400)
-            saved = events.save(conn, self._event(conn, item, record), actor.scope.actor, now)
-            return saved.event_id
+            saved = events.save_many(conn, [self._event(conn, item, record)], [actor.scope.actor], now)
+            return saved[0].event_id
 
     def _event(self, conn: Conn, item: write.Item, record: Mapping[str, Any]) -> dict[str, Any]:
         lon, lat = record["device"]["lon"], record["device"]["lat"]

@@ -110,7 +110,7 @@ class RuleSettings:
             region = Regions.of(self.store).tree().by_code.get(ref)
             seen = region is not None and scope.sees(region.region_id)
             return (str(region.region_id), None) if region and seen else ("", _fault("unknown_region", ref))
-        found = alarm_settings.names(conn, [int(ref)]) if ref.isdigit() and len(ref) < 19 else {}
+        found = alarm_settings.names(conn, [int(ref)]) if ref.isascii() and ref.isdigit() and len(ref) < 19 else {}
         device = found.get(int(ref)) if found else None
         seen = device is not None and scope.sees(device["region_id"])
         return ref, None if seen else _fault("unknown_device", ref)

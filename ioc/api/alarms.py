@@ -239,7 +239,7 @@ def _filter(deps: Deps, inside: tuple[int, ...] | None) -> Filter:
 
     def words(name: str, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
         found = tuple(w.strip() for w in _read.text(name).split(",") if w.strip())[:50]
-        bad = [w for w in found if allowed and w not in allowed]
+        bad = [w for w in found if (allowed and w not in allowed) or "\x00" in w]
         if bad:
             listed = ", ".join(allowed)
             reasons.append(Reason(name, "bad_choice", f"应为 {listed}", f"must be {listed}", ",".join(bad)[:120]))
@@ -283,6 +283,9 @@ def _filter(deps: Deps, inside: tuple[int, ...] | None) -> Filter:
 def _body(model: type[Asked]) -> Asked:
     request = flask.request
     given: dict[str, Any] = _read.json_object(MAX_BODY) if request.content_length else {}
+    nul = [n for n, v in given.items() if isinstance(v, str) and "\x00" in v]
+    if nul:
+        raise Invalid(reasons=[Reason(n, "bad_text", "应为文字", "must be text") for n in nul])
     try:
         return model.model_validate(given)
     except ValidationError as e:

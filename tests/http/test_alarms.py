@@ -254,5 +254,28 @@ def _time(value: Any) -> Any:
     return value
 
 
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800", "x" * 5000, 10**400, None, [], {"a": {}}])
+def test_bad_text_is_refused_and_nothing_is_written(
+    sign_in: SignIn, raised: dict[str, int], db: Database, text: Any
+) -> None:
+    chief, alarm = sign_in("chief"), raised["near-rain"]
+    bodies = [
+        ("shelve", {"minutes": 15, "reason": text}), ("out_of_service", {"reason": text}),
+        ("false_alarm", {"cause": text}), ("false_alarm", {"cause": "sensor", "note": text}), ("case", {"flow": text}),
+        ("ack", {"version": text or "x"}),
+    ]  # fmt: skip
+    for what, body in bodies:
+        answer = chief.post(f"/api/v1/alarms/{alarm}/{what}", data=json.dumps(body), headers=ORIGIN)
+        assert answer.status_code in (409, 413, 422), (what, answer.text)
+    for name in ("ref", "params", "target", "version", "valid_from"):
+        body = {"target": "device", "ref": "²", "params": {"high": 1.0}, "version": 0, name: text or "x"}
+        sent = chief.put("/api/v1/alarm-rules/rain_hour", data=json.dumps(body), headers=ORIGIN)
+        assert sent.status_code in (413, 422), (name, sent.text)
+    assert chief.get("/api/v1/alarms?rule=%00&category=a%00").status_code == 422
+    with db.owner() as conn:
+        row = conn.execute("SELECT version FROM alarm WHERE alarm_id = %s", (alarm,)).fetchone()
+    assert row == {"version": 1}
+
+
 def test_nobody_reads_without_the_right(server: flask.Flask) -> None:
     assert server.test_client().get("/api/v1/alarms").status_code == 401
