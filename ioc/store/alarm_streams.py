@@ -13,6 +13,11 @@ from ioc.store.pool import Conn
 Key = tuple[str, int]  # rule, datastream
 
 
+def _array(ids: Iterable[int]) -> str:
+    """An array as text: thousands of numbers are written so in a tenth of the time."""
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
 def version(conn: Conn) -> int:
     """Changes with settings, and with what rules read of devices."""
     row = conn.execute("SELECT version FROM alarm_config").fetchone()
@@ -36,7 +41,7 @@ SELECT s.datastream_id, s.device_id, d.kind, s.property, d.interval_s, d.attribu
          SELECT jsonb_object_agg(o.property, l.value) FROM datastream o JOIN latest l USING (datastream_id)
          WHERE o.device_id = s.device_id AND o.property = ANY (%(siblings)s)) END AS own
 FROM datastream s JOIN device d ON d.device_id = s.device_id
-WHERE s.datastream_id = ANY (%(ids)s)
+WHERE s.datastream_id = ANY (%(ids)s::bigint[])
 """
 
 
@@ -44,7 +49,7 @@ def streams(
     conn: Conn, ids: Iterable[int], siblings: Sequence[str] = (), with_siblings: Sequence[str] = ()
 ) -> dict[int, Stream]:
     """Datastreams as rules see them. `siblings`: properties whose newest value may be a limit of `with_siblings`."""
-    values = {"ids": sorted(set(ids)), "siblings": list(siblings), "with_siblings": list(with_siblings)}
+    values = {"ids": _array(sorted(set(ids))), "siblings": list(siblings), "with_siblings": list(with_siblings)}
     rows = conn.execute(_STREAMS, values).fetchall()
     above = _ancestors(conn, {r["region_id"] for r in rows if r["region_id"] is not None})
     return {r["datastream_id"]: _stream(r, above.get(r["region_id"], ())) for r in rows}
@@ -87,9 +92,9 @@ def lock_latest(conn: Conn, ids: Iterable[int]) -> dict[int, tuple[dt.datetime, 
 
 def _latest(conn: Conn, ids: Sequence[int]) -> dict[int, tuple[dt.datetime, float | None]]:
     rows = conn.execute(
-        "SELECT datastream_id, observed_at, value FROM latest WHERE datastream_id = ANY (%s)"
+        "SELECT datastream_id, observed_at, value FROM latest WHERE datastream_id = ANY (%s::bigint[])"
         " ORDER BY datastream_id FOR NO KEY UPDATE",
-        (list(ids),),
+        (_array(ids),),
     ).fetchall()
     return {r["datastream_id"]: (r["observed_at"], r["value"]) for r in rows}
 
@@ -100,8 +105,8 @@ def _latest(conn: Conn, ids: Sequence[int]) -> dict[int, tuple[dt.datetime, floa
 def phases(conn: Conn, ids: Iterable[int]) -> dict[Key, Phase]:
     """What is not simply normal on these datastreams."""
     rows = conn.execute(
-        "SELECT rule_key, datastream_id, phase, since, value FROM alarm_state WHERE datastream_id = ANY (%s)",
-        (sorted(set(ids)),),
+        "SELECT rule_key, datastream_id, phase, since, value FROM alarm_state WHERE datastream_id = ANY (%s::bigint[])",
+        (_array(sorted(set(ids))),),
     ).fetchall()
     return {(r["rule_key"], r["datastream_id"]): Phase(r["phase"], r["since"], r["value"]) for r in rows}
 

@@ -209,12 +209,12 @@ def save(conn: Conn, items: Iterable[Item], entries: Sequence[Entry], now: dt.da
     """Rows that are new or have changed, journal, floods, feed. One set of statements however many there are."""
     todo = [i for i in {id(i): i for i in items}.values() if i.new or i.changed]
     new = [i for i in todo if i.new]
-    if new:
-        # what has ended comes first, so that of one rule and datastream never two are open
-        _insert(conn, sorted(new, key=lambda i: (i.alarm.ended_at is None, i.id)), now)
     changed = sorted((i for i in todo if not i.new), key=lambda i: (i.row["datastream_id"], i.row["rule_key"]))
+    # what has ended comes first, so that of one rule and datastream never two are open
     if changed:
         _update(conn, changed, now)
+    if new:
+        _insert(conn, sorted(new, key=lambda i: (i.alarm.ended_at is None, i.id)), now)
     journal(conn, entries, now)
     floods = [_flood_of(i) for i in todo if i.alarm.open and not i.alarm.hold]
     groups, joined = alarm_groups.absorb(conn, floods, now)

@@ -395,3 +395,35 @@ def test_scope(world: AlarmWorld) -> None:
         counts = alarm_read.counts(conn, near, None, NOW)
     assert {r["device"]["name"] for r in rows} == {"near"}
     assert (total, counts["total"]) == (1, 1)
+
+
+def test_the_load_of_the_desk(world: AlarmWorld) -> None:
+    from ioc.store.kpi_alarms import alarm_load
+    from ioc.store.kpi_rollup import Ask, Audience
+
+    for n in range(3):
+        world.device(f"g{n}", "gas")
+        world.one(f"g{n}", "gas_lel", 60.0)
+    world.clock.advance(1800)
+    world.device("g9", "gas")
+    world.one("g9", "gas_lel", 60.0)
+    ask = Ask(world.clock.now(), world.settings.tz, [Audience("*|2", None, 2)])
+    with world.db.store.scoped(SYSTEM) as conn:
+        (reading,) = alarm_load(conn, ask, {}).values()
+    assert (reading.value, reading.numerator, reading.state) == (1.0, 1.0, "ok")
+    assert reading.note is not None
+    assert reading.note.zh == "峰值 3 · 1 人在席"
+    assert reading.series[-1] == pytest.approx(4 / 6)
+
+
+def test_over_and_raised_anew_in_one_batch(world: AlarmWorld) -> None:
+    """A suppressed alarm ends with its condition; the next one of the batch is a new alarm, never a second open."""
+    world.device("g", "gas")
+    world.send("g", "gas_lel", [(0, 60.0)], START)
+    world.send("g", "gas_lel", [(1, 30.0), (2, 60.0), (3, 60.0), (6, 1.0), (8, 1.0), (10, 60.0), (12, 60.0)], START)
+    rows = world.rows("SELECT rule_key, count(*) AS n, count(*) FILTER (WHERE ended_at IS NULL) AS open FROM alarm"
+                      " GROUP BY 1 ORDER BY 1")  # fmt: skip
+    assert {r["rule_key"]: r["open"] for r in rows} == {"gas_high": 1, "gas_low": 1}
+    world.send("g", "gas_lel", [(14, 1.0), (16, 1.0), (18, 60.0), (20, 60.0)], START)
+    rows = world.rows("SELECT rule_key, count(*) AS open FROM alarm WHERE ended_at IS NULL GROUP BY 1 ORDER BY 1")
+    assert [(r["rule_key"], r["open"]) for r in rows] == [("gas_high", 1), ("gas_low", 1)]
