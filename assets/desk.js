@@ -95,7 +95,9 @@
     const fault = make("p", { className: "sfault", role: "alert", hidden: true });
     const send = make("button", { type: "submit", className: "btn p l", textContent: form.words.send });
     const cancel = make("button", { type: "button", className: "btn l", textContent: form.words.cancel });
-    const rows = form.fields.map((f) => make("label", { className: "fd" }, make("span", { textContent: f.label }), control(f, form.words)));
+    const files = Object.fromEntries(form.fields.filter((f) => f.kind === "files").map((f) => [f.name, window.iocFiles(f, form.words)]));
+    const row = (f) => make(files[f.name] ? "div" : "label", { className: "fd" }, make("span", { textContent: f.label }), files[f.name]?.element ?? control(f, form.words));
+    const rows = form.fields.map(row);
     const head = make("h2", {}, make("span", { textContent: form.title }), make("small", { className: "num", textContent: form.sub }));
     const body = make("form", {}, head, ...rows, fault, make("div", { className: "acts" }, send, cancel));
     const box = make("dialog", { className: "stepbox" }, body);
@@ -103,8 +105,14 @@
     box.addEventListener("close", () => box.remove());
     body.addEventListener("submit", async (event) => {
       event.preventDefault();
-      const value = (f) => body.elements[f.name].value.trim();
+      const value = (f) => (files[f.name] ? files[f.name].ids() : body.elements[f.name].value.trim());
       const given = Object.fromEntries(form.fields.map((f) => [f.name, f.kind === "number" || f.number ? Number(value(f)) : value(f)]));
+      const waits = form.fields.map((f) => files[f.name]?.fault() && `${f.label} ${files[f.name].fault()}`).filter(Boolean);
+      if (waits.length) {
+        fault.hidden = false;
+        fault.textContent = waits.join("；");
+        return;
+      }
       send.disabled = true;
       const said = await sendStep(form, given).catch(() => form.words.failed);
       send.disabled = false;

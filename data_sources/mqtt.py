@@ -1,4 +1,4 @@
-"""MQTT telemetry: our own topic and ThingsBoard's gateway topic, acknowledged only after the commit.
+"""MQTT telemetry on our own topic, acknowledged only after the commit. ThingsBoard's topics: `thingsboard.py`.
 
 The broker keeps what we have not acknowledged (persistent session, QoS 1), so a killed worker loses nothing; what it
 had stored but not yet acknowledged comes again and is recognised as a duplicate. The receive maximum of MQTT 5 is the
@@ -91,16 +91,23 @@ def read(message: Message, received_at: dt.datetime) -> tuple[list[Reading], lis
 
 
 class Listener:
-    """The connection: puts messages into `inbox` and acknowledges what has been stored."""
+    """The connection: puts messages into `inbox` and acknowledges what has been stored.
 
-    def __init__(self, settings: Settings) -> None:
+    `topics` are subscribed, `left` are no longer: the session outlives the program that opened it. `name` tells the
+    sessions of one installation apart.
+    """
+
+    def __init__(
+        self, settings: Settings, topics: Sequence[str] = (f"{OWN}#",), left: Sequence[str] = (GATEWAY,), name: str = ""
+    ) -> None:
         self.inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.news: queue.SimpleQueue[str] = queue.SimpleQueue()  # "connected", or what went wrong
         self.session = 0
-        self._group = settings.mqtt_group
+        prefix = f"$share/{settings.mqtt_group}/" if settings.mqtt_group else ""
+        self._topics, self._left = [prefix + t for t in topics], [prefix + t for t in left]
         self._url = urlsplit(broker_url(settings))
         self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id(settings), protocol=mqtt.MQTTv5, manual_ack=True
+            CallbackAPIVersion.VERSION2, client_id=client_id(settings, name), protocol=mqtt.MQTTv5, manual_ack=True
         )
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
@@ -141,8 +148,9 @@ class Listener:
             return
         self.session += 1
         options = SubscribeOptions(qos=1)
-        prefix = f"$share/{self._group}/" if self._group else ""
-        client.subscribe([(f"{prefix}{OWN}#", options), (f"{prefix}{GATEWAY}", options)])
+        client.subscribe([(topic, options) for topic in self._topics])
+        if self._left:
+            client.unsubscribe(self._left)
         self.news.put("connected")
 
     def _disconnected(
@@ -167,10 +175,10 @@ def broker_url(settings: Settings) -> str:
     return settings.mqtt_url or f"mqtt://127.0.0.1:{settings.mqtt_port}"
 
 
-def client_id(settings: Settings) -> str:
+def client_id(settings: Settings, name: str = "") -> str:
     """The same at every start of this installation's worker, another for every other: the session hangs on it."""
     place = f"{socket.gethostname()}|{settings.root}"
-    return f"ioc-{hashlib.blake2b(place.encode(), digest_size=8).hexdigest()}"
+    return f"ioc-{hashlib.blake2b(place.encode(), digest_size=8).hexdigest()}{name and '-'}{name}"
 
 
 def run(context: SourceContext) -> None:
@@ -180,7 +188,7 @@ def run(context: SourceContext) -> None:
     listener.start()
     try:
         while not context.stop.is_set():
-            _news(context, listener)
+            tell_news(context, listener)
             batch = collect(context, listener.inbox)
             if batch.messages and store(context, intake, batch):
                 listener.acknowledge(batch.messages)
@@ -255,7 +263,7 @@ def _divide(intake: ObservationIntake, part: Sequence[Reading], refused: Sequenc
             raise SourceFault("拒收记录无法保存", "a reject cannot be stored") from e
 
 
-def _news(context: SourceContext, listener: Listener) -> None:
+def tell_news(context: SourceContext, listener: Listener) -> None:
     """Tell of the connection's ups and downs."""
     last = None
     while not listener.news.empty():
@@ -276,5 +284,5 @@ SOURCE = Source(
     owner=Text("运营指挥中心", "Operations centre"),
     run=run,
     enabled=lambda settings: settings.mqtt_url != "none",
-    docs=f"{OWN}{{external_id}}, {GATEWAY}",
+    docs=f"{OWN}{{external_id}}",
 )

@@ -2,7 +2,7 @@
 
 The edition in force on a day is the newest one whose `valid_from` is not later. From 2026-03-01 that is HJ 633-2026,
 whose breakpoints are not published where we could verify them: its table is empty, so the newest edition with a table
-is used and the result says so (按 2012 版). A `setting` row `aqi.tables` (same shape) replaces the file.
+is used and the result says so (按 2012 版，新版断点未配置). `ioc import aqi-table` brings an edition of the same shape.
 
 Concentrations: µg/m³, CO in mg/m³. An hourly report uses the 1 h tables (PM with the 24 h breakpoints, as the rule
 says for real-time reports). A concentration beyond the last breakpoint of a full table is 500 (爆表); SO₂ above
@@ -48,9 +48,19 @@ class Aqi:
             zh.append("缺 " + "、".join(names[p] for p in self.missing))
             en.append("without " + ", ".join(names[p] for p in self.missing))
         if self.substituted:
-            zh.append("按 2012 版" if self.edition == "HJ633-2012" else f"按 {self.edition}")
-            en.append("by the 2012 edition" if self.edition == "HJ633-2012" else f"by {self.edition}")
+            zh.append(f"按 {self._words('zh')}，新版断点未配置")
+            en.append(f"by the {self._words('en')}, the newer breakpoints are not configured")
         return Text(" · ".join(zh), " · ".join(en))
+
+    def _words(self, lang: str) -> str:
+        year = self.edition.rpartition("-")[2]
+        if not year.isdigit():
+            return self.edition
+        return f"{year} 版" if lang == "zh" else f"{year} edition"
+
+
+def shipped() -> Sequence[Mapping[str, Any]]:
+    return _file()["editions"]
 
 
 @cache
@@ -61,9 +71,11 @@ def _file() -> dict[str, Any]:
 def edition_on(day: dt.date, tables: Mapping[str, Any] | None = None) -> tuple[Mapping[str, Any], bool]:
     """The edition to compute with on `day`, and whether it stands in for one in force whose table is unknown."""
     editions = sorted((tables or _file())["editions"], key=lambda e: e["valid_from"])
-    valid = [e for e in editions if dt.date.fromisoformat(e["valid_from"]) <= day] or editions[:1]
-    known = [e for e in valid if e["iaqi"]]
-    return known[-1], known[-1]["key"] != valid[-1]["key"]
+    begun = [e for e in editions if dt.date.fromisoformat(e["valid_from"]) <= day] or editions[:1]
+    known = [e for e in begun if e["iaqi"]] or [e for e in editions if e["iaqi"]]
+    over = known[-1].get("valid_to")  # the first day it is out of force
+    ended = bool(over) and dt.date.fromisoformat(over) <= day
+    return known[-1], ended or known[-1]["key"] != begun[-1]["key"]
 
 
 def sub_index(concentration: float, points: Sequence[float], iaqi: Sequence[int]) -> int | None:

@@ -16,10 +16,18 @@ from rich.console import Console
 
 from ioc.clock import SystemClock
 from ioc.errors import IocError
+from ioc.ops import audit
 from ioc.ops.composition import Composition
+from ioc.ops.notify import notify_commands
 from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
+KINDS = (
+    "devices|regions|grids|resources|events|cases|layer|stewards|hotline|deadlines|calendar|models"
+    "|aqi-table|water-table|noise-table"
+)
+# Kinds of `ioc import` that are configuration and have no coordinates.
+TABLES = ("models", "aqi-table", "water-table", "noise-table")
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -59,6 +67,8 @@ def build_cli(composition: Composition) -> typer.Typer:
     _bringing_in(cli, composition)
     _accounts(cli)
     _embeds(cli, composition)
+    cli.add_typer(notify_commands(), name="notify")
+    audit.add_commands(cli, _settings, _faults)
     _bench(cli, composition)
     return cli
 
@@ -149,6 +159,8 @@ def _looking(cli: typer.Typer) -> None:
             console.print(f"  {s['key']:<24}{s['state']:<8}{age:>8}  {s['title']}")
         console.print("  " + "  ".join(f"{k} {v}" for k, v in found["counts"].items()))
         console.print(f"  feed {found['feed'].get('state', 'down')}  lag {found['feed'].get('lag_ms', '-')} ms")
+        seq, waiting, lag = (found["chain"].get(k, "-") for k in ("seq", "waiting", "lag_s"))
+        console.print(f"  chain {seq}  waiting {waiting}  lag {lag} s")
 
 
 def _database(cli: typer.Typer) -> None:
@@ -242,9 +254,11 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
 def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
     @cli.command(name="import")
     def import_(
-        kind: Annotated[str, typer.Argument(help="devices|regions|grids|resources|events|cases|layer|stewards")],
+        kind: Annotated[str, typer.Argument(help=KINDS)],
         file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-        crs: Annotated[str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09")] = "",
+        crs: Annotated[
+            str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09；时限与日历不需要 / not for tables")
+        ] = "",
         mapping: Annotated[list[str] | None, typer.Option("--map", help="字段=列名 / field=column")] = None,
         source: Annotated[str | None, typer.Option(help="数据源名 / name of the source")] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
@@ -262,16 +276,30 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         data_dir: DataDir = None,
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
-        """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. Places need --crs, stewards do not."""
-        from ioc.ops.imports import run_import
+        """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. Places need their CRS declared."""
+        from ioc.ops.imports import mapping_of, run_import, run_table
 
+        if kind in TABLES:
+            with _faults():
+                _quiet()
+                run_table(_settings(data_dir), SystemClock(), kind, file, dry_run, as_json)
+            return
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
         options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
         options |= {"sheet": sheet, "file_layer": file_layer}
         with _faults():
             _quiet()
             settings, registry = _settings(data_dir), composition.registry()
-            run_import(settings, registry, SystemClock(), kind, file, crs, mapping or [], dry_run, options, as_json)
+            if kind == "hotline":
+                from ioc.ops import hotline
+
+                pairs = mapping_of(mapping or [])
+                hotline.run_import(settings, SystemClock(), file, crs, pairs, dry_run, options, as_json)
+                return
+            given = (settings, registry, SystemClock(), kind, file, crs, mapping or [], dry_run, options, as_json)
+            taken = run_import(*given)
+        if not taken:
+            raise typer.Exit(1)
 
 
 def _accounts(cli: typer.Typer) -> None:
@@ -317,7 +345,7 @@ def _accounts(cli: typer.Typer) -> None:
     @token.command(name="create")
     def token_create(
         name: str,
-        allow: Annotated[str, typer.Option(help="read,events:write,admin")],
+        allow: Annotated[str, typer.Option(help="read,events:write,observations:write,admin")],
         region: Annotated[list[str] | None, typer.Option()] = None,
         source: Annotated[str, typer.Option(help="写入限定的数据源 / source its writes are bound to")] = "",
         days: Annotated[int | None, typer.Option(min=1, help="有效天数 / days it is valid")] = None,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ioc.cases.terms import PROVISIONAL, UNSET
 from ioc.declare import Flow
 from ioc.flows import flows, stage_index
 from ioc.i18n import Text
@@ -21,8 +22,11 @@ Row = Mapping[str, Any]
 ICONS = frozenset(("flame", "gas", "users", "car", "drop", "warn", "broom", "camera", "lamp", "boat", "pin"))
 URGENCY_RANK = {"critical": 0, "urgent": 1, "routine": 2}
 
-# Report clocks of an incident (首报, 续报); a label that is not listed here is shown as it was delivered.
+# Report clocks of an incident (首报, 续报), and what is to be known of a computed deadline (ioc.cases.terms); a label
+# that is not listed here is shown as it was delivered.
 _DUE_LABELS = {
+    PROVISIONAL: Text("暂定", "Provisional"),
+    UNSET: Text("未配置时限", "No term configured"),
     "首报": Text("首报", "First report"),
     "续报": Text("续报", "Follow-up report"),
     "终报": Text("终报", "Final report"),
@@ -108,7 +112,7 @@ def case_to_record(row: Row) -> dict[str, Any]:
     """A row of `worklist_case` as a record."""
     flow = flows().get(row["flow"]) or flows()["grid"]
     closed = row["closed_at"] is not None
-    label = row["due_label"]
+    label = "" if closed and row["due_label"] in (PROVISIONAL, UNSET) else row["due_label"]
     first = (row["sources"] or [{}])[0]
     return {
         "key": f"case:{row['id']}",

@@ -151,7 +151,7 @@ class LiveServices:
 
     def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
         with self._store.scoped(scope) as conn:
-            found = details.detail(conn, self._regions, scope, key, self.now())
+            found = details.detail(conn, self._regions, scope, key, self.now(), self._settings.tz)
         if key.startswith("case:") and WORKING & scope.permissions:
             return {**found, "todo": self._cases.todo(Actor(scope, officer), int(key.removeprefix("case:")))}
         if key.startswith("event:") and scope.can("case.accept") and found.get("unclaimed"):

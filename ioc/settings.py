@@ -37,10 +37,25 @@ class Settings(BaseSettings):
     mqtt_url: str = ""  # empty: own broker on loopback; "none": MQTT off
     mqtt_port: int = 1883
     mqtt_group: str = ""  # shared subscription group when several ingest processes run
+    thingsboard_area: str = ""  # region code where unknown ThingsBoard devices are registered; empty: they are refused
+    thingsboard_crs: str = ""  # of their latitude and longitude attributes; empty: those are not used
+
+    lower_centres: str = ""  # JSON file naming the centres of the level below; relative to data_dir; empty: none
 
     cap_folder: str = ""  # warnings dropped as files; relative to data_dir; empty: off
     cap_url: str = ""  # Atom feeds or documents to poll for warnings, separated by spaces; empty: off
     cap_poll_s: int = Field(default=60, ge=5, le=86_400)
+
+    outbound_file: str = "outbound.toml"  # channels and routes of what is sent; relative to data_dir
+    hotline_file: str = "hotline.toml"  # how a 12345 platform names its fields; relative to data_dir
+    gb28181_folder: str = ""  # catalogues dropped as files; relative to data_dir; empty: off
+    video_config: str = "video.json"  # editions, coordinate systems, sharing of video platforms; relative to data_dir
+    video_packet_wait_s: int = Field(default=60, ge=5, le=86_400)  # for the missing packets of a catalogue
+    wvp_url: str = ""  # base address of a WVP-PRO; empty: off
+    wvp_user: str = ""
+    wvp_password: str = ""  # as typed at its sign-in page
+    wvp_api_key: str = ""  # instead of user and password
+    wvp_poll_s: int = Field(default=60, ge=5, le=86_400)
 
     pool_size: int = Field(default=16, ge=1, le=200)
     session_hours: int = 12
@@ -54,6 +69,11 @@ class Settings(BaseSettings):
     basemap_url: str = ""  # raster, WMTS template ({z}/{x}/{y}) or PMTiles; empty: offline base map from the store
     basemap_kind: Literal["", "raster", "wmts-w", "wmts-c", "pmtiles"] = ""
     basemap_attribution: str = ""  # shows the official map approval number (审图号)
+
+    attachment_dir: str = ""  # empty: `attachments` under data_dir; several machines share one folder
+    attachment_max_mb: int = Field(default=20, ge=1, le=512)
+    attachment_budget_mb: int = 0  # 0: no budget beyond the free space below
+    attachments_per_hour: int = Field(default=240, ge=1)  # by one uploader
 
     retention_observation_days: int = 90
     retention_history_days: int = 1095
@@ -74,13 +94,26 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         return self.data_dir.expanduser().resolve()
 
+    @property
+    def attachments(self) -> Path:
+        """Folder of attached files, outside everything that is served by name."""
+        return Path(self.attachment_dir).expanduser().resolve() if self.attachment_dir else self.root / "attachments"
+
     @cached_property
     def secret(self) -> bytes:
         """Key for signed cookies and embed tokens, made once per installation, readable by the owner only."""
-        path = self.root / "secret"
+        return self._kept("secret")
+
+    @cached_property
+    def audit_key(self) -> bytes:
+        """Key that signs the head of the chain of history. Apart from `secret`, which may be thrown away."""
+        return self._kept("audit.key")
+
+    def _kept(self, name: str) -> bytes:
+        path = self.root / name
         if not path.exists():
             self.root.mkdir(parents=True, exist_ok=True)
-            tmp = path.with_suffix(".new")
+            tmp = path.with_name(f"{name}.new")
             tmp.touch(mode=0o600)
             tmp.write_bytes(secrets.token_bytes(32))
             # link, not rename: when two processes start at once the first one's key stays

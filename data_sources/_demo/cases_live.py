@@ -155,7 +155,7 @@ class CaseLife:
         rows = conn.execute(
             """
             SELECT case_id, flow, stage, stages, opened_at, responded_at, total_due_at, officer FROM cases
-            WHERE closed_at IS NULL AND origin = 'demo' AND updated_at < %s
+            WHERE closed_at IS NULL AND origin = 'demo' AND terms IS NULL AND updated_at < %s
             ORDER BY total_due_at LIMIT %s
             """,
             (now - dt.timedelta(seconds=20), _DRAWN),

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from ioc.store import chained
 from ioc.store.retry import retried
 
 Conn = psycopg.Connection[Any]
@@ -41,6 +42,7 @@ def _drop(conn: Conn) -> dict[str, int]:
             n = conn.execute(sql.SQL("DELETE FROM {} WHERE origin = 'demo'").format(sql.Identifier(table))).rowcount
             if n:
                 gone[table] = n
+        chained.dropped(conn, gone)
         conn.execute("DELETE FROM setting WHERE key IN ('pack', 'demo')")
         if gone:
             # what was counted over demo rows is no number of this centre

@@ -29,7 +29,9 @@ ALL_VIEWS = VIEWS | {"reject.view"}
 TOKEN_ACTIONS: dict[str, frozenset[str]] = {
     "read": ALL_VIEWS,
     "events:write": frozenset({"event.write"}),
-    "admin": ALL_VIEWS | {"event.write", "import.run", "account.admin", "wall.confirm", "embed.sign"},
+    "observations:write": frozenset({"observation.write"}),
+    "admin": ALL_VIEWS
+    | {"event.write", "observation.write", "import.run", "account.admin", "wall.confirm", "embed.sign"},
 }
 
 

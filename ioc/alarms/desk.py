@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 import h3.api.basic_int as h3
 import numpy as np
@@ -39,7 +40,7 @@ class Alarms:
 
     store: Store
     clock: Clock
-    tz: dt.tzinfo = dt.UTC
+    tz: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     area_buffer_m: float = 2000.0
     _cases: Cases = field(init=False)
 

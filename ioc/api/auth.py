@@ -44,6 +44,12 @@ def public(view: View) -> View:
     return view
 
 
+def own_key(view: View) -> View:
+    """Mark a view whose caller is a machine that shows a key of its own, which the view checks itself."""
+    cast(Any, view).ioc_own_key = True
+    return public(view)
+
+
 def current_identity() -> Identity:
     """Raises NotSignedIn."""
     identity = flask.g.get("ioc_identity", NOBODY_ID)
@@ -91,7 +97,8 @@ def install(server: flask.Flask, credentials: Credentials, clock: Clock, shared:
                 return flask.redirect(f"/signin?next={quote(flask.request.full_path.rstrip('?'))}")
             raise NotSignedIn()
         if flask.request.method not in SAFE:
-            if identity.cookie or open_door:
+            # what shows a key of its own carries nothing that a browser sends by itself
+            if (identity.cookie or open_door) and not _own_key():
                 check_origin()
             if not writes.take(identity.secret_hash or flask.request.remote_addr or ""):
                 raise TooMany()
@@ -115,6 +122,11 @@ def _is_public() -> bool:
     path = flask.request.path
     page = path.rstrip("/") in OPEN_PAGES or path.startswith(OPEN_PAGE_PREFIX)
     return page and flask.request.method in SAFE and PAGE_KEY not in flask.request.environ
+
+
+def _own_key() -> bool:
+    view = flask.current_app.view_functions.get(flask.request.endpoint or "")
+    return bool(getattr(view, "ioc_own_key", False))
 
 
 def _identify(credentials: Credentials, open_door: bool) -> Identity:
@@ -185,6 +197,7 @@ __all__ = [
     "current_identity",
     "current_scope",
     "install",
+    "own_key",
     "public",
     "require",
     "require_session",

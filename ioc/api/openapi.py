@@ -55,7 +55,7 @@ def doc(
 ) -> Callable[[View], View]:
     """Describe a view. `query`: a pydantic model, or name -> description; `statuses`: answers beside 200 and 401.
 
-    `consumes`: the types of a body; one that is not JSON is described as text.
+    `consumes`: the types of a body; one that is neither JSON nor a form of parts is described as text.
     """
 
     def mark(view: View) -> View:
@@ -127,11 +127,15 @@ def _operation(server: flask.Flask, rule: Rule, method: str, schemas: Json) -> J
         out["requestBody"] = {
             "required": True,
             "content": {
-                media: {"schema": _schema(said["body"], schemas) if media.endswith("json") else {"type": "string"}}
+                media: {"schema": _schema(said["body"], schemas) if _structured(media) else {"type": "string"}}
                 for media in said["consumes"]
             },
         }
     return out
+
+
+def _structured(media: str) -> bool:
+    return media.endswith("json") or media.startswith("multipart/")
 
 
 def _answer(said: Mapping[str, Any], schemas: Json) -> Json:

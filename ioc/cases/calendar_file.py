@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from ioc.cases.calendar import Calendar, Market, Span, Week, market_faults, span_fault
-from ioc.cases.cells import WHOLE, Parsed, Reasons, Row, RowReason, parse_date
+from ioc.cases.cells import WHOLE, Parsed, Reasons, Row, RowReason, Value, parse_date
 from ioc.cases.sheets import Sheet
 from ioc.errors import Reason
 from ioc.i18n import Text
@@ -38,12 +38,27 @@ MAKEUP = 7  # place of the hours of make-up days after those of the seven weekda
 _MAKEUP_WORDS = ("班", "调休上班", "makeup")
 
 
+# Columns that only one of the three files has.
+_PARTS = (
+    ("hours", {"星期", "weekday"}),
+    ("days", {"日期", "date", "类型", "kind"}),
+    ("markets", {"圩名", "market", "间隔天数"}),
+)
+Hours = tuple[Week, tuple[Span, ...]]  # of Monday to Sunday, and of make-up days
+
+
 @dataclass(frozen=True, slots=True)
-class _Days:
+class Days:
+    """Free and make-up days with their names. `notice`: the year whose notice names a day; `rows`: where it stands."""
+
     holidays: dict[dt.date, str]
     makeup: dict[dt.date, str]
-    years: frozenset[int]
+    notice: dict[dt.date, int]
     rows: dict[dt.date, Row]
+
+    @property
+    def years(self) -> frozenset[int]:
+        return frozenset(self.notice.values())
 
 
 def read_calendar(
@@ -61,12 +76,7 @@ def read_calendar(
     read = _days(day_reasons)
     _check_days(read, week, day_reasons)
     found_markets, market_reasons = _markets(markets)
-    document = days.notes.get("文号", "")
-    issued = parse_date(days.notes.get("日期", "") or days.notes.get("发文日期", ""))
-    for name, value in (("文号", document), ("日期", issued)):
-        if not value:
-            zh, en = f"表前应有一行 # {name}：…", f"a remark # {name}: must stand above the table"
-            day_reasons.add(WHOLE, Reason(name, "missing_field", zh, en))
+    _check_document(days, day_reasons)
     if reasons := [*day_reasons.found, *hour_reasons.found, *market_reasons]:
         return Parsed(None, tuple(reasons))
     calendar = Calendar(
@@ -80,16 +90,61 @@ def read_calendar(
         markets=found_markets,
         years=read.years,
         version=days.notes.get("版本", ""),
-        document=document,
-        issued=issued,
+        document=document_of(days),
+        issued=issued_of(days),
         sample=any(s.sample for s in (days, hours, markets) if s is not None),
     )
     return Parsed(calendar)
 
 
-def _days(reasons: Reasons) -> _Days:
-    out = _Days({}, {}, frozenset(), {})
-    years: set[int] = set()
+def part_of(sheet: Sheet) -> str:
+    """Which of the three files a sheet is, by its columns: days, hours or markets; "" for none of them."""
+    return next((part for part, columns in _PARTS if columns & set(sheet.columns)), "")
+
+
+def read_days(sheet: Sheet, week: Week) -> Parsed[Days]:
+    """The days of one or more yearly notices, checked against the hours of the `week` they are free or worked in."""
+    reasons = Reasons(sheet, DAY_COLUMNS)
+    read = _days(reasons)
+    _check_days(read, week, reasons)
+    _check_document(sheet, reasons)
+    return _parsed(read, reasons)
+
+
+def read_hours(sheet: Sheet) -> Parsed[Hours]:
+    """Working hours, set by a document of the place."""
+    reasons = Reasons(sheet, HOUR_COLUMNS)
+    read = _week(reasons)
+    _check_document(sheet, reasons)
+    return _parsed(read, reasons)
+
+
+def read_markets(sheet: Sheet) -> Parsed[tuple[Market, ...]]:
+    read, found = _markets(sheet)
+    return Parsed(None, tuple(found)) if found else Parsed(read)
+
+
+def _parsed(value: Value, reasons: Reasons) -> Parsed[Value]:
+    return Parsed(None, tuple(sorted(reasons.found, key=lambda r: r.row))) if reasons.found else Parsed(value)
+
+
+def _check_document(sheet: Sheet, reasons: Reasons) -> None:
+    for name, value in (("文号", document_of(sheet)), ("日期", issued_of(sheet))):
+        if not value:
+            zh, en = f"表前应有一行 # {name}：…", f"a remark # {name}: must stand above the table"
+            reasons.add(WHOLE, Reason(name, "missing_field", zh, en))
+
+
+def document_of(sheet: Sheet) -> str:
+    return sheet.notes.get("文号", "")
+
+
+def issued_of(sheet: Sheet) -> dt.date | None:
+    return parse_date(sheet.notes.get("日期", "") or sheet.notes.get("发文日期", ""))
+
+
+def _days(reasons: Reasons) -> Days:
+    out = Days({}, {}, {}, {})
     for row in reasons.rows("日期", "类型"):
         day, works = row.date("日期"), row.choice("类型", KINDS)
         year = row.text("年度").removesuffix("年")
@@ -103,11 +158,11 @@ def _days(reasons: Reasons) -> _Days:
             continue
         out.rows[day] = row
         (out.makeup if works else out.holidays)[day] = row.text("名称")
-        years.add(int(year) if year else day.year)
-    return _Days(out.holidays, out.makeup, frozenset(years), out.rows)
+        out.notice[day] = int(year) if year else day.year
+    return out
 
 
-def _check_days(read: _Days, week: Week, reasons: Reasons) -> None:
+def _check_days(read: Days, week: Week, reasons: Reasons) -> None:
     """A make-up day falls on a day that is free otherwise; a year holds all its fixed public holidays."""
     for day in read.makeup:
         if week[day.weekday()]:
@@ -120,7 +175,7 @@ def _check_days(read: _Days, week: Week, reasons: Reasons) -> None:
             reasons.add(WHOLE, Reason("日期", "incomplete_year", zh, en, shown))
 
 
-def _week(reasons: Reasons) -> tuple[Week, tuple[Span, ...]]:
+def _week(reasons: Reasons) -> Hours:
     """Hours of Monday to Sunday and of make-up days. A faulty day is left empty, with a reason."""
     spans: list[list[Span]] = [[] for _ in range(MAKEUP + 1)]
     rows = reasons.rows("星期", "上班", "下班")

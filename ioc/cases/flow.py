@@ -81,8 +81,9 @@ def possible(flow: Flow, step: Step, state: State) -> bool:
         return False
     if step.resumes:
         return bool(state.hold)
-    if state.hold:  # nothing is worked on meanwhile; what is said, asked or decided about it goes on
-        return not (step.to or step.holds or step.own or step.ends in ("refused", "false_alarm"))
+    # nothing is worked on meanwhile; what is said, asked or decided about it goes on
+    if state.hold and (step.to or step.holds or step.own or step.ends in ("refused", "false_alarm")):
+        return False
     if step.asks:
         return not state.asked
     if step.grants or step.denies:

@@ -84,8 +84,10 @@ def _place(_name: str, value: Any) -> dict[str, Any]:
 
 
 def _keys(_name: str, value: Any) -> list[str]:
-    if isinstance(value, str):
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         value = [value]
+    if isinstance(value, list):
+        value = [str(v) if type(v) is int else v for v in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):  # pyright: ignore[reportUnknownVariableType]
         raise _Fault("bad_list", "应为附件编号", "must be keys of attachments")
     return [str(v) for v in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

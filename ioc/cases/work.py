@@ -6,12 +6,16 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import h3.api.basic_int as h3
 import numpy as np
 
 from ioc import geo
+from ioc.attachments.work import bind
+from ioc.cases import applied
 from ioc.cases import flow as rules
+from ioc.cases.terms import RECOMPUTED_BY
 from ioc.clock import Clock
 from ioc.declare import Flow, Step
 from ioc.errors import Conflict, Invalid, NotFound, Reason
@@ -26,6 +30,7 @@ from ioc.store.worklist import case_record
 # Who has none of these only looks.
 WORKING = frozenset(f"case.{what}" for what in ("accept", "dispatch", "handle", "verify", "close", "approve",
                                                  "supervise", "instruct"))  # fmt: skip
+UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Cases:
     store: Store
     clock: Clock
     area_buffer_m: float = 2000.0
-    zone: dt.tzinfo = dt.UTC  # whose days number the cases
+    zone: ZoneInfo = UTC  # whose days number the cases, and whose working time their deadlines run in
 
     def offered(self, actor: Actor, case_id: int) -> dict[str, Any]:
         """The steps the actor may take now, with the version they hold for. Raises NotFound."""
@@ -75,6 +80,7 @@ class Cases:
                 raise Conflict("事件已关闭", "the report is closed")
             number = case_steps.next_number(conn, now.astimezone(self.zone).date())
             values = _from_event(event, flow, number, now, actor)
+            values |= applied.opening(conn, values, now, self.zone)
             case_id = cases_write.open_case(conn, values, actor.scope.actor, now)
             cases_write.link_event(conn, event_id, case_id, actor.scope.actor, now)
             row = _found(case_steps.read(conn, SYSTEM, case_id, lock=False), case_id)
@@ -106,7 +112,9 @@ class Cases:
             flow, state = _flow(row), _state(row)
             _refuse_stale(conn, flow, row, version)
             taken = rules.take(flow, key, state, given, actor.scope, now, actor.name)
+            proof = bind(conn, actor.scope, row, taken.given, now)
             changes = {**_changes(flow, row, taken, now, actor), **self._moved(conn, row, taken)}
+            changes |= applied.stepping(conn, row, taken, changes, now, self.zone)
             cases_write.change_case(conn, case_id, changes, actor.scope.actor, now)
             step = {
                 "step": key,
@@ -114,7 +122,7 @@ class Cases:
                 "stage_after": taken.after.stage,
                 "actor": actor.scope.actor,
                 "actor_name": actor.name,
-                "given": dict(taken.given),
+                "given": {**taken.given, **proof},
             }
             case_steps.record(conn, row, step, now)
             if taken.after.closed_at and not state.closed_at:
@@ -239,6 +247,8 @@ def _refuse_stale(conn: Conn, flow: Flow, row: case_steps.Row, version: int) -> 
     if version == row["version"]:
         return
     done = case_steps.since(conn, row["case_id"], version)
+    if not done and case_steps.only(conn, row["case_id"], version, RECOMPUTED_BY):
+        return  # new deadlines by a publication: nothing that somebody decided
     context: dict[str, Any] = {"version": row["version"], "since": [_done(d) for d in done]}
     if not done:  # an import or a source has changed it
         raise Conflict("办件已被更新，请刷新后再办", "the case has changed meanwhile", context)

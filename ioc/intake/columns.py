@@ -35,6 +35,7 @@ DEVICES: Mapping[str, str] = {
     **COMMON,
     "national_id": "国标编码|国标编号|国标id|gb28181编码|28181编码|统一编码|national_id|gbid",
     "gateway": "网关|网关编号|上级设备|父设备|所属网关|gateway|gateway_id|parentid",
+    "model": "型号|设备型号|产品型号|规格型号|model|devicemodel",
     "azimuth_deg": "方位角|朝向|朝向角度|方向角|azimuth|heading",
     "fov_deg": "视场角|视角|fov",
     "interval_s": "上报间隔|采集间隔|上报周期|采集周期|interval|interval_s",

@@ -135,6 +135,42 @@ def refuse_unread(store: Store, data: bytes, fault: Invalid, clock: Clock, sourc
         sources.arrived(conn, channel, sources.Arrival(received=1, rejected=1), now)
 
 
+def reading_rules(conn: Conn, settings: Settings, now: datetime) -> tuple[Vocabulary, TimeRules]:
+    """The words and the times that are good at `now`."""
+    words = Vocabulary(dictionaries.current(conn, now.astimezone(settings.tz).date()))
+    past = timedelta(days=settings.retention_history_days)
+    return words, TimeRules(now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)
+
+
+def store_event(
+    conn: Conn,
+    report: Report,
+    words: Vocabulary,
+    rules: TimeRules,
+    settings: Settings,
+    *,
+    device_id: int | None = None,
+) -> EventResult | list[Reason]:
+    """Check, locate and write one report in the caller's transaction; or every reason against it, nothing written.
+
+    `device_id`: its device where the report itself names none. What arrived is the caller's to count.
+    """
+    draft = check_event(report.payload, words, rules)
+    if isinstance(draft, list):
+        return draft
+    w = _Work(report, draft, [])
+    _place(conn, [w], settings.area_buffer_m)
+    w.device_id = device_id if w.device_id is None else w.device_id
+    if not w.reasons:
+        _in_scope(conn, [w])
+    if w.reasons:
+        return w.reasons
+    _write(conn, [w], rules.now)
+    found = _outcome(w)
+    assert isinstance(found, EventResult)
+    return found
+
+
 def _submit(store: Store, reports: Sequence[Report], clock: Clock, settings: Settings) -> list[Outcome]:
     now = clock.now()
     with store.scoped(SYSTEM) as conn:
@@ -156,9 +192,7 @@ def _outcome(w: _Work) -> Outcome:
 
 def _checked(conn: Conn, reports: Sequence[Report], settings: Settings, now: datetime) -> list[_Work]:
     """Every field of every report checked, without asking the store about it."""
-    words = Vocabulary(dictionaries.current(conn, now.astimezone(settings.tz).date()))
-    past = timedelta(days=settings.retention_history_days)
-    rules = TimeRules(now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)
+    words, rules = reading_rules(conn, settings, now)
     out: list[_Work] = []
     for report in reports:
         draft = check_event(report.payload, words, rules)

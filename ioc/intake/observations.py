@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -16,6 +16,8 @@ from ioc.clock import Clock
 from ioc.errors import DiskBudget, Reason
 from ioc.intake.alarms import AlarmJudge
 from ioc.intake.fields import TimeRules
+from ioc.intake.modelled import Batch, ModelBook, in_our_words
+from ioc.intake.models import DeviceModel
 from ioc.intake.readings import Checked, Reading, check
 from ioc.intake.reasons import reason
 from ioc.intake.vocabulary import Vocabulary
@@ -40,6 +42,7 @@ class Result:
     rejected: int = 0
     changed: int = 0
     as_of: dt.datetime | None = None
+    refused: list[Rejected] = field(default_factory=list[Rejected])  # with their reasons, as they were kept
 
 
 @dataclass
@@ -51,6 +54,7 @@ class _Devices:
     by_id: dict[str, list[tuple[int, str]]] = field(default_factory=dict[str, list[tuple[int, str]]])
     streams: dict[tuple[int, str], int] = field(default_factory=dict[tuple[int, str], int])
     looked_at: set[int] = field(default_factory=set[int])  # devices whose datastreams were fetched
+    models: dict[int, str] = field(default_factory=dict[int, str])  # device -> name of its model
 
 
 class ObservationIntake:
@@ -61,6 +65,7 @@ class ObservationIntake:
         self._source, self._origin = source, origin
         self._devices = _Devices(born=clock.monotonic())
         self._words: Vocabulary | None = None
+        self._book = ModelBook()
         self._days: set[dt.date] = set()
         self._lock = threading.Lock()
         self._alarms = AlarmJudge(clock, settings.tz)
@@ -94,8 +99,12 @@ class ObservationIntake:
     ) -> Result:
         with self._store.scoped(SYSTEM) as conn:
             disk.read(conn).require("observation")
-            checked = check(readings, self._vocabulary(conn, now), self._rules(now))
-            rejected = list(refused)
+            words, rules = self._vocabulary(conn, now), self._rules(now)
+            batch = self._in_our_words(conn, readings, prefer, words, rules)
+            readings = batch.readings
+            checked = check(readings, words, rules)
+            rejected = [*refused, *batch.refused]
+            received = len(readings) + len(rejected)
             points: dict[tuple[int, dt.datetime], tuple[Point, Reading]] = {}
             device_of: dict[int, int] = {}
             duplicates = self._resolve(conn, readings, checked, prefer, rejected, points, device_of)
@@ -105,20 +114,45 @@ class ObservationIntake:
                 raise _Gone
             duplicates += self._compare(written, points, rejected)
             judged = self._alarms.lock(conn, {stream for stream, _ in written.inserted}, now)
-            changed = self._latest(conn, written, points, device_of, now)
+            changed = self._latest(conn, written, points, device_of, now, self._told(batch, prefer))
             self._alarms.judge(conn, [points[key][0] for key in written.inserted], judged, now)
             store_rejects(conn, self._source, rejected, now, origin=self._origin)
             out = Result(
-                received=len(readings) + len(refused),
+                received=received,
                 stored=written.stored,
                 duplicates=duplicates,
                 rejected=len(rejected),
                 changed=changed,
                 as_of=max((p.observed_at for p, _ in points.values()), default=None),
+                refused=rejected,
             )
             arrival = sources.Arrival(out.received, out.stored, out.duplicates, out.rejected, out.as_of)
             sources.arrived(conn, self._source, arrival, now)
             return out
+
+    def _in_our_words(
+        self, conn: Conn, readings: Sequence[Reading], prefer: str | None, words: Vocabulary, rules: TimeRules
+    ) -> Batch:
+        """Values of devices with a model in our properties and units; the others as they came."""
+        with self._lock:
+            if not self._book.fresh(conn, words):
+                return Batch(readings)
+            devices = self._look_up(conn, [r.device for r in readings])
+
+            def model_of(name: str) -> DeviceModel | None:
+                device = _one_of(devices.by_id.get(name, []), prefer)
+                return None if isinstance(device, list) else self._book.find(devices.models.get(device, ""))
+
+            return in_our_words(readings, model_of, rules)
+
+    def _told(self, batch: Batch, prefer: str | None) -> dict[int, tuple[str, dt.datetime]]:
+        """The newest word of each device about itself."""
+        out: dict[int, tuple[str, dt.datetime]] = {}
+        for name, status, at in batch.told:
+            device = _one_of(self._devices.by_id.get(name, []), prefer)
+            if not isinstance(device, list) and (device not in out or out[device][1] <= at):
+                out[device] = (status, at)
+        return out
 
     def _resolve(
         self,
@@ -168,6 +202,8 @@ class ObservationIntake:
                 pairs = devices.by_id.setdefault(row["id"], [])
                 if (row["device_id"], row["source"]) not in pairs:
                     pairs.append((row["device_id"], row["source"]))
+                if row["model"]:
+                    devices.models[row["device_id"]] = row["model"]
         return devices
 
     def _streams(self, conn: Conn, devices: _Devices, found: Sequence[tuple[Checked, int]]) -> list[int]:
@@ -224,6 +260,7 @@ class ObservationIntake:
         points: dict[tuple[int, dt.datetime], tuple[Point, Reading]],
         device_of: dict[int, int],
         now: dt.datetime,
+        told: Mapping[int, tuple[str, dt.datetime]],
     ) -> int:
         """`latest` and the states that follow from it. Returns the number of devices that changed."""
         newest: dict[int, Point] = {}
@@ -238,7 +275,7 @@ class ObservationIntake:
             # a missing value is a sign of life too
             if device not in heard or heard[device] < point.observed_at:
                 heard[device] = point.observed_at
-        return device_state.refresh(conn, {device_of[s] for s in updated}, heard, now)
+        return device_state.refresh(conn, {device_of[s] for s in updated}, heard, now, told)
 
     def _vocabulary(self, conn: Conn, now: dt.datetime) -> Vocabulary:
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,6 +21,7 @@ from ioc.intake.reasons import Refuse, reason
 from ioc.intake.vocabulary import Property, Vocabulary
 from ioc.store.observations import BAD, GOOD, MISSING, SUSPECT
 
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 QUALITY: Mapping[str, int] = {
     "good": GOOD,
     "ok": GOOD,
@@ -80,9 +82,14 @@ def decode(payload: bytes) -> Any:
             raise Refuse("bad_encoding") from None
     try:
         # NaN and Infinity are not JSON; kept as text they become bad numbers of their own field, not of the message
-        return json.loads(text, parse_constant=str)
+        body = json.loads(text, parse_constant=str)
+        if _ESCAPED_HALF.search(text):  # half of a surrogate pair is no text that could be stored, not even refused
+            json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Refuse("bad_encoding") from None
     except (ValueError, RecursionError):
         raise Refuse("bad_json") from None
+    return body
 
 
 def from_device(device: str, body: Any) -> Iterator[Reading | Reason]:

@@ -57,6 +57,28 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "short_row": ("列数与表头不符", "the number of columns differs from the header"),
     "bad_encoding": ("文字编码有误", "the text encoding is broken"),
     "not_storable": ("数据库拒收该记录", "the database refuses this record"),
+    # device models and tables of standards
+    "unknown_model": ("没有配置这个型号", "no such device model"),
+    "nameless_device": (
+        "主题没有设备名（v1/devices/me 只在 ThingsBoard 内部有意义）",
+        "the topic names no device (v1/devices/me means something inside ThingsBoard only)",
+    ),
+    "not_in_model": ("型号 {model} 没有这个属性", "the model {model} has no such property"),
+    "not_in_map": ("不在枚举中：{known}", "not among the listed values: {known}"),
+    "unknown_unit": ("没有这个单位", "no such unit"),
+    "dimension_mismatch": (
+        "单位 {unit} 与 {property} 的单位 {ours} 量纲不同",
+        "the unit {unit} does not measure what {property} ({ours}) does",
+    ),
+    "unknown_key": ("没有这一项，可用：{known}", "no such item, known: {known}"),
+    "one_way_only": ("枚举、位、折线只能取一种", "only one of map, bit and points"),
+    "not_rising": ("应逐个增大", "must rise from one to the next"),
+    "wrong_count": ("应为 {want} 个", "must be {want}"),
+    "double": ("重复", "given twice"),
+    "bad_table": ("不是可识别的表", "not a table that is understood"),
+    "too_many_rows": ("超过 {limit} 条", "more than {limit}"),
+    "low_above_high": ("下限大于上限", "the lower bound is above the upper one"),
+    "bad_points": ("应为 至少两对数，如 3000=0;3600=100", "must be two pairs of numbers or more: 3000=0;3600=100"),
     "disk_budget": ("磁盘空间不足，暂停接收观测值", "disk budget spent, observations are not accepted"),
     # official warnings (CAP 1.2, warning JSON)
     "xml_bad": ("XML 格式有误（{where}）", "not well-formed XML ({where})"),
@@ -90,6 +112,28 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "not_here": ("与本中心的区划无关", "concerns no region of this centre"),
     "foreign_link": ("链接指向另一主机", "the link leads to another host"),
+    # AI video detections, GB/T 28181 catalogues
+    "picture_size": ("图片超过 {limit} KB", "the picture is larger than {limit} KB"),
+    "not_a_picture": ("不是有效的 JPEG、PNG 或 WebP 图片", "not a valid JPEG, PNG or WebP picture"),
+    "bad_base64": ("不是有效的 base64", "not valid base64"),
+    "bad_boxes": (
+        "应为至多 {limit} 个 [x, y, 宽, 高]，取值 0 至 1",
+        "must be at most {limit} boxes [x, y, width, height] of 0 to 1",
+    ),
+    "already_reviewed": ("已由人工核查，不再接受更改", "reviewed by a person, not to be changed any more"),
+    "unknown_algorithm": ("没有这种算法", "no such algorithm"),
+    "missing_place": ("没有摄像机也没有坐标", "neither a camera nor coordinates"),
+    "id_length": ("国标编号应为 20 位数字", "the id must have 20 digits"),
+    "id_centre": ("编号前 2 位 {got} 不是省级代码（GB/T 2260）", "digits 1-2 ({got}) are no province (GB/T 2260)"),
+    "id_type": ("编号第 11-13 位 {got} 不是设备类型", "digits 11-13 ({got}) are no type of device"),
+    "not_catalogue": (
+        "不是 GB/T 28181 目录（CmdType 应为 Catalog）",
+        "not a catalogue of GB/T 28181 (CmdType Catalog)",
+    ),
+    "catalogue_incomplete": (
+        "目录不完整：应有 {want} 项，收到 {got} 项",
+        "the catalogue is incomplete: {got} of {want} items arrived",
+    ),
     "identifier_taken": ("编号已用于另一条预警", "the identifier is taken by another message"),
 }
 

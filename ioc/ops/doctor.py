@@ -20,14 +20,16 @@ from typing import Any, Literal, TypeAlias
 import psycopg
 from psycopg.rows import TupleRow, tuple_row
 
+from ioc.audit.canonical import sm3
 from ioc.clock import Clock
 from ioc.errors import ConfigError, IocError
-from ioc.ops import broker, runfile
+from ioc.ops import audit, broker, runfile
 from ioc.settings import Settings
 from ioc.shared import Shared
 from ioc.store.cluster import PrivateCluster, find_binaries
 from ioc.store.database import dsns
 from ioc.store.migrate import pending
+from ioc.store.terms import in_force
 
 State = Literal["ok", "warn", "fail"]
 Said: TypeAlias = tuple[str, str]  # Chinese, English
@@ -36,6 +38,7 @@ HOME = Path(__file__).resolve().parents[2]
 LEAST_QUEUED_MESSAGES = 100_000
 LEAST_POSTGIS = (3, 3)
 MOST_SKEW_S = 2.0
+CHAIN_LATE_S = 60.0
 # What the indexes of the map (migration 001) and of search (051) need under row-level security. Two arguments each.
 LEAKPROOF = {
     "geometry_overlaps": "geometry, geometry",
@@ -296,6 +299,32 @@ def check_admin(look: Look) -> Finding:
     return verdict("admin", bool(own), said, advice, "warn")
 
 
+@of_database
+def check_terms(look: Look) -> Finding:
+    """The working calendar and the deadlines in force. Next year's holidays are announced in autumn."""
+    assert look.conn is not None
+    force = in_force(look.conn)
+    years, flows = sorted(force.of("days")), sorted(force.of("deadlines"))
+    today = look.clock.now().astimezone(look.settings.tz).date()
+    wanted = {str(today.year), str((today + dt.timedelta(days=31)).year)}
+    samples = any(row["origin"] == "demo" for row in force.by.values())
+    there = "、".join(years) or "无", "、".join(flows) or "无", "有" if force.of("hours") else "无"
+    there_en = ", ".join(years) or "none", ", ".join(flows) or "none", "yes" if force.of("hours") else "no"
+    said = (
+        f"工作日历年度：{there[0]}；作息时间：{there[2]}；时限表：{there[1]}{'（含示例）' if samples else ''}",
+        f"calendar years: {there_en[0]}; working hours: {there_en[2]}; deadlines: {there_en[1]}"
+        + (" (with samples)" if samples else ""),
+    )
+    advice = (
+        "用 ioc import calendar 导入作息与当年节假日，用 ioc import deadlines 导入本地时限表；"
+        "此前办件显示未配置时限或暂定",
+        "bring hours and the year's holidays with ioc import calendar, the terms with ioc import deadlines; until then"
+        " cases have no term or a provisional one",
+    )
+    good = bool(flows and force.of("hours")) and wanted <= set(years) and not samples
+    return verdict("terms", good, said, advice, "warn")
+
+
 # ------------------------------------------------------------ redis, broker, base map
 
 
@@ -366,6 +395,26 @@ def check_basemap(look: Look) -> Finding:
     return verdict("basemap", bool(number), said, advice, "warn")
 
 
+@of_database
+def check_chain(look: Look) -> Finding:
+    """History is chained: every table tells the linker, and the linker keeps up."""
+    assert look.conn is not None
+    sm3(b"")  # raises where this machine has none
+    found = audit.state(look.conn, look.clock.now())
+    late = bool(look.run.get("running")) and found["lag_s"] > CHAIN_LATE_S
+    off = ", ".join(found["off"])
+    said = (
+        f"历史链 {found['seq']} 节，{found['waiting']} 条待链接" + (f"，触发器缺失：{off}" if off else ""),
+        f"chain of {found['seq']} links, {found['waiting']} rows waiting" + (f", no trigger on {off}" if off else ""),
+    )
+    advice = (
+        ("运行 ioc db migrate，再运行 ioc audit verify", "run ioc db migrate, then ioc audit verify")
+        if off
+        else ("查看 ingest 进程的日志", "look at the log of the ingest process")
+    )
+    return verdict("chain", not late and not off, said, advice, "fail" if off else "warn")
+
+
 def _output(command: Sequence[str]) -> str:
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=10, env={**os.environ, "LC_ALL": "C.UTF-8"}
@@ -388,5 +437,7 @@ CHECKS: tuple[Check, ...] = (
     check_fonts,
     check_bundle,
     check_admin,
+    check_terms,
     check_basemap,
+    check_chain,
 )

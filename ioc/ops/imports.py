@@ -72,9 +72,13 @@ def run_import(
     dry_run: bool,
     options: Mapping[str, Any],
     as_json: bool,
-) -> None:
-    """Raises Invalid or another error of ours for a file that cannot be taken as a whole."""
+) -> bool:
+    """Whether anything was taken of a table of configuration, which is taken whole; True for other files.
+
+    Raises Invalid or another error of ours for a file that cannot be taken as a whole.
+    """
     from ioc.intake.files import import_file
+    from ioc.intake.publish import CONFIGURATION, publish_file
     from ioc.intake.stewards import KIND as STEWARDS
     from ioc.intake.stewards import import_stewards
 
@@ -98,6 +102,21 @@ def run_import(
                 def report(done: int, total: int | None) -> None:
                     progress.update(bar, completed=done, total=total)
 
+                if kind in CONFIGURATION:
+                    actor, source = f"cli:{getpass.getuser()}", str(options.get("source") or "files")
+                    table = publish_file(
+                        store,
+                        kind,
+                        file,
+                        settings=settings,
+                        clock=clock,
+                        actor=actor,
+                        source=source,
+                        dry_run=dry_run,
+                        progress=lambda done: report(done, None),
+                    ).as_dict()
+                    print(json.dumps(table, ensure_ascii=False, indent=1) if as_json else summary(table))
+                    return bool(table["stored"] or table["unchanged"])
                 result = (
                     import_stewards(
                         store,
@@ -134,6 +153,23 @@ def run_import(
         if not dry_run and result["stored"] + result["updated"] >= WORTH_ROWS:
             checkpoint(found.owner)
     print(json.dumps(result, ensure_ascii=False, indent=1, default=str) if as_json else summary(result))
+    return True
+
+
+def run_table(settings: Settings, clock: Clock, kind: str, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Device models or an edition of a standard: taken whole or refused whole. Raises Invalid with every fault."""
+    from ioc.intake.tables import import_table
+
+    with running(settings) as found:
+        prepare(found.owner, clock.now())
+        store = open_store(settings)
+        actor = f"cli:{getpass.getuser()}"
+        try:
+            result = import_table(store, kind, file, settings=settings, clock=clock, actor=actor, dry_run=dry_run)
+        finally:
+            store.close()
+    shown = result.as_dict()
+    print(json.dumps(shown, ensure_ascii=False, indent=1, default=str) if as_json else summary(shown))
 
 
 def summary(result: Mapping[str, Any]) -> str:

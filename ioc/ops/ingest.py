@@ -6,6 +6,8 @@ import signal
 import threading
 from types import FrameType
 
+from ioc.audit import linker
+from ioc.cases import recompute
 from ioc.clock import Clock
 from ioc.feed import sequencer
 from ioc.intake import worker
@@ -13,6 +15,7 @@ from ioc.kpi import worker as kpi
 from ioc.ops import keeper_loop
 from ioc.ops.heartbeat import Heartbeat
 from ioc.ops.workers import Work, run_all
+from ioc.outbound import worker as outbound
 from ioc.registry import Registry
 from ioc.settings import Settings
 from ioc.store.database import dsns, open_store
@@ -31,8 +34,11 @@ def run(settings: Settings, registry: Registry, clock: Clock) -> None:
     owner = dsns(settings).owner
     work: dict[str, Work] = {
         "sequencer": lambda s: sequencer.run(owner, clock, s),
+        "chain": lambda s: linker.run(owner, settings.audit_key, clock, s),
         "keeper": lambda s: keeper_loop.run(settings, clock, s),
         "kpi": lambda s: kpi.run(store, registry, clock, settings, s),
+        "deadlines": lambda s: recompute.run(store, clock, settings.tz, s),
+        "outbound": lambda s: outbound.run(settings, store, clock, s),
         "sources": lambda s: worker.run_ingest(settings, registry, store, clock, s),
     }
     try:

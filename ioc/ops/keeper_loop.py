@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
+from ioc.attachments import sweep
+from ioc.audit import linker
 from ioc.clock import Clock
 from ioc.settings import Settings
 from ioc.store import disk, keeper, outbox
@@ -54,8 +56,9 @@ def turn(conn: psycopg.Connection[Any], settings: Settings, clock: Clock, *, pru
         keeper.ensure_partitions(conn, now)
         check_disk(conn, settings)
         if prune:
+            linker.cut(conn, now, settings)
             dropped = keeper.drop_expired(conn, now, settings)
-            gone = keeper.prune(conn, now, settings)
+            gone = keeper.prune(conn, now, settings) + sweep.sweep(conn, now, settings)
             if dropped or gone:
                 log.info("retention: %d partitions dropped, %d rows deleted", len(dropped), gone)
         return True

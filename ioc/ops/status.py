@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from ioc.clock import Clock
-from ioc.ops import runfile
+from ioc.ops import audit, runfile
 from ioc.settings import Settings
 from ioc.store import disk
 from ioc.store.cluster import PrivateCluster
@@ -54,6 +54,7 @@ def status(settings: Settings, clock: Clock) -> dict[str, Any]:
         "sources": [],
         "counts": {},
         "feed": {},
+        "chain": {},
     }
     if not settings.database_url and not PrivateCluster(settings.root).ready():
         result["database"] = {"state": "down", "error": "not running"}
@@ -91,6 +92,7 @@ def read_store(conn: psycopg.Connection[DictRow], now: dt.datetime) -> dict[str,
         "counts": {**(conn.execute(_COUNTS).fetchone() or {}), "observations": _observations(conn)},
         "sources": [_source(row, now) for row in conn.execute("SELECT * FROM source ORDER BY source_key")],
         "feed": feed(conn, now),
+        "chain": audit.state(conn, now),
         "disk": {
             "level": (state := disk.read(conn)).level,
             "used_mb": state.used_mb,

@@ -25,15 +25,18 @@ NAV = (
     ("data", "/desk/data", "db"),
     ("settings", "/desk/settings", "gear"),
 )
+REVIEW = ("review", "/desk/review", "camera")
 MAX_CARDS = 3
 
 
 def _nav(model: Model, current: str) -> Component:
     links: list[Any] = []
-    for key, path, glyph in NAV:
+    may = model.who is not None and model.who.can("detection.review")
+    for key, path, glyph in (*NAV[:2], *((REVIEW,) if may else ()), *NAV[2:]):
         on = key == current
         here: dict[str, Any] = {"aria-current": "page"} if on else {}
-        words = [icon(glyph), html.Span(t(f"screens.nav.{key}", model.lang))]
+        name = "review.nav" if key == "review" else f"screens.nav.{key}"
+        words = [icon(glyph), html.Span(t(name, model.lang))]
         class_name = f"{'on' if on else ''} {'end' if key == 'settings' else ''}".strip()
         links.append(html.A(words, href=model.page.href(path), className=class_name, **{"data-keep": "1"}, **here))
     return html.Nav(links, className="nav", **{"aria-label": t("screens.nav.label", model.lang)})

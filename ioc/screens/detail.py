@@ -15,6 +15,7 @@ from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
 from ioc.screens.marks import SHAPES, icon, level_mark, level_text, urgency_mark
 from ioc.screens.panels import due, stage_bar
+from ioc.screens.pictures import pictures
 from ioc.screens.state import View
 from ioc.screens.steps import step_bar
 
@@ -171,6 +172,8 @@ def _series(series: Part, view: View) -> Component:
     points = [(p, float(v)) for at, v in _list(series, "points") if (p := fmt.when(at)) is not None and v is not None]
     value = series.get("value")
     shown = f"{fmt.plain(float(value))} {unit}".strip() if value is not None else ""
+    if value is None and series.get("observed_at"):
+        shown = t("standards.missing", lang)  # told by the station itself: a gap is not a zero
     side: list[Any] = []
     if series.get("exceeded"):
         side.append(html.B(t("screens.detail.exceeded", lang), className="dev"))
@@ -292,7 +295,7 @@ def _history(detail: Part, view: View) -> Component | None:
         parts += [
             html.Time(fmt.moment(at, view) if at else "", className="num", title=fmt.stamp(at, view) if at else ""),
             html.I(className="now" if i == 0 else ""),
-            html.P([html.B(actor), f" {text}"] if actor else text),
+            html.P([html.B(actor), f" {text}", *pictures(entry, view)] if actor else [text, *pictures(entry, view)]),
         ]
     return _section(t("screens.detail.history", view.lang), "", [html.Div(parts, className="log")])
 

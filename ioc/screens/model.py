@@ -110,6 +110,7 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor"}),
     "settings": frozenset({"warnings", "sources"}),
+    "review": frozenset({"warnings", "sources"}),
     "embed-tile": frozenset({"tiles"}),
     "embed-map": frozenset({"counts", "rows", "map"}),
 }

@@ -60,7 +60,7 @@ def due(record: Record, view: View) -> Component | None:
         {"due_label": None, "due_kind": "none", "due_at": None, **record}, view.now, view.lang, view.zone.key
     )
     if found.kind == "none":
-        return None
+        return html.Span(found.label, className="due dt") if found.label else None
     label = [html.Em(found.label)] if found.label else []
     tail = f" {found.unit}" if found.unit else ""
     if found.kind == "date":

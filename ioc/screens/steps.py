@@ -21,8 +21,11 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "unit": ("work_hours", "work_days", "emergency_hours"),
     "satisfaction": ("5", "4", "3", "2", "1"),
 }
-# A place is chosen on the map and pictures are attached by the officer's page: their steps have no form here.
-_ELSEWHERE = frozenset({"place", "photo_before", "photo_after"})
+# A place is chosen on the map: its step has no form here.
+_ELSEWHERE = frozenset({"place"})
+_PROOF = frozenset({"photo_before", "photo_after"})
+# Steps with which something is shown; pictures may be given with them beside what they need.
+_SHOWS = frozenset({"finish", "note", "rework", "return", "self_handle"})
 _KEYS: Mapping[str, str] = {"accept": "a", "forward": "d", "dispatch": "d", "urge": "u"}
 
 
@@ -67,7 +70,8 @@ def _take_up(todo: Part, view: Any) -> Component:
 
 
 def _words(lang: str) -> dict[str, str]:
-    return {w: t(f"screens.step.{w}", lang) for w in ("send", "cancel", "failed", "choose")}
+    words = ("send", "cancel", "failed", "choose", "upload", "uploading", "needed", "remove")
+    return {w: t(f"screens.step.{w}", lang) for w in words}
 
 
 def _packed(form: Part) -> str:
@@ -77,13 +81,14 @@ def _packed(form: Part) -> str:
 def _button(step: Part, todo: Part, view: Any, *, main: bool) -> Component:
     lang = view.lang
     title = fmt.word(step.get("title"), lang)
+    more = step["key"] in _SHOWS and not _PROOF & set(step["needs"])
     form = {
         "case": todo["case_id"],
         "version": todo["version"],
         "step": step["key"],
         "title": title,
         "sub": str(todo.get("number") or ""),
-        "fields": [_field(name, todo, lang) for name in step["needs"]],
+        "fields": [_field(name, todo, lang) for name in (*step["needs"], *(["photos"] if more else []))],
         "words": _words(lang),
     }
     key = _KEYS.get(step["key"])
@@ -105,6 +110,8 @@ def _field(name: str, todo: Part, lang: str) -> dict[str, Any]:
         return {**field, "kind": "choice", "choices": _same(todo.get("departments") or ())}
     if name == "region":
         return {**field, "kind": "choice", "choices": [(r["code"], r["name"]) for r in todo.get("regions") or ()]}
+    if name in _PROOF or name == "photos":
+        return {**field, "kind": "files", "needed": name in _PROOF}
     if name == "amount":
         return {**field, "kind": "number"}
     if name == "review_on":

@@ -52,6 +52,23 @@ def record(conn: Conn, case: Row, step: Mapping[str, Any], now: dt.datetime) -> 
     )
 
 
+def last_of(conn: Conn, case_id: int, steps: Sequence[str]) -> dt.datetime | None:
+    """When one of `steps` was last taken; None: never."""
+    row = conn.execute(
+        "SELECT max(at) AS at FROM case_step WHERE case_id = %s AND step = ANY (%s)", (case_id, list(steps))
+    ).fetchone()
+    return row["at"] if row else None
+
+
+def only(conn: Conn, case_id: int, version: int, actor: str) -> bool:
+    """Whether everything after `version` was written by `actor`."""
+    row = conn.execute(
+        "SELECT coalesce(bool_and(actor = %s), false) AS yes FROM case_history WHERE case_id = %s AND version > %s",
+        (actor, case_id, version),
+    ).fetchone()
+    return bool(row and row["yes"])
+
+
 def place(conn: Conn, case_id: int, lon: float, lat: float, x_m: float, y_m: float, srid: int) -> None:
     """A corrected place; the history of the case keeps the old one."""
     conn.execute(

@@ -13,7 +13,7 @@ from ioc.store import outbox
 from ioc.store.pool import Conn
 from ioc.store.worklist import case_record, event_record
 
-_JSON = ("stages", "sources", "attributes", "request")
+_JSON = ("stages", "sources", "attributes", "request", "terms")
 _POINT: LiteralString = "ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)"
 _METRES: LiteralString = "ST_SetSRID(ST_MakePoint(%(x_m)s, %(y_m)s), %(srid)s::int)"
 # Columns a writer may give; places are given as lon, lat and, in metres, x_m, y_m, srid.
@@ -59,6 +59,9 @@ COLUMNS = frozenset(
         "ended",
         "asked",
         "request",
+        "terms",
+        "terms_rev",
+        "due_unpublished",
     }
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import LiteralString
+from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
@@ -17,14 +18,14 @@ from ioc.scope import INTERNAL, Scope
 from ioc.store import detail_parts as parts
 from ioc.store.cells import device_counts
 from ioc.store.detail_device import device
-from ioc.store.detail_parts import Asked, Part, Row, both, field
+from ioc.store.detail_parts import SHANGHAI, Asked, Part, Row, both, field
 from ioc.store.detail_work import case, event
 from ioc.store.pool import Conn
 from ioc.store.regions import Regions
 from ioc.store.where import visible
 
 
-def detail(conn: Conn, regions: Regions, scope: Scope, key: str, now: dt.datetime) -> Part:
+def detail(conn: Conn, regions: Regions, scope: Scope, key: str, now: dt.datetime, tz: ZoneInfo = SHANGHAI) -> Part:
     """The panel of `key` on one transaction under `scope`. Raises NotFound, and Forbidden for a missing right."""
     kind, _, name = key.partition(":")
     known = _KINDS.get(kind)
@@ -32,7 +33,7 @@ def detail(conn: Conn, regions: Regions, scope: Scope, key: str, now: dt.datetim
         raise NotFound(key, key)
     permission, build = known
     scope.require(permission)
-    asked = Asked(conn, scope, regions, now)
+    asked = Asked(conn, scope, regions, now, tz)
     return {"key": key, "type": kind, **build(asked, name)}
 
 

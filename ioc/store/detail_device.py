@@ -12,6 +12,7 @@ from ioc.errors import NotFound
 from ioc.scope import INTERNAL, Scope
 from ioc.store import detail_parts as parts
 from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
+from ioc.store.detail_standard import assessment
 from ioc.store.pool import Conn
 from ioc.store.where import visible
 
@@ -107,6 +108,8 @@ def series(conn: Conn, scope: Scope, device_id: int, now: dt.datetime, hours: fl
 def device(asked: Asked, name: str) -> Part:
     row = device_row(asked.conn, asked.scope, parts.row_id(name))
     curves = series(asked.conn, asked.scope, row["device_id"], asked.now)
+    latest = streams(asked.conn, asked.scope, row["device_id"])
+    judged = assessment(asked.conn, row, latest, asked.now, asked.tz)
     heard = max((s["observed_at"] for s in curves if s["observed_at"]), default=None)
     source = parts.source_of(asked.conn, row["source"], row["status_at"], row["interval_s"])
     if heard:
@@ -124,7 +127,7 @@ def device(asked: Asked, name: str) -> Part:
         "class": row["class"],
         "status": {"code": row["status"], "text": status, "exceeded": row["exceeded"]},
         "source": source,
-        "fields": [*_fields(asked, row), *parts.attributes(row, asked.scope)],
+        "fields": [*judged, *_fields(asked, row), *parts.attributes(row, asked.scope)],
         "series": curves,
         "officers": parts.officers_at(asked, row["lon"], row["lat"]),
         "cameras": parts.cameras_near(asked, row["lon"], row["lat"], but=row["device_id"]),

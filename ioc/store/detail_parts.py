@@ -11,9 +11,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
+from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
+from ioc.cases.terms import RECOMPUTED_BY
 from ioc.errors import NotFound
 from ioc.i18n import Text, t
 from ioc.scope import INTERNAL, SENSITIVE, Scope
@@ -24,10 +26,13 @@ from ioc.store.where import visible
 Row = Mapping[str, Any]
 Part = dict[str, Any]
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEAR_M = 300.0  # cameras that may show the place, VID-03
 # Attributes that open a device or name a person; shown to askers of the sensitive level only, passwords to nobody.
 _GUARDED = ("ip", "user", "rtsp", "url", "stream", "phone", "mobile", "contact", "mac", "port")
 _NEVER = ("password", "passwd", "secret", "token", "密码")
+# Of a report made without a name (EVT-07) nobody is told these.
+_WHO = ("reporter", "caller", "name", "openid", "phone", "mobile", "contact", "id_card")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Asked:
     scope: Scope
     regions: Regions
     now: dt.datetime
+    tz: ZoneInfo = SHANGHAI  # of the centre: what is day and what is night
 
 
 def both(key: str, **values: object) -> dict[str, str]:
@@ -95,11 +101,21 @@ def crumbs(asked: Asked, region_id: int | None) -> list[Part]:
     return [{"code": r.code, "name": {"zh": r.name, "en": r.name_en or r.name}} for r in path]
 
 
+def guarded(name: str) -> bool:
+    """Whether an attribute of this name opens a device, names a person or is a secret."""
+    low = name.lower()
+    return any(n in low for n in _NEVER) or any(low == g or low.startswith((f"{g}_", f"{g}:")) for g in _GUARDED)
+
+
 def attributes(row: Row, scope: Scope) -> list[Part]:
     """Plain values of `attributes` as fields; what opens a device or names a person needs the sensitive level."""
     out: list[Part] = []
-    for name, value in (row["attributes"] or {}).items():
+    given: Mapping[str, Any] = row["attributes"] or {}
+    nameless = str(given.get("anonymous", "")).lower() in ("true", "1", "yes")
+    for name, value in given.items():
         low = name.lower()
+        if nameless and any(low == w or low.startswith((f"{w}_", w + ":")) for w in _WHO):
+            continue
         if name.startswith("_") or name == "icon" or isinstance(value, dict | list) or any(n in low for n in _NEVER):
             continue
         if scope.sensitivity < SENSITIVE and any(low == g or low.startswith((f"{g}_", g + ":")) for g in _GUARDED):
@@ -231,7 +247,8 @@ def history(versions: Sequence[Row], conn: Conn, told: Collection[int] = ()) -> 
     for row in versions:
         record: Mapping[str, Any] = row["record"] if isinstance(row["record"], Mapping) else json.loads(row["record"])
         if row["version"] not in told:
-            text = _told(row["op"], before, record, conn)
+            anew = row["actor"] == RECOMPUTED_BY
+            text = both("detail.h_terms") if anew else _told(row["op"], before, record, conn)
             out.append({"at": iso(row["recorded_at"]), "actor": row["actor"], "text": text})
         before = record
     return out[::-1]

@@ -8,8 +8,9 @@ from typing import Any
 from psycopg import sql
 
 from ioc.flows import flows, stage_index
-from ioc.store import case_steps
+from ioc.store import case_steps, detail_terms
 from ioc.store import detail_parts as parts
+from ioc.store import detail_pictures as pictures
 from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
 from ioc.store.where import visible
 from ioc.store.worklist import case_record, event_record
@@ -45,7 +46,9 @@ def event(asked: Asked, name: str) -> Part:
         **parts.common(asked, row, row["title"]),
         **_work(asked, record, row, fields, sources),
         "links": links,
-        "history": parts.history(_versions(asked, "event", row["event_id"]), asked.conn),
+        "history": pictures.with_event(
+            asked, row["event_id"], parts.history(_versions(asked, "event", row["event_id"]), asked.conn)
+        ),
         "unclaimed": row["case_id"] is None and row["status"] == "open",
     }
 
@@ -76,6 +79,7 @@ def case(asked: Asked, name: str) -> Part:
         field("opened", row["opened_at"]),
         field("responded", row["responded_at"]),
         field("due_total", row["total_due_at"]),
+        *detail_terms.fields(row),
         field("closed", row["closed_at"]),
         field("satisfaction", row["satisfaction"]),
         *parts.place_field(row),
@@ -94,6 +98,7 @@ def case(asked: Asked, name: str) -> Part:
     # What a step has done is told by the step: not once more as a changed row, nor as a stage that was entered.
     changes = parts.history(_versions(asked, "case", row["case_id"]), asked.conn, told=done)
     everything = [*_stages(row, {(s["at"], s["stage"]) for s in steps}), *steps, *changes]
+    everything = pictures.with_case(asked, row["case_id"], everything)
     history = sorted(everything, key=lambda h: (str(h["at"]), h.get("version", 0)), reverse=True)
     return {
         **parts.common(asked, row, row["title"]),
@@ -144,7 +149,8 @@ def _steps(asked: Asked, row: Row) -> list[Part]:
         zh, en = (title.zh, title.en) if title else (done["step"], done["step"])
         text = {"zh": f"{zh} {said}".strip(), "en": f"{en} {said}".strip()}
         at, by = done["at"].isoformat(), done["actor_name"]
-        out.append({"at": at, "actor": by, "text": text, "version": done["version"], "stage": done["stage_after"]})
+        out.append({"at": at, "actor": by, "text": text, "version": done["version"], "stage": done["stage_after"],
+                    "attachments": [*(given.get("attachments") or ())]})  # fmt: skip
     return out
 
 

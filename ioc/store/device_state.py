@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ioc.store import outbox
+from ioc.store import device_told, outbox
 from ioc.store.cells import CellDelta, apply_cell_deltas, delta_of
 from ioc.store.pool import Conn
 
@@ -37,14 +37,22 @@ class Change:
         return {**self.row, "status": self.status, "exceeded": self.exceeded}
 
 
-def refresh(conn: Conn, device_ids: Iterable[int], heard: Mapping[int, dt.datetime], now: dt.datetime) -> int:
+def refresh(
+    conn: Conn,
+    device_ids: Iterable[int],
+    heard: Mapping[int, dt.datetime],
+    now: dt.datetime,
+    told: Mapping[int, tuple[str, dt.datetime]] | None = None,
+) -> int:
     """Bring `status` and `exceeded` of devices that delivered values in line with `latest`. Returns the changes.
 
     `heard` gives their newest `observed_at`: one within `SILENT_INTERVALS` of the device makes it online again, a
     backfill of old values does not. A device that is disabled or reported as faulty stays so: a person or its platform
-    said it.
+    said it. `told`: what devices said of themselves (online, offline or fault) and when; a fault that a device told is
+    over when it says so, one that a person entered is not.
     """
-    candidates = _candidates(conn, sorted(set(device_ids)), sorted(heard))
+    said = device_told.record(conn, told, now) if told else {}
+    candidates = sorted({*_candidates(conn, sorted(set(device_ids)), sorted(heard)), *said})
     if not candidates:
         return 0
     rows = _locked(conn, candidates)
@@ -54,6 +62,10 @@ def refresh(conn: Conn, device_ids: Iterable[int], heard: Mapping[int, dt.dateti
     for row in rows:
         back = row["status"] in ("offline", "unknown") and _current(row, heard, now)
         status, exceeded = ("online" if back else row["status"]), row["device_id"] in beyond
+        if (word := said.get(row["device_id"])) is not None:
+            status = device_told.status_after(
+                row["status"], status, word, _current(row, {word.device_id: word.at}, now)
+            )
         if (status, exceeded) != (row["status"], row["exceeded"]):
             changes.append(Change(row, status, exceeded, heard.get(row["device_id"], now)))
     apply(conn, changes, now)
@@ -107,6 +119,21 @@ def set_status(conn: Conn, device_ids: Sequence[int], status: str, now: dt.datet
     """Put devices that are `only_from` into `status` (the silence sweep, a gateway's loss). Returns the changes."""
     rows = _locked(conn, sorted(device_ids))
     changes = [Change(r, status, r["exceeded"], now) for r in rows if r["status"] == only_from]
+    apply(conn, changes, now)
+    return len(changes)
+
+
+def report(conn: Conn, states: Mapping[int, tuple[str, dt.datetime]], now: dt.datetime) -> int:
+    """What a platform says of its devices: id -> (status, when it was so). Returns the changes.
+
+    A device somebody has taken out of service (disabled) stays so.
+    """
+    rows = _locked(conn, sorted(states))
+    changes = [
+        Change(r, states[r["device_id"]][0], r["exceeded"], states[r["device_id"]][1])
+        for r in rows
+        if r["status"] not in ("disabled", states[r["device_id"]][0])
+    ]
     apply(conn, changes, now)
     return len(changes)
 

@@ -4,9 +4,13 @@
 DO $$
 DECLARE
   t record;
-  append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'entity_history', 'device_state_log',
-                                       'source_log', 'audit', 'alarm_journal', 'schema_migration'];
-  secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment'];
+  append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'entity_history',
+                                       'device_state_log', 'source_log', 'audit', 'schema_migration',
+                                       'terms_publication', 'deadline_row', 'calendar_hours', 'calendar_day',
+                                       'calendar_market', 'delivery_try', 'device_model', 'standard_edition',
+                                       'detection_review', 'alarm_journal'];
+  secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment', 'caller', 'chain',
+                                  'chain_pending', 'chain_head', 'chain_cut', 'chain_shape', 'chain_table'];
 BEGIN
   FOR t IN
     SELECT c.relname AS name, c.relkind AS kind, c.relispartition AS part
@@ -19,6 +23,9 @@ BEGIN
       EXECUTE format('REVOKE ALL ON TABLE %I FROM ioc_app, ioc_readonly', t.name);
     ELSIF t.kind = 'S' THEN
       EXECUTE format('GRANT USAGE ON SEQUENCE %I TO ioc_app', t.name);
+    ELSIF t.name = ANY (owners) THEN
+      EXECUTE format('REVOKE ALL ON TABLE %I FROM ioc_app', t.name);
+      EXECUTE format('GRANT SELECT ON TABLE %I TO ioc_readonly', t.name);
     ELSE
       EXECUTE format('GRANT SELECT, INSERT ON TABLE %I TO ioc_app', t.name);
       IF t.name = ANY (append_only) THEN

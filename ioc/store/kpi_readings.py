@@ -14,6 +14,7 @@ from ioc.declare import Reading
 from ioc.freshness import freshness
 from ioc.store.kpi_rollup import POINTS, Answer, Ask, Cell, Row, origin_of, rolled_up
 from ioc.store.pool import Conn
+from ioc.store.standards import aqi_tables
 
 # ---------------------------------------------------------------- air
 
@@ -58,7 +59,7 @@ def aqi(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
 
     The denominator is the number of stations of the pollutant most stations measure. Missing pollutants are named.
     """
-    tables = _setting(conn, "aqi.tables")
+    tables = aqi_tables(conn)
     day = ask.now.astimezone(ask.tz).date()
     out: Answer = {}
     for key, cells in rolled_up(conn, ask, _AIR_LEAF, air_params(params)).items():
@@ -88,11 +89,6 @@ def _concentrations(cells: Mapping[int, Cell], hour: int) -> dict[str, float | N
 def _index(cells: Mapping[int, Cell], hour: int, day: dt.date, tables: Mapping[str, Any] | None) -> float | None:
     found = air.aqi(_concentrations(cells, hour), day, tables=tables)
     return float(found.value) if found else None
-
-
-def _setting(conn: Conn, key: str) -> Mapping[str, Any] | None:
-    row = conn.execute("SELECT value FROM setting WHERE key = %s", (key,)).fetchone()
-    return row["value"] if row else None
 
 
 # ---------------------------------------------------------------- a sum of latest readings

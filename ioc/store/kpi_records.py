@@ -20,6 +20,7 @@ from ioc.errors import Invalid, Reason
 from ioc.scope import Scope
 from ioc.settings import Settings
 from ioc.store import Store
+from ioc.store import kpi_events as by_month
 from ioc.store import kpi_queries as q
 from ioc.store import kpi_readings as readings
 from ioc.store.kpi_rollup import Ask
@@ -41,6 +42,14 @@ _DEVICE: tuple[Column, ...] = (
 _EVENT: tuple[Column, ...] = (
     ("occurred_at", "发生时间", "Occurred"), ("title", "标题", "Title"), ("urgency", "紧急程度", "Urgency"),
     ("status", "状态", "State"), _REGION, ("address", "地点", "Place"), ("source", "来源", "Source"),
+)  # fmt: skip
+_MONTH: tuple[Column, ...] = (
+    *_EVENT[:2], ("kind", "类别", "Kind"), ("suspected", "疑似", "Suspected"), *_EVENT[3:],
+)  # fmt: skip
+_DETECTION: tuple[Column, ...] = (
+    ("occurred_at", "发生时间", "Occurred"), ("title", "标题", "Title"), ("kind", "算法", "Algorithm"),
+    ("confidence", "置信度", "Confidence"), ("state", "核查", "Review"), _REGION, ("camera", "摄像机", "Camera"),
+    ("source", "来源", "Source"), ("counted", "误报", "Refuted"),
 )  # fmt: skip
 _CASE: tuple[Column, ...] = (
     ("number", "编号", "Number"), ("title", "标题", "Title"), ("urgency", "紧急程度", "Urgency"),
@@ -156,6 +165,47 @@ _AIR = replace(
 _CASE_LISTS: Mapping[str, Listing] = {"open": _CASES_OPEN, "due_today": _CASES_DUE, "answered_today": _CASES_ANSWERED}
 
 
+# The month of `events_month`: its conditions are formed in the list's own copy, so that number and list agree.
+_EVENTS_MONTH = replace(
+    _EVENTS,
+    columns=_MONTH,
+    select=_SQL(
+        "'event:' || e.event_id AS key, e.occurred_at, e.title, e.suspected, e.status, {}, e.address, e.source,"
+        " coalesce((SELECT n.zh FROM dictionary_now n WHERE n.dict = 'category.' || e.category_scheme"
+        " AND n.code = e.category_code), (SELECT n.zh FROM dictionary_now n WHERE n.dict = 'detection_type'"
+        " AND n.code = e.attributes ->> 'algorithm')) AS kind"
+    ).format(_region("e")),
+)
+_DETECTIONS = Listing(
+    _DETECTION,
+    _SQL(
+        "coalesce('event:' || x.event_id, 'detection:' || x.detection_id) AS key, x.occurred_at,"
+        " x.report ->> 'title' AS title, coalesce((SELECT n.zh FROM dictionary_now n"
+        " WHERE n.dict = 'detection_type' AND n.code = x.algorithm), x.algorithm) AS kind,"
+        " round(x.confidence::numeric, 2)::float8 AS confidence, x.state, {},"
+        " coalesce(x.national_id, x.camera) AS camera, x.source"
+    ).format(_region("x")),
+    _SQL("detection x"),
+    "x",
+    _SQL("x.state IN ('confirmed', 'refuted') AND x.occurred_at >= %(month)s AND x.occurred_at <= %(now)s"),
+    _SQL("(x.state = 'refuted'), x.occurred_at DESC, x.detection_id DESC"),
+    "event.view",
+    _SQL("(x.state = 'refuted')"),
+)
+
+
+def _events(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
+    if params.get("period") != "month":
+        return _EVENTS, {}
+    count = params.get("count", "all")
+    if count not in by_month.MONTH_COUNTED:
+        raise Invalid(reasons=[Reason("count", "unknown", "未知的列表", "unknown list", count)])
+    where = _SQL("{} AND {} AND e.occurred_at >= %(month)s AND e.occurred_at <= %(now)s").format(
+        by_month.MONTH_COUNTED[count], by_month.KIND
+    )
+    return replace(_EVENTS_MONTH, where=where), {"kind": params.get("kind", "")}
+
+
 def _devices(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     return _DEVICES, {"class": params.get("class", "camera")}
 
@@ -182,7 +232,8 @@ _ALARMS = Listing(
 
 _LISTS: Mapping[str, Callable[[Mapping[str, str]], tuple[Listing, dict[str, Any]]]] = {
     "devices": _devices,
-    "events": lambda params: (_EVENTS, {}),
+    "events": _events,
+    "detections": lambda params: (_DETECTIONS, {}),
     "cases": _cases,
     "alarms": lambda params: (_ALARMS, {}),
     "latest": lambda params: (_READING, readings.latest_params(params)),
@@ -204,7 +255,7 @@ def records(
     listing, own = _LISTS[name](params)
     scope.require(listing.permission)
     ids = Regions.of(store).ids(scope, region)
-    ask = Ask(now, settings.tz, ()).common()
+    ask = Ask(now, settings.tz, ()).common() | by_month.month_bounds(now, settings.tz)
     with store.scoped(scope) as conn:
         return _page(conn, scope, listing, ids, params.get("part", ""), {**ask, **own}, offset, limit)
 

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ioc.errors import ConfigError
-from ioc.store import dictionaries
+from ioc.store import chained, dictionaries
 
 FOLDER = Path(__file__).parent / "migrations"
 GRANTS = Path(__file__).parent / "grants.sql"
@@ -103,6 +103,7 @@ def _finish(conn: psycopg.Connection[Any]) -> None:
     """Shipped code tables, grants, the owner's right to act as the app, defaults for who comes through a pooler."""
     with conn.transaction():
         dictionaries.load(conn)
+        chained.install(conn)
         conn.execute(GRANTS.read_bytes())
         conn.execute(
             "DO $$ BEGIN"

@@ -34,12 +34,13 @@ class Written:
 
 
 def find_devices(conn: Conn, external_ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    """Devices by external id in any source, or by their national id."""
+    """Devices by external id in any source, or by their national id. `model`: the name of their device model."""
     return conn.execute(
         """
-        SELECT device_id, source, external_id AS id FROM device WHERE external_id = ANY (%(ids)s)
+        SELECT device_id, source, external_id AS id, attributes ->> 'model' AS model
+        FROM device WHERE external_id = ANY (%(ids)s)
         UNION
-        SELECT device_id, source, national_id FROM device WHERE national_id = ANY (%(ids)s)
+        SELECT device_id, source, national_id, attributes ->> 'model' FROM device WHERE national_id = ANY (%(ids)s)
         """,
         {"ids": list(external_ids)},
     ).fetchall()

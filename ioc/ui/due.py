@@ -35,15 +35,20 @@ def parse(value: Any) -> dt.datetime | None:
 
 
 def due(item: Mapping[str, Any], now: dt.datetime, lang: str, zone: str) -> Due:
-    """Deadline of a work-list record at `now`. A stopped clock, and anything beyond a day, shows the date."""
+    """Deadline of a work-list record at `now`. A stopped clock, and anything beyond a day, shows the date.
+
+    Without a time the label says why there is none (未配置时限).
+    """
     at = parse(item["due_at"])
+    words = cast(Mapping[str, str] | None, item["due_label"])
+    label = (words.get(lang) or words["zh"]) if words else ""
+    if at is None and item["due_kind"] == "none":
+        return Due("none", label)
     if at is None or item["due_kind"] == "none":
         return NONE
     left = (at - now).total_seconds()
     if left < 0:
         return Due("over", t("ui.overdue", lang), *_span(max(1, math.floor(-left / 60)), lang))
-    words = cast(Mapping[str, str] | None, item["due_label"])
-    label = (words.get(lang) or words["zh"]) if words else ""
     if item["due_kind"] == "date" or left > 86_400:
         return Due("date", label, at.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M"))
     minutes = math.ceil(left / 60)

@@ -113,7 +113,7 @@ def mark(item: Item, lang: str) -> str:
 
 def due_mark(d: Due) -> str:
     if d.kind == "none":
-        return ""
+        return f'<span class="due dt">{esc(d.label)}</span>' if d.label else ""
     if d.kind == "date":
         return f'<span class="due dt num">{esc(" ".join(filter(None, (d.label, d.value))))}</span>'
     if d.kind == "over":

@@ -73,7 +73,10 @@ def test_the_whole_line_by_those_who_do_it(sign_in: SignIn, world: World, db: Da
     assert "sign" not in keys(duty, case), "not the duty officer's to sign for"
     clock.advance(60)
     assert take(bureau, case, "sign").json["stage"] == "handling"
-    assert take(bureau, case, "ask_extension", reason="缺配件", amount=2, unit="work_days").json["asked"] == "extension"
+    assert (
+        take(bureau, case, "ask_extension", reason="缺配件", amount=2, unit="emergency_hours").json["asked"]
+        == "extension"
+    )
     assert take(chief, case, "grant_extension").json["asked"] == ""
     assert take(bureau, case, "finish", result="已更换").json["stage"] == "verified"
     clock.advance(60)
@@ -81,6 +84,7 @@ def test_the_whole_line_by_those_who_do_it(sign_in: SignIn, world: World, db: Da
     assert (closed["stage"], closed["record"]["key"]) == ("closed", f"case:{case}")
     row = one(db, "SELECT * FROM cases WHERE case_id = %s", case)
     assert row["closed_at"] == clock.now()
+    due += dt.timedelta(hours=2)  # as granted
     assert row["due_at"] == row["total_due_at"] == due, "without a term of the stage the whole case's still runs"
     assert [s["stage"] for s in row["stages"]] == ["accepted", "forwarded", "handling", "verified", "closed"]
     steps = one(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
+from data_sources._demo import terms as demo_terms
 from ioc.clock import FixedClock, SystemClock
 from ioc.ops import doctor, status
 from ioc.settings import Settings
@@ -115,3 +116,18 @@ def test_status_without_a_database(tmp_path: Path, clock: FixedClock) -> None:
     found = status.status(Settings(data_dir=tmp_path), clock)
     assert found["database"]["state"] == "down"
     assert found["processes"] == {}
+
+
+def test_which_calendar_years_and_deadlines_are_in_force(settings: Settings, clock: FixedClock, db: Database) -> None:
+    none = _by_key(settings, clock)["terms"]
+    assert (none.state, "ioc import calendar" in none.advice_en) == ("warn", True)
+    with db.owner() as conn, conn.transaction():
+        demo_terms.publish(conn, NOW)
+    sample = _by_key(settings, clock)["terms"]
+    assert (sample.state, "含示例" in sample.zh) == ("warn", True)
+    with db.owner() as conn:
+        conn.execute("UPDATE terms_publication SET origin = 'real'")
+    own = _by_key(settings, clock)["terms"]
+    assert (own.state, own.zh) == ("ok", "工作日历年度：2026；作息时间：有；时限表：grid、hotline、urban")
+    december = _by_key(settings, FixedClock(NOW + dt.timedelta(days=70)))["terms"]
+    assert december.state == "warn", "the holidays of the year that begins are still to be published"

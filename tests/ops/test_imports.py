@@ -91,3 +91,35 @@ def test_column_pairs_and_layer_names() -> None:
     assert layer_options(Path("/x/Water Mains.shp"), {}).key == "water-mains"
     with pytest.raises(Invalid):
         layer_options(Path("/x/a.shp"), {"style": "[1]"})
+
+
+HEAD = "# 文号：某府办〔2026〕3号\n# 日期：2026-03-01\n"
+
+
+def test_tables_are_taken_whole_and_need_no_system_of_coordinates(
+    settings: Settings, db: Database, tmp_path: Path
+) -> None:
+    hours, table = tmp_path / "作息.csv", tmp_path / "时限.csv"
+    hours.write_text(HEAD + "星期,上班,下班\n周一至周五,08:30,17:30\n", "utf-8")
+    table.write_text(HEAD + "流程,环节,时限,单位\n网格事件,,7,工作日\n网格事件,处置,4,小时\n", "utf-8")
+    done = _ioc(settings, "import", "calendar", str(hours), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["stored"] == 1
+    refused = _ioc(settings, "import", "deadlines", str(table), "--json")
+    assert refused.returncode == 1, "a script must see that nothing was published"
+    answer = json.loads(refused.stdout)
+    assert (answer["read"], answer["stored"], answer["rejected"]) == (2, 0, 2)
+    assert answer["rejects"][0]["reasons"][0]["code"] == "bad_unit"
+    table.write_text(table.read_text("utf-8").replace("小时", "工作时"), "utf-8")
+    taken = _ioc(settings, "import", "deadlines", str(table))
+    assert (taken.returncode, "已发布 grid" in taken.stdout) == (0, True)
+    again = _ioc(settings, "import", "deadlines", str(table))
+    assert (again.returncode, "未变 unchanged 2" in again.stdout) == (0, True)
+    with db.owner() as conn:
+        assert conn.execute("SELECT count(*) AS n FROM deadline_row").fetchone() == {"n": 2}
+
+
+def test_what_has_places_still_has_to_say_in_which_system(settings: Settings, file: Path) -> None:
+    done = _ioc(settings, "import", "devices", str(file))
+    assert done.returncode == 1
+    assert "crs: " in done.stderr

@@ -16,6 +16,8 @@ from data_sources import demo
 from data_sources._demo import drop, indexes, sim
 from data_sources._demo.drop import drop_rows
 from data_sources._demo.work import connect
+from ioc.cases.published import current
+from ioc.cases.recompute import recompute
 from ioc.clock import FixedClock
 from ioc.intake.context import SourceContext
 from ioc.registry import Registry
@@ -381,3 +383,19 @@ def test_a_drop_that_met_other_writers_is_tried_again(db: Database, monkeypatch:
     with psycopg.connect(db.dsn_owner, autocommit=True) as conn:
         assert drop.drop_rows(conn) == {}
     assert len(met) == 3
+
+
+def test_sample_deadlines_come_and_go_with_the_demo(
+    db: Database, settings: Settings, clock: FixedClock, loaded: demo.LoadReport
+) -> None:
+    assert count(db, "terms_publication", "origin = 'demo'") == count(db, "terms_publication") == 4
+    with db.store.reading(SYSTEM) as conn:
+        rules = current(conn, settings.tz)
+    assert rules.table is not None
+    assert rules.calendar is not None
+    assert rules.table.sample
+    assert (rules.calendar.sample, rules.calendar.years) == (True, frozenset({2026}))
+    assert recompute(db.store, clock, settings.tz).changed == 0, "cases of the demo bring their own deadlines"
+    demo.drop(settings, dsns(settings), clock)
+    for table in ("terms_publication", "deadline_row", "calendar_hours", "calendar_day", "calendar_market"):
+        assert count(db, table) == 0, table

@@ -65,8 +65,8 @@ def test_the_edition_in_force_is_named_when_its_table_is_unknown() -> None:
     assert new is not None
     assert (old.substituted, new.substituted, new.value) == (False, True, old.value)
     assert "2012" not in old.note().zh
-    assert new.note().zh.endswith("按 2012 版")
-    assert new.note().en.endswith("by the 2012 edition")
+    assert new.note().zh.endswith("按 2012 版，新版断点未配置")
+    assert new.note().en.endswith("by the 2012 edition, the newer breakpoints are not configured")
 
 
 def test_an_installation_may_bring_the_new_table() -> None:

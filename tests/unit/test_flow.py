@@ -222,3 +222,17 @@ def test_rubbish_is_refused_as_invalid_and_nothing_else(rubbish: dict[str, Any])
             take(flow, step.key, state, rubbish, SYSTEM, NOW)
         except IocError:
             continue
+
+
+@pytest.mark.parametrize("key", sorted(FLOWS))
+def test_while_it_is_held_nothing_is_granted_that_nobody_asked_for(key: str) -> None:
+    flow = FLOWS[key]
+    held = State(key, "handling", hold="paused")
+    for step in flow.steps:
+        if step.grants or step.denies:
+            assert not possible(flow, step, held), step.key
+            asked = State(key, "handling", hold="paused", asked=step.grants or step.denies)
+            assert possible(flow, step, asked) == (not step.holds), step.key
+        if step.asks and not step.own:
+            assert possible(flow, step, held)
+            assert not possible(flow, step, State(key, "handling", hold="paused", asked="extension"))

@@ -15,14 +15,15 @@ const MINUTE = 60_000;
 
 /**
  * Deadline of a row at `nowMs`. Minutes are rounded up (04:52 left reads 5), overdue minutes down but at least 1.
- * A stopped working-time clock (`date`) and anything beyond a day show the date.
+ * A stopped working-time clock (`date`) and anything beyond a day show the date. Without a time the label says why.
  */
 export function due(item: Pick<Item, 'due_at' | 'due_kind' | 'due_label'>, nowMs: number, lang: Lang, timezone: string): Due {
   const none: Due = { kind: 'none', label: '', value: '', unit: '' };
+  const label = pick(item.due_label, lang);
+  if (!item.due_at && item.due_kind === 'none') return { ...none, label };
   if (!item.due_at || item.due_kind === 'none') return none;
   const at = Date.parse(item.due_at);
   if (!Number.isFinite(at)) return none;
-  const label = pick(item.due_label, lang);
   if (at < nowMs) {
     const late = Math.max(1, Math.floor((nowMs - at) / MINUTE));
     return { kind: 'over', label: word('overdue', lang), ...span(late, lang) };
@@ -42,7 +43,7 @@ function span(minutes: number, lang: Lang): { value: string; unit: string } {
 
 /** One line, for plates and labels: `续报 34 分`, `超时 18 分`, `10-09 17:30`. */
 export function dueLine(d: Due, lang: Lang): string {
-  if (d.kind === 'none') return '';
+  if (d.kind === 'none') return d.label;
   const label = d.label || (d.kind === 'date' ? '' : word('left', lang));
   return [label, d.value, d.unit].filter(Boolean).join(' ');
 }

@@ -90,7 +90,7 @@ export function Mark({ item, lang }: { item: Item; lang: Lang }): React.ReactEle
 }
 
 export function DueMark({ d }: { d: Due }): React.ReactElement | null {
-  if (d.kind === 'none') return null;
+  if (d.kind === 'none') return d.label ? <span className="due dt">{d.label}</span> : null;
   if (d.kind === 'date') return <span className="due dt num">{d.label ? `${d.label} ${d.value}` : d.value}</span>;
   if (d.kind === 'over') return <span className="due over">{[d.label, d.value, d.unit].filter(Boolean).join(' ')}</span>;
   return (

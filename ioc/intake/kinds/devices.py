@@ -106,7 +106,7 @@ def check(r: Reader, context: Context, extra: dict[str, Any]) -> Values | None:
         return None
     out |= {"kind": kind.code, "class": str(kind.attributes.get("class", "other"))}
     out["search"] = " ".join(p for p in (name, external_id, out["national_id"], out["address"]) if p)
-    out["attributes"] = {**extra, **_kept(r, ("gateway", "region_given", "officer")), **_phone(r)}
+    out["attributes"] = {**extra, **_kept(r, ("gateway", "region_given", "officer", "model")), **_phone(r)}
     return out
 
 

@@ -1,0 +1,1 @@
+"""Reading the centres of the level below."""

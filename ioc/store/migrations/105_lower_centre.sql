@@ -1,0 +1,61 @@
+-- Centres of the level below (county -> city): what they let us read, as they gave it, with the place in their feed.
+CREATE TABLE IF NOT EXISTS lower_centre (
+  centre_key  text PRIMARY KEY,
+  title       text NOT NULL,
+  url         text NOT NULL,
+  region_id   int REFERENCES region ON DELETE SET NULL,
+  epoch       text NOT NULL DEFAULT '',          -- of their feed; '': never read
+  feed_no     bigint NOT NULL DEFAULT 0,         -- read up to here
+  synced_at   timestamptz,                       -- last whole list
+  read_at     timestamptz,                       -- last answer
+  origin      text NOT NULL DEFAULT 'real' CHECK (origin IN ('real', 'demo')),
+  updated_at  timestamptz NOT NULL
+);
+CREATE TABLE IF NOT EXISTS lower_record (
+  centre_key  text NOT NULL,
+  key         text NOT NULL,                     -- case:12, event:7: of that centre, not of ours
+  kind        text NOT NULL CHECK (kind IN ('case', 'event')),
+  version     int NOT NULL,
+  closed      boolean NOT NULL,
+  record      jsonb NOT NULL,                    -- docs/live.md, as it came: what was masked there is masked here
+  region_id   int REFERENCES region ON DELETE SET NULL,
+  private_to  text,
+  sensitivity smallint NOT NULL DEFAULT 1,
+  origin      text NOT NULL DEFAULT 'real' CHECK (origin IN ('real', 'demo')),
+  received_at timestamptz NOT NULL,
+  PRIMARY KEY (centre_key, key)
+);
+CREATE INDEX IF NOT EXISTS lower_record_at ON lower_record (received_at);
+CREATE INDEX IF NOT EXISTS lower_record_region ON lower_record (region_id);
+CREATE TABLE IF NOT EXISTS lower_indicator (
+  centre_key  text NOT NULL,
+  region_code text NOT NULL,
+  code        text NOT NULL,
+  record      jsonb NOT NULL,
+  as_of       timestamptz,
+  region_id   int REFERENCES region ON DELETE SET NULL,
+  private_to  text,
+  sensitivity smallint NOT NULL DEFAULT 1,
+  origin      text NOT NULL DEFAULT 'real' CHECK (origin IN ('real', 'demo')),
+  received_at timestamptz NOT NULL,
+  PRIMARY KEY (centre_key, region_code, code)
+);
+DO $$
+DECLARE
+  tbl text;
+BEGIN
+  FOREACH tbl IN ARRAY ARRAY['lower_record', 'lower_indicator'] LOOP
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tbl);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tbl);
+    EXECUTE format('DROP POLICY IF EXISTS scope ON %I', tbl);
+    EXECUTE format('CREATE POLICY scope ON %I TO ioc_app USING (
+        ((SELECT ioc_whole()) OR region_id = ANY ((SELECT ioc_regions())::int[]))
+        AND (sensitivity <= (SELECT ioc_sensitivity())) IS TRUE
+        AND (private_to IS NULL OR private_to = '''' OR (SELECT ioc_all_departments())
+             OR private_to = ANY ((SELECT ioc_departments())::text[])))', tbl);
+    EXECUTE format('DROP POLICY IF EXISTS owning ON %I', tbl);
+    EXECUTE format('CREATE POLICY owning ON %I TO CURRENT_USER USING (true)', tbl);
+    EXECUTE format('DROP POLICY IF EXISTS reading ON %I', tbl);
+    EXECUTE format('CREATE POLICY reading ON %I FOR SELECT TO ioc_readonly USING (true)', tbl);
+  END LOOP;
+END $$;
