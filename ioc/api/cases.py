@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ioc.api import Deps, _read
+from ioc.api import Deps, _once, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.cases.work import Actor, Cases
@@ -63,7 +63,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     def opened() -> tuple[flask.Response, int]:
         require("case.accept")
         asked = _body(CaseIn)
-        return flask.jsonify(cases.open(_actor(), asked.event_id, asked.flow)), 201
+        return flask.jsonify(cases.open(_actor(), asked.event_id, asked.flow, _once.asked())), 201
 
     @server.get("/api/v1/cases/<int:case_id>/steps")
     @doc("The steps the asker may take with a case now", returns=STATE, permission="case.view")
@@ -82,7 +82,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     def take(case_id: int) -> flask.Response:
         require("case.view")
         asked = _body(StepIn)
-        return flask.jsonify(cases.take(_actor(), case_id, asked.step, asked.given, asked.version))
+        return flask.jsonify(cases.take(_actor(), case_id, asked.step, asked.given, asked.version, _once.asked()))
 
 
 def _actor() -> Actor:

@@ -11,7 +11,8 @@ from ioc.errors import Reason
 TEXT_MAX = 4000
 UNITS = ("work_hours", "work_days", "emergency_hours")  # 工作时, 工作日, 紧急工作时
 # Beside what a step needs, these may always be given.
-OPTIONAL = ("text", "officer", "photos")
+# `done_at`: when it was done by the clock of a phone that had no network then.
+OPTIONAL = ("text", "officer", "photos", "done_at")
 Check = Callable[[str, Any], Any]
 
 
@@ -80,7 +81,24 @@ def _date(_name: str, value: Any) -> str:
 def _place(_name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not {"lon", "lat", "crs"} <= set(value):  # pyright: ignore[reportUnknownArgumentType]
         raise _Fault("bad_place", "应有 lon、lat 和 crs", "must have lon, lat and crs")
-    return {str(k): value[k] for k in ("lon", "lat", "crs")}
+    found = {str(k): value[k] for k in ("lon", "lat", "crs")}
+    accuracy = value.get("accuracy_m")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if isinstance(accuracy, int | float) and not isinstance(accuracy, bool) and 0 <= accuracy < 1e6:
+        found["accuracy_m"] = accuracy
+    return found
+
+
+def _moment(_name: str, value: Any) -> str:
+    try:
+        at = dt.datetime.fromisoformat(str(value))
+    except ValueError as e:
+        raise _Fault("bad_time", "应为带时区的时间", "must be a time with its offset") from e
+    if at.tzinfo is None:
+        raise _Fault("bad_time", "应为带时区的时间", "must be a time with its offset")
+    try:
+        return at.astimezone(dt.UTC).isoformat()
+    except OverflowError as e:
+        raise _Fault("bad_time", "应为带时区的时间", "must be a time with its offset") from e
 
 
 def _keys(_name: str, value: Any) -> list[str]:
@@ -108,4 +126,5 @@ _CHECKS: Mapping[str, Check] = {
     "photo_before": _keys,
     "photo_after": _keys,
     "photos": _keys,
+    "done_at": _moment,
 }

@@ -22,15 +22,18 @@ from ioc.errors import Conflict, Invalid, NotFound, Reason
 from ioc.flows import flows
 from ioc.i18n import Text
 from ioc.scope import SYSTEM, Scope
-from ioc.store import Conn, Store, case_steps, cases_write
+from ioc.store import Conn, Store, case_steps, cases_write, request_keys
 from ioc.store.locate import locate, metre_srid
 from ioc.store.regions import Regions
+from ioc.store.request_keys import RequestKey
 from ioc.store.worklist import case_record
 
 # Who has none of these only looks.
 WORKING = frozenset(f"case.{what}" for what in ("accept", "dispatch", "handle", "verify", "close", "approve",
                                                  "supervise", "instruct"))  # fmt: skip
 UTC = ZoneInfo("UTC")
+
+FAST_CLOCK = dt.timedelta(minutes=10)  # as for everything that comes in with a time of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,11 @@ class Cases:
         """The steps the actor may take now, with the version they hold for. Raises NotFound."""
         with self.store.reading(actor.scope) as conn:
             row = _found(case_steps.read(conn, actor.scope, case_id, lock=False), case_id)
-        flow, state = _flow(row), _state(row)
+        flow, state = _flow(row), state_of(row)
         steps = rules.choices(flow, state, actor.scope, actor.name)
-        return {**_told(row, state), "steps": [_step_json(s) for s in steps]}
+        return {**_told(row, state), "steps": [step_json(s) for s in steps]}
 
-    def open(self, actor: Actor, event_id: int, flow_key: str) -> dict[str, Any]:
+    def open(self, actor: Actor, event_id: int, flow_key: str, once: RequestKey | None = None) -> dict[str, Any]:
         """A report becomes a case in the first stage of a flow, which stands for it from now on.
 
         Raises NotFound, Forbidden, Invalid for a flow there is none of, Conflict where the report is part of a case
@@ -70,6 +73,8 @@ class Cases:
             raise Invalid(reasons=[Reason("flow", "unknown_flow", "没有此流程", "no such flow", flow_key)])
         now = self.clock.now()
         with self.store.scoped(SYSTEM) as conn:
+            if (before := request_keys.claim(conn, once, now)) is not None:
+                return dict(before)
             event = case_steps.read_event(conn, actor.scope, event_id)
             if event is None:
                 raise NotFound(f"事件 {event_id}", f"event {event_id}")
@@ -84,7 +89,9 @@ class Cases:
             case_id = cases_write.open_case(conn, values, actor.scope.actor, now)
             cases_write.link_event(conn, event_id, case_id, actor.scope.actor, now)
             row = _found(case_steps.read(conn, SYSTEM, case_id, lock=False), case_id)
-            return {**_told(row, _state(row)), "record": case_record(conn, case_id)}
+            answer = {**_told(row, state_of(row)), "record": case_record(conn, case_id)}
+            request_keys.keep(conn, once, answer, row["origin"])
+            return answer
 
     def todo(self, actor: Actor, case_id: int) -> dict[str, Any] | None:
         """`offered` with what its forms let one choose: departments, regions below. None: nothing to be done here."""
@@ -99,8 +106,16 @@ class Cases:
         regions = [{"code": r.code, "name": r.name} for r in sorted(below, key=lambda r: r.code)]
         return {**found, "departments": departments, "regions": regions}
 
-    def take(self, actor: Actor, case_id: int, key: str, given: Mapping[str, Any], version: int) -> dict[str, Any]:
-        """One step. `version`: the one the actor saw.
+    def take(
+        self,
+        actor: Actor,
+        case_id: int,
+        key: str,
+        given: Mapping[str, Any],
+        version: int,
+        once: RequestKey | None = None,
+    ) -> dict[str, Any]:
+        """One step. `version`: the one the actor saw; `once`: the same request again gets the first answer.
 
         Raises NotFound (also outside the scope), Conflict (somebody was first: context names what they did; or the step
         is not possible now), Forbidden, Invalid.
@@ -108,10 +123,13 @@ class Cases:
         now = self.clock.now()
         # Under the system's scope, because a case may leave the actor's; the predicate is the actor's own.
         with self.store.scoped(SYSTEM) as conn:
+            if (before := request_keys.claim(conn, once, now)) is not None:
+                return dict(before)
             row = _found(case_steps.read(conn, actor.scope, case_id, lock=True), case_id)
-            flow, state = _flow(row), _state(row)
+            flow, state = _flow(row), state_of(row)
             _refuse_stale(conn, flow, row, version)
             taken = rules.take(flow, key, state, given, actor.scope, now, actor.name)
+            _refuse_elsewhere(taken, now)
             proof = bind(conn, actor.scope, row, taken.given, now)
             changes = {**_changes(flow, row, taken, now, actor), **self._moved(conn, row, taken)}
             changes |= applied.stepping(conn, row, taken, changes, now, self.zone)
@@ -128,7 +146,9 @@ class Cases:
             if taken.after.closed_at and not state.closed_at:
                 cases_write.close_events(conn, case_id, actor.scope.actor, now)
             after = _found(case_steps.read(conn, SYSTEM, case_id, lock=False), case_id)
-            return {**_told(after, _state(after)), "record": case_record(conn, case_id)}
+            answer = {**_told(after, state_of(after)), "record": case_record(conn, case_id)}
+            request_keys.keep(conn, once, answer, row["origin"])
+            return answer
 
     # ------------------------------------------------------------ places
 
@@ -219,6 +239,16 @@ def _degrees(place: Mapping[str, Any]) -> tuple[float, float]:
     return float(lon[0]), float(lat[0])
 
 
+def _refuse_elsewhere(taken: rules.Taken, now: dt.datetime) -> None:
+    """A place of arrival is a place, and nothing has been done in the future (a phone's clock may be a little fast)."""
+    if taken.step.key == "arrive":
+        _degrees(taken.given["place"])
+    done_at = taken.given.get("done_at")
+    if done_at is not None and dt.datetime.fromisoformat(done_at) > now + FAST_CLOCK:
+        zh, en = "本机时间快于服务器，请校准手机时间", "the phone's clock is ahead: set it right"
+        raise Invalid(reasons=[Reason("done_at", "future_time", zh, en, str(done_at))])
+
+
 def _found(row: case_steps.Row | None, case_id: int) -> case_steps.Row:
     if row is None:
         raise NotFound(f"办件 {case_id}", f"case {case_id}")
@@ -232,7 +262,7 @@ def _flow(row: case_steps.Row) -> Flow:
     return found
 
 
-def _state(row: case_steps.Row) -> rules.State:
+def state_of(row: case_steps.Row) -> rules.State:
     names = ("flow", "hold", "ended", "asked", "request", "department", "officer", "satisfaction", "closed_at")
     stage = _stage_key(flows()[row["flow"]], row["stage"]) if row["flow"] in flows() else row["stage"]
     return rules.State(stage=stage, responded_at=row["responded_at"], **{n: row[n] for n in names})
@@ -301,7 +331,7 @@ def _told(row: case_steps.Row, state: rules.State) -> dict[str, Any]:
     }
 
 
-def _step_json(step: Step) -> dict[str, Any]:
+def step_json(step: Step) -> dict[str, Any]:
     return {
         "key": step.key,
         "title": {"zh": step.title.zh, "en": step.title.en},

@@ -33,6 +33,7 @@ def aside(open_: tuple[str, ...], first: tuple[str, ...], handling: str, back_to
     worked = tuple(s for s in open_ if s not in first)
     return (
         *_endings(open_, first, worked),
+        *_there(handling),
         *_requests(open_, handling),
         *_holds(handling),
         *_moves(open_, worked, back_to),
@@ -50,6 +51,11 @@ def _endings(open_: tuple[str, ...], first: tuple[str, ...], worked: tuple[str, 
         Step("grant_void", Text("同意作废", "Void"), open_, APPROVE, grants="void", ends="void", clock="end"),
         Step("deny_void", Text("不同意作废", "Do not void"), open_, APPROVE, needs=why, denies="void"),
     )
+
+
+def _there(handling: str) -> tuple[Step, ...]:
+    """到场: place and time of who works on it; the case stays where it is."""
+    return (Step("arrive", Text("到场", "Arrive"), (handling,), HANDLE, own=True, needs=("place",)),)
 
 
 def _requests(open_: tuple[str, ...], handling: str) -> tuple[Step, ...]:

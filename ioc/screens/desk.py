@@ -13,6 +13,7 @@ from ioc.screens import fmt, panels, parts
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
+from ioc.screens.report import report_button
 from ioc.screens.state import View
 from ioc.screens.tiles import summary, tile_list
 from ioc.services import Record
@@ -78,6 +79,7 @@ def _top(model: Model) -> Component:
         [
             crumbs,
             SearchBox(id="search", placeholder=t("screens.search", lang)),
+            *report_button(model),
             html.Span(parts.demo_tag(model.centre, lang), id="demo"),
             _user(model),
             LangSwitch(id="lang"),

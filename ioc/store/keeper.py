@@ -49,6 +49,7 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("alarm_group", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("alarm_hold", sql.SQL("until < %(before)s"), "retention_feed_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
+    ("request_key", sql.SQL("created_at < %(before)s"), "retention_reject_days"),
 )
 _BATCH = 5000
 _LOCK = 4_930_102

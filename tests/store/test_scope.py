@@ -89,6 +89,8 @@ ROWS = (
     " received_at) VALUES ('c', '1', %(k)s, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO request_key (actor, key, what, body_hash, answer, created_at)"
+    " VALUES ('a', %(k)s, 'POST /x', 'h', '{}', %(t)s)",
     "INSERT INTO caller (source, source_id, event_id, sealed, key_id, updated_at, region_id, private_to)"
     " VALUES ('s', %(k)s, %(i)s, 'x', 'k', %(t)s, %(r)s, %(p)s)",
     "INSERT INTO delivery (delivery_id, key, channel, state, due_at, created_at, updated_at, region_id, private_to,"
@@ -147,7 +149,7 @@ def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
     placeless = {"thematic_layer"}
     regional = {"indicator_value", "indicator_history"}
     # their addressee's, asked for by the system alone
-    addressed = {"notice", "caller", "delivery", "delivery_try", "delivery_receipt"}
+    addressed = {"notice", "request_key", "caller", "delivery", "delivery_try", "delivery_receipt"}
     for table in _tables(filled):
         if table in placeless:
             assert _count(filled.store, TOWN_A, table) == 2, table
