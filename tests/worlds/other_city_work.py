@@ -67,6 +67,11 @@ MODELS: Rows = (
     ("SY-WL1", "某水文", "水位", 300, "lvl", "", "水位", "cm", "-9999"),
     ("SY-WL1", "某水文", "水位", 300, "vbat", "忽略", "", "", ""),
 )
+STEWARDS: Rows = (
+    ("职责", "姓名", "联系电话", "账号", "区划代码", "设备类型"),
+    ("县级河长", "陈县长", "13905780001", "chenxz", "331124000000", "水位"),
+    ("网格员", "王甲", "13905780002", "wangjia", "331124001201", ""),
+)
 # login, role, name, region, department
 ACCOUNTS = (
     ("yeduty", "officer", "叶值班", "", ""),
@@ -98,6 +103,7 @@ def write_work(folder: Path, year: int) -> WorkFiles:
         ("calendar", _csv(folder / "圩期.csv", MARKETS, "utf-8")),
         ("deadlines", _book(folder / "时限.xlsx", DEADLINES, notes=True)),
         ("models", _csv(folder / "型号.csv", MODELS, "utf-8-sig")),
+        ("stewards", _book(folder / "责任人.xlsx", STEWARDS)),
     )
     faulty: tuple[tuple[str, str, Rows, bool, str], ...] = (
         ("departments", "部门", [*DEPARTMENTS, ("SY05", "镇府", "乡镇级", "", "无此局", "", "")], False, "无此局"),
