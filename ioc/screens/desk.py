@@ -8,9 +8,10 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
+from ioc.screens import data_tabs, fmt, panels, parts
 from ioc.screens import detail as details
-from ioc.screens import fmt, panels, parts
 from ioc.screens.elements import Component, html
+from ioc.screens.inbox import bell
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
 from ioc.screens.report import report_button
@@ -81,6 +82,7 @@ def _top(model: Model) -> Component:
             SearchBox(id="search", placeholder=t("screens.search", lang)),
             *report_button(model),
             html.Span(parts.demo_tag(model.centre, lang), id="demo"),
+            *bell(model),
             _user(model),
             LangSwitch(id="lang"),
             ThemeSwitch(id="theme"),
@@ -291,8 +293,12 @@ def check_list(checks: Sequence[Mapping[str, Any]], lang: str) -> Component:
 
 
 def data(model: Model) -> Component:
+    """The data page: sources, or (`tab=`) what goes out, or the centres of the level below."""
     lang = model.lang
-    head = html.Div([html.H2(t("screens.data.title", lang)), html.Span(t("screens.data.side", lang))], className="ph2")
+    head = data_tabs.head(model, "")
+    tab = data_tabs.body(model)
+    if tab is not None:
+        return frame(model, "data", html.Div(tab, className="main two one"))
     table = html.Div(
         [*parts.fault(model, "sources"), panels.source_table(model.sources, model.view)],
         id="src-table",

@@ -249,7 +249,7 @@ def history(versions: Sequence[Row], conn: Conn, told: Collection[int] = ()) -> 
         if row["version"] not in told:
             anew = row["actor"] == RECOMPUTED_BY
             text = both("detail.h_terms") if anew else _told(row["op"], before, record, conn)
-            out.append({"at": iso(row["recorded_at"]), "actor": row["actor"], "text": text})
+            out.append({"at": iso(row["recorded_at"]), "actor": row["actor"], "text": text, "of": row["version"]})
         before = record
     return out[::-1]
 
