@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from ioc import __version__
 from ioc.cache import ScopedCache
+from ioc.cases import merging, supervising
 from ioc.cases.work import WORKING, Actor, Cases
 from ioc.clock import Clock
 from ioc.declare import Indicator
@@ -27,7 +28,11 @@ from ioc.services import (
     WorkPage,
 )
 from ioc.settings import Settings
+<<<<<<< HEAD
 from ioc.store import Store, centre, health, kpi, kpi_records, lower_view, outbound_view, told
+=======
+from ioc.store import Store, centre, dispatch, health, kpi, kpi_records
+>>>>>>> main
 from ioc.store import counts as counting
 from ioc.store import detail as details
 from ioc.store import worklist as work
@@ -154,11 +159,14 @@ class LiveServices:
             found = details.detail(conn, self._regions, scope, key, self.now(), self._settings.tz)
         found = {**found, "may_call": scope.can("caller.view"), **self._told(scope, key)}
         if key.startswith("case:") and WORKING & scope.permissions:
-            return {**found, "todo": self._cases.todo(Actor(scope, officer), int(key.removeprefix("case:")))}
+            case_id, actor = int(key.removeprefix("case:")), Actor(scope, officer)
+            like = merging.like_case(self._cases, actor, case_id) if scope.can(merging.RIGHT) else {}
+            return {**found, "todo": self._cases.todo(actor, case_id), "like": like}
         if key.startswith("event:") and scope.can("case.accept") and found.get("unclaimed"):
             return {**found, "todo": {"event_id": int(key.removeprefix("event:")), "number": found.get("number")}}
         return found
 
+<<<<<<< HEAD
     def _told(self, scope: Scope, key: str) -> Mapping[str, Any]:
         """Who was told about a record that notices speak of. They are their addressees': read as the system."""
         if key.partition(":")[0] not in ("case", "event", "warning") or not scope.can("case.view"):
@@ -177,6 +185,16 @@ class LiveServices:
         ids = self._regions.ids(scope, region)
         with self._store.scoped(scope) as conn:
             return lower_view.page(conn, scope, ids, self.now())
+=======
+    def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        scope.require("case.view")
+        ids = self._regions.ids(scope, region)
+        with self._store.reading(scope) as conn:
+            waiting = dispatch.pool(conn, scope, ids, 100)
+        total = waiting[0]["total"] if waiting else 0
+        listed = supervising.listed(self._cases, scope, "active", ids)
+        return {**listed, "pool_total": total, "pool": [supervising.waiting(r) for r in waiting]}
+>>>>>>> main
 
     def records(self, scope: Scope, region: str, query: str, offset: int, limit: int) -> Mapping[str, Any]:
         return kpi_records.records(self._store, scope, region, query, offset, limit, self.now(), self._settings)

@@ -29,6 +29,7 @@ RESULT: dict[str, Any] = {
         "event_id": {"type": "integer"},
         "state": {"enum": ["created", "updated", "unchanged"]},
         "version": {"type": "integer"},
+        "case_id": {"type": ["integer", "null"], "description": "the open case it joined: a report of the same thing"},
         "regions": {"type": "array", "items": {"type": "object"}, "description": "root first"},
         "grid_cells": {"type": "array", "items": {"type": "object"}, "description": "one of each kind"},
     },

@@ -17,6 +17,7 @@ import numpy as np
 import psycopg
 
 from ioc import geo
+from ioc.cases import joining
 from ioc.clock import Clock
 from ioc.errors import Conflict, Invalid, Reason
 from ioc.fold import fold_all
@@ -46,6 +47,7 @@ class EventResult:
     version: int
     regions: Sequence[Mapping[str, Any]]
     grid_cells: Sequence[Mapping[str, Any]]
+    case_id: int | None = None  # the case it joined as one more source
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -53,6 +55,7 @@ class EventResult:
             "id": self.event_id,
             "state": self.state,
             "version": self.version,
+            "case_id": self.case_id,
             "regions": [{k: r[k] for k in ("code", "name", "kind")} for r in self.regions],
             "grid_cells": [{k: c[k] for k in ("grid_cell_id", "code", "name", "kind")} for c in self.grid_cells],
         }
@@ -88,6 +91,7 @@ class _Work:
     device_id: int | None = None
     saved: events.Saved | None = None
     before: EventResult | Conflict | None = None  # what its idempotency key says
+    case_id: int | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -298,12 +302,17 @@ def _write(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
     rows = [_row(w, srid) for w in work]
     for w, saved in zip(work, events.save_many(conn, rows, [w.report.actor for w in work], now), strict=True):
         w.saved = saved
-        answer = {k: v for k, v in _result(w, saved).as_dict().items() if k != "id"}
+    joined = joining.attach_many(conn, [w.saved.event_id for w in work if w.saved and w.saved.state == "created"], now)
+    for w in work:
+        if w.saved is None:
+            continue
+        w.case_id = joined.get(w.saved.event_id)
+        answer = {k: v for k, v in _result(w, w.saved).as_dict().items() if k != "id"}
         request_keys.keep(conn, w.report.once, answer, w.report.origin)
 
 
 def _result(w: _Work, saved: events.Saved) -> EventResult:
-    return EventResult(saved.event_id, saved.state, saved.version, w.place.regions, w.place.grid_cells)
+    return EventResult(saved.event_id, saved.state, saved.version, w.place.regions, w.place.grid_cells, w.case_id)
 
 
 def _row(w: _Work, srid: int | None) -> dict[str, Any]:

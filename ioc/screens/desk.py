@@ -10,6 +10,10 @@ from dash import dcc
 from ioc.i18n import t
 from ioc.screens import data_tabs, fmt, panels, parts
 from ioc.screens import detail as details
+<<<<<<< HEAD
+=======
+from ioc.screens import fmt, panels, parts, supervise
+>>>>>>> main
 from ioc.screens.elements import Component, html
 from ioc.screens.inbox import bell
 from ioc.screens.marks import icon, urgency_mark
@@ -24,6 +28,7 @@ from ioc.ui import Clock, ConnStrip, CountRow, Keys, LangSwitch, LiveList, Searc
 NAV = (
     ("overview", "/desk", "grid"),
     ("events", "/desk/events", "list"),
+    ("supervision", "/desk/supervision", "flag"),
     ("data", "/desk/data", "db"),
     ("settings", "/desk/settings", "gear"),
 )
@@ -257,6 +262,13 @@ def events(model: Model) -> Component:
         **{"aria-label": t("screens.ev.list", lang)},
     )
     return frame(model, "events", html.Div([queue, _map(model), _detail(model, hint=True)], className="main evs"))
+
+
+# ---------------------------------------------------------------- supervision
+
+
+def supervision(model: Model) -> Component:
+    return frame(model, "supervision", supervise.page(model))
 
 
 # ---------------------------------------------------------------- data

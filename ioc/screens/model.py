@@ -53,8 +53,12 @@ class Model:
     map_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     detail: Mapping[str, Any] | None = None
     doctor: Sequence[Mapping[str, Any]] = ()
+<<<<<<< HEAD
     outbound: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lower: Mapping[str, Any] = field(default_factory=dict[str, Any])
+=======
+    supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
+>>>>>>> main
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
 
@@ -110,7 +114,12 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
     "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
+<<<<<<< HEAD
     "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower"}),
+=======
+    "supervision": frozenset({"warnings", "sources", "supervision"}),
+    "data": frozenset({"counts", "warnings", "sources", "doctor"}),
+>>>>>>> main
     "settings": frozenset({"warnings", "sources"}),
     "review": frozenset({"warnings", "sources"}),
     "embed-tile": frozenset({"tiles"}),
@@ -157,6 +166,7 @@ def read_model(
         detail=read_detail(services, scope, page.sel, reader, lang, who.name if who else "")
         if page.sel and kind in ("overview", "events")
         else None,
+        supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
         outbound=part("outbound", lambda: services.outbound(scope), {}) if tab == "outbound" else {},
         lower=part("lower", lambda: services.lower(scope, region), {}) if tab == "lower" else {},

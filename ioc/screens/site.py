@@ -27,6 +27,7 @@ def kind_of(page: PageState) -> str:
         "/desk": "overview",
         "/desk/overview": "overview",
         "/desk/events": "events",
+        "/desk/supervision": "supervision",
         "/desk/review": "review",
         "/desk/data": "data",
         "/desk/settings": "settings",
@@ -38,6 +39,7 @@ _BUILD: Mapping[str, Callable[[Model], Any]] = {
     "wall": wall.wall,
     "overview": desk.overview,
     "events": desk.events,
+    "supervision": desk.supervision,
     "review": review.review,
     "data": desk.data,
     "settings": desk.settings,
@@ -64,6 +66,7 @@ def title(model: Model) -> str:
     words = {
         "overview": "screens.nav.overview",
         "events": "screens.nav.events",
+        "supervision": "screens.nav.supervision",
         "review": "review.nav",
         "data": "screens.nav.data",
         "settings": "screens.nav.settings",

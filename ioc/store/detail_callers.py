@@ -18,6 +18,8 @@ NAME, PHONE = "诉求人", "联系电话"  # of a 12345 order, already masked wh
 def of_event(row: Row) -> list[dict[str, Any]]:
     """At most one; `sealed`: there is a plain text that may be asked for."""
     given: Row = row["attributes"] or {}
+    if str(given.get("anonymous", "")).lower() in ("true", "1", "yes"):
+        return []
     own = given.get("caller")
     if isinstance(own, Mapping):  # registered at the desk: only the mask was kept
         desk = cast(Row, own)

@@ -31,6 +31,7 @@ NEAR_M = 300.0  # cameras that may show the place, VID-03
 # Attributes that open a device or name a person; shown to askers of the sensitive level only, passwords to nobody.
 _GUARDED = ("ip", "user", "rtsp", "url", "stream", "phone", "mobile", "contact", "mac", "port")
 _NEVER = ("password", "passwd", "secret", "token", "密码")
+_ELSEWHERE = ("icon", "诉求人", "联系电话")  # have a place of their own in the panel
 # Of a report made without a name (EVT-07) nobody is told these.
 _WHO = ("reporter", "caller", "name", "openid", "phone", "mobile", "contact", "id_card")
 
@@ -116,7 +117,7 @@ def attributes(row: Row, scope: Scope) -> list[Part]:
         low = name.lower()
         if nameless and any(low == w or low.startswith((f"{w}_", w + ":")) for w in _WHO):
             continue
-        if name.startswith("_") or name == "icon" or isinstance(value, dict | list) or any(n in low for n in _NEVER):
+        if name.startswith("_") or name in _ELSEWHERE or isinstance(value, dict | list) or any(n in low for n in _NEVER):
             continue
         if scope.sensitivity < SENSITIVE and any(low == g or low.startswith((f"{g}_", g + ":")) for g in _GUARDED):
             continue

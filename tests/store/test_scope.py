@@ -65,6 +65,13 @@ ROWS = (
     " VALUES (%(i)s, 1, 'new', 'a', %(r)s, %(p)s, %(s)s, '{}')",
     "INSERT INTO case_step (case_id, version, step, stage_before, stage_after, actor, at)"
     " VALUES (%(i)s, 2, 'urge', 'x', 'x', 'a', %(t)s)",
+    "INSERT INTO supervision (case_id, case_version, kind, what, by_actor, made_at, updated_at)"
+    " VALUES (%(i)s, 2, 'supervise', 'w', 'a', %(t)s, %(t)s)",
+    "INSERT INTO case_merge (case_id, kind, other_id, how, by_actor, at)"
+    " VALUES (%(i)s, 'event', %(i)s, 'auto', 'a', %(t)s)",
+    "INSERT INTO case_escalation (case_id, stage, entered_at, level, rule, due_at, to_kind, to_ref, at)"
+    " VALUES (%(i)s, 'x', %(t)s, 1, '1/1', %(t)s, 'role', 'chief', %(t)s)",
+    "INSERT INTO case_rating (case_id, version, rating, by_actor, at) VALUES (%(i)s, 2, 1, 'a', %(t)s)",
     "INSERT INTO attachment (sm3, media_type, bytes, uploader, uploaded_at, case_id)"
     " VALUES (%(k)s, 'image/jpeg', 1, 'a', %(t)s, %(i)s)",
     "INSERT INTO detection (detection_id, source, source_id, algorithm, confidence, threshold, state, occurred_at,"
@@ -102,6 +109,17 @@ ROWS = (
     " VALUES (%(i)s, 's', %(k)s, 'k', 'red', 'a', 's', ARRAY[%(r)s::int], %(t)s)",
     "INSERT INTO warning_message (source, identifier, sender, sent_at, msg_type, digest, actor, content, received_at,"
     " updated_at) VALUES ('s', %(k)s, 's', %(t)s, 'alert', 'd', 'a', '{}', %(t)s, %(t)s)",
+    "INSERT INTO alarm (alarm_id, rule_key, datastream_id, device_id, category, priority, state, first_at, raised_at,"
+    " received_at, group_id, region_id, private_to, sensitivity) VALUES (%(i)s, 'r', %(i)s, %(i)s, 'c', 'low', 'unack',"
+    " %(t)s, %(t)s, %(t)s, %(i)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO alarm_journal (alarm_id, rule_key, datastream_id, device_id, entry, at, region_id, private_to,"
+    " sensitivity) VALUES (%(i)s, 'r', %(i)s, %(i)s, 'raise', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO alarm_state (rule_key, datastream_id, phase, since) VALUES ('r', %(i)s, 'active', %(t)s)",
+    "INSERT INTO alarm_hold (rule_key, datastream_id, hold, by_login, set_at)"
+    " VALUES ('r', %(i)s, 'shelved', 'a', %(t)s)",
+    "INSERT INTO alarm_group (group_id, key, kind, first_at, last_at) VALUES (%(i)s, %(k)s, 'class', %(t)s, %(t)s)",
+    "INSERT INTO steward (external_id, duty, name, region_id, private_to, sensitivity)"
+    " VALUES (%(k)s, 'river_chief', 'n', %(r)s, %(p)s, %(s)s)",
     "INSERT INTO indicator_value (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
     "INSERT INTO indicator_history (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
 )
