@@ -28,11 +28,7 @@ from ioc.services import (
     WorkPage,
 )
 from ioc.settings import Settings
-<<<<<<< HEAD
-from ioc.store import Store, centre, health, kpi, kpi_records, lower_view, outbound_view, told
-=======
-from ioc.store import Store, centre, dispatch, health, kpi, kpi_records
->>>>>>> main
+from ioc.store import Store, centre, dispatch, health, kpi, kpi_records, lower_view, outbound_view, told
 from ioc.store import counts as counting
 from ioc.store import detail as details
 from ioc.store import worklist as work
@@ -166,7 +162,6 @@ class LiveServices:
             return {**found, "todo": {"event_id": int(key.removeprefix("event:")), "number": found.get("number")}}
         return found
 
-<<<<<<< HEAD
     def _told(self, scope: Scope, key: str) -> Mapping[str, Any]:
         """Who was told about a record that notices speak of. They are their addressees': read as the system."""
         if key.partition(":")[0] not in ("case", "event", "warning") or not scope.can("case.view"):
@@ -185,7 +180,7 @@ class LiveServices:
         ids = self._regions.ids(scope, region)
         with self._store.scoped(scope) as conn:
             return lower_view.page(conn, scope, ids, self.now())
-=======
+
     def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
         scope.require("case.view")
         ids = self._regions.ids(scope, region)
@@ -194,7 +189,6 @@ class LiveServices:
         total = waiting[0]["total"] if waiting else 0
         listed = supervising.listed(self._cases, scope, "active", ids)
         return {**listed, "pool_total": total, "pool": [supervising.waiting(r) for r in waiting]}
->>>>>>> main
 
     def records(self, scope: Scope, region: str, query: str, offset: int, limit: int) -> Mapping[str, Any]:
         return kpi_records.records(self._store, scope, region, query, offset, limit, self.now(), self._settings)

@@ -8,12 +8,8 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
-from ioc.screens import data_tabs, fmt, panels, parts
+from ioc.screens import data_tabs, fmt, panels, parts, supervise
 from ioc.screens import detail as details
-<<<<<<< HEAD
-=======
-from ioc.screens import fmt, panels, parts, supervise
->>>>>>> main
 from ioc.screens.elements import Component, html
 from ioc.screens.inbox import bell
 from ioc.screens.marks import icon, urgency_mark

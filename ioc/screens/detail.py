@@ -18,11 +18,8 @@ from ioc.screens.panels import due, stage_bar
 from ioc.screens.pictures import pictures
 from ioc.screens.state import View
 from ioc.screens.steps import step_bar
-<<<<<<< HEAD
-from ioc.screens.told import callers, chain_mark, told
-=======
 from ioc.screens.supervise import like
->>>>>>> main
+from ioc.screens.told import callers, chain_mark, told
 
 Part = Mapping[str, Any]
 TYPE_ICONS = {"device": "sensor", "grid": "grid", "resource": "shield", "region": "map", "case": "list", "event": "pin"}

@@ -53,12 +53,9 @@ class Model:
     map_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     detail: Mapping[str, Any] | None = None
     doctor: Sequence[Mapping[str, Any]] = ()
-<<<<<<< HEAD
     outbound: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lower: Mapping[str, Any] = field(default_factory=dict[str, Any])
-=======
     supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
->>>>>>> main
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
 
@@ -114,12 +111,8 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
     "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
-<<<<<<< HEAD
     "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower"}),
-=======
     "supervision": frozenset({"warnings", "sources", "supervision"}),
-    "data": frozenset({"counts", "warnings", "sources", "doctor"}),
->>>>>>> main
     "settings": frozenset({"warnings", "sources"}),
     "review": frozenset({"warnings", "sources"}),
     "embed-tile": frozenset({"tiles"}),

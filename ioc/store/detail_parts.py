@@ -117,7 +117,12 @@ def attributes(row: Row, scope: Scope) -> list[Part]:
         low = name.lower()
         if nameless and any(low == w or low.startswith((f"{w}_", w + ":")) for w in _WHO):
             continue
-        if name.startswith("_") or name in _ELSEWHERE or isinstance(value, dict | list) or any(n in low for n in _NEVER):
+        if (
+            name.startswith("_")
+            or name in _ELSEWHERE
+            or isinstance(value, dict | list)
+            or any(n in low for n in _NEVER)
+        ):
             continue
         if scope.sensitivity < SENSITIVE and any(low == g or low.startswith((f"{g}_", g + ":")) for g in _GUARDED):
             continue

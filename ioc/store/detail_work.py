@@ -7,13 +7,8 @@ from typing import Any
 
 from psycopg import sql
 
-<<<<<<< HEAD
-from ioc.flows import flows, stage_index
-from ioc.store import case_steps, chain_links, detail_callers, detail_terms
-=======
 from ioc.flows import flows, stage_index, step_title
-from ioc.store import case_steps, detail_terms
->>>>>>> main
+from ioc.store import case_steps, chain_links, detail_callers, detail_terms
 from ioc.store import detail_parts as parts
 from ioc.store import detail_pictures as pictures
 from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
