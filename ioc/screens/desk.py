@@ -59,14 +59,21 @@ def _user(model: Model) -> Any:
         method="POST",
     )
     other = "dark" if model.page.theme == "light" else "light"
-    # On a phone the bar has no room for the switch of the theme.
+    # On a phone the bar has no room for the switches of theme and language.
     theme = html.A(
         [icon("swap"), t(f"screens.who.{other}", lang)],
         href=model.page.href(model.page.path, theme=other),
         **{"data-keep": "1"},
     )
+    speak = "zh" if lang == "en" else "en"
+    language = html.A(
+        [icon("swap"), t(f"visible.lang.{speak}", lang)],
+        href=model.page.href(model.page.path, lang=speak),
+        **{"data-keep": "1"},
+    )
     items = [
         html.Li(theme, className="theme"),
+        html.Li(language, className="theme"),
         html.Li(html.A([icon("key"), t("screens.who.password", lang)], href=model.page.href("/desk/password"))),
         html.Li(html.A([icon("expand"), t("screens.who.wall", lang)], href=model.page.href("/wall", theme=""))),
         html.Li(out),
