@@ -100,7 +100,7 @@ def _addressee(row: Part, view: View) -> Component:
     notices = _listed(row, "notices")
     ways = {str(c.get("channel")) for n in notices for c in _listed(n, "channels")}
     ways_text = " · ".join(sorted(ways)) or t("visible.told.inbox", lang)
-    newest = max((fmt.when(n.get("created_at")) for n in notices if n.get("created_at")), default=None)
+    newest = max((at for n in notices if (at := fmt.when(n.get("created_at"))) is not None), default=None)
     read = fmt.when(notices[-1].get("read_at")) if notices and state == "read" else None
     at = read or newest
     errors = [fmt.word({"zh": c.get("error"), "en": c.get("error_en")}, lang) for n in notices

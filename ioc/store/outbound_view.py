@@ -38,13 +38,13 @@ def outbound(conn: Conn, now: dt.datetime) -> dict[str, Any]:
 
 
 def _channel(row: Mapping[str, Any], now: dt.datetime) -> dict[str, Any]:
-    resting = row["open_until"] is not None and row["open_until"] > now
-    seen = row["last_seen_at"] or row["last_data_at"]
+    rests: dt.datetime | None = row["open_until"] if row["open_until"] and row["open_until"] > now else None
+    seen: dt.datetime | None = row["last_seen_at"] or row["last_data_at"]
     return {
         "key": row["source_key"].removeprefix("out-"),
         "title": {"zh": row["title"], "en": row["title_en"] or row["title"]},
-        "state": "resting" if resting else row["state"],
-        "until": row["open_until"].isoformat() if resting else None,
+        "state": "resting" if rests else row["state"],
+        "until": rests.isoformat() if rests else None,
         "as_of": None if seen is None else seen.isoformat(),
         "interval_s": row["interval_s"],
         "oldest_at": None if row["oldest_at"] is None else row["oldest_at"].isoformat(),
