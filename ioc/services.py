@@ -93,7 +93,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Warning_:
-    """An official warning in force (预警)."""
+    """An official warning (预警): in force, or `upcoming` (即将生效) until `onset_at`."""
 
     key: str
     kind: Text
@@ -103,6 +103,8 @@ class Warning_:
     sender: str
     onset_at: dt.datetime
     origin: str = "real"
+    upcoming: bool = False
+    expires_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,14 @@ class Services(Protocol):
 
     def records(self, scope: Scope, region: str, query: str, offset: int, limit: int) -> Mapping[str, Any]:
         """The records behind an indicator (`Indicator.records`): {total, columns, rows, as_of}."""
+        ...
+
+    def outbound(self, scope: Scope) -> Mapping[str, Any]:
+        """Channels with state, age and queue, and what could not be sent: {channels, dead}. {} without the right."""
+        ...
+
+    def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        """Centres of the level below, their numbers, and their open cases and reports: {centres, numbers, rows}."""
         ...
 
     def map_config(self, scope: Scope, surface: str, theme: str, lang: str, region: str) -> Mapping[str, Any]:

@@ -28,7 +28,7 @@ from ioc.services import (
     WorkPage,
 )
 from ioc.settings import Settings
-from ioc.store import Store, centre, dispatch, health, kpi, kpi_records
+from ioc.store import Store, centre, dispatch, health, kpi, kpi_records, lower_view, outbound_view, told
 from ioc.store import counts as counting
 from ioc.store import detail as details
 from ioc.store import worklist as work
@@ -153,6 +153,7 @@ class LiveServices:
     def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
         with self._store.scoped(scope) as conn:
             found = details.detail(conn, self._regions, scope, key, self.now(), self._settings.tz)
+        found = {**found, "may_call": scope.can("caller.view"), **self._told(scope, key)}
         if key.startswith("case:") and WORKING & scope.permissions:
             case_id, actor = int(key.removeprefix("case:")), Actor(scope, officer)
             like = merging.like_case(self._cases, actor, case_id) if scope.can(merging.RIGHT) else {}
@@ -160,6 +161,25 @@ class LiveServices:
         if key.startswith("event:") and scope.can("case.accept") and found.get("unclaimed"):
             return {**found, "todo": {"event_id": int(key.removeprefix("event:")), "number": found.get("number")}}
         return found
+
+    def _told(self, scope: Scope, key: str) -> Mapping[str, Any]:
+        """Who was told about a record that notices speak of. They are their addressees': read as the system."""
+        if key.partition(":")[0] not in ("case", "event", "warning") or not scope.can("case.view"):
+            return {}
+        with self._store.reading(SYSTEM) as conn:
+            found = told.about(conn, scope, key)
+        return {"told": found} if found and found["total"] else {}
+
+    def outbound(self, scope: Scope) -> Mapping[str, Any]:
+        if not scope.can("notify.manage"):
+            return {}
+        with self._store.reading(SYSTEM) as conn:
+            return outbound_view.outbound(conn, self.now())
+
+    def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        ids = self._regions.ids(scope, region)
+        with self._store.scoped(scope) as conn:
+            return lower_view.page(conn, scope, ids, self.now())
 
     def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
         scope.require("case.view")

@@ -50,6 +50,8 @@ class FakeServices:
         ]
     )
     map: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    out: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    below: Mapping[str, Any] = field(default_factory=dict[str, Any])
     asked: list[tuple[str, Scope]] = field(default_factory=list[tuple[str, Scope]])
 
     def now(self) -> dt.datetime:
@@ -149,6 +151,12 @@ class FakeServices:
 
     def map_config(self, scope: Scope, surface: str, theme: str, lang: str, region: str) -> Mapping[str, Any]:
         return self.map or blank_map()
+
+    def outbound(self, scope: Scope) -> Mapping[str, Any]:
+        return self.out if scope.can("notify.manage") else {}
+
+    def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        return self.below
 
     def doctor(self) -> Sequence[Mapping[str, Any]]:
         return [

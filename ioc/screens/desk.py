@@ -8,9 +8,10 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
+from ioc.screens import data_tabs, fmt, panels, parts, supervise
 from ioc.screens import detail as details
-from ioc.screens import fmt, panels, parts, supervise
 from ioc.screens.elements import Component, html
+from ioc.screens.inbox import bell
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
 from ioc.screens.report import report_button
@@ -58,14 +59,21 @@ def _user(model: Model) -> Any:
         method="POST",
     )
     other = "dark" if model.page.theme == "light" else "light"
-    # On a phone the bar has no room for the switch of the theme.
+    # On a phone the bar has no room for the switches of theme and language.
     theme = html.A(
         [icon("swap"), t(f"screens.who.{other}", lang)],
         href=model.page.href(model.page.path, theme=other),
         **{"data-keep": "1"},
     )
+    speak = "zh" if lang == "en" else "en"
+    language = html.A(
+        [icon("swap"), t(f"visible.lang.{speak}", lang)],
+        href=model.page.href(model.page.path, lang=speak),
+        **{"data-keep": "1"},
+    )
     items = [
         html.Li(theme, className="theme"),
+        html.Li(language, className="theme"),
         html.Li(html.A([icon("key"), t("screens.who.password", lang)], href=model.page.href("/desk/password"))),
         html.Li(html.A([icon("expand"), t("screens.who.wall", lang)], href=model.page.href("/wall", theme=""))),
         html.Li(out),
@@ -82,6 +90,7 @@ def _top(model: Model) -> Component:
             SearchBox(id="search", placeholder=t("screens.search", lang)),
             *report_button(model),
             html.Span(parts.demo_tag(model.centre, lang), id="demo"),
+            *bell(model),
             _user(model),
             LangSwitch(id="lang"),
             ThemeSwitch(id="theme"),
@@ -299,8 +308,12 @@ def check_list(checks: Sequence[Mapping[str, Any]], lang: str) -> Component:
 
 
 def data(model: Model) -> Component:
+    """The data page: sources, or (`tab=`) what goes out, or the centres of the level below."""
     lang = model.lang
-    head = html.Div([html.H2(t("screens.data.title", lang)), html.Span(t("screens.data.side", lang))], className="ph2")
+    head = data_tabs.head(model, "")
+    tab = data_tabs.body(model)
+    if tab is not None:
+        return frame(model, "data", html.Div(tab, className="main two one"))
     table = html.Div(
         [*parts.fault(model, "sources"), panels.source_table(model.sources, model.view)],
         id="src-table",

@@ -53,6 +53,8 @@ class Model:
     map_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     detail: Mapping[str, Any] | None = None
     doctor: Sequence[Mapping[str, Any]] = ()
+    outbound: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    lower: Mapping[str, Any] = field(default_factory=dict[str, Any])
     supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
@@ -109,8 +111,8 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
     "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
+    "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
-    "data": frozenset({"counts", "warnings", "sources", "doctor"}),
     "settings": frozenset({"warnings", "sources"}),
     "review": frozenset({"warnings", "sources"}),
     "embed-tile": frozenset({"tiles"}),
@@ -134,7 +136,7 @@ def read_model(
     region, crumbs = _region(services, scope, page.region, reader, lang)
     if region != page.region:
         page = PageState(page.path, page.surface, page.lang, page.theme, region, page.sel, page.args)
-    needs = _NEEDS.get(kind, frozenset())
+    needs, tab = _NEEDS.get(kind, frozenset()), page.args.get("tab", "") if kind == "data" else ""
 
     def part(name: str, call: Callable[[], T], instead: T) -> T:
         return reader.get(name, lang, call, instead) if name in needs and not centre.empty else instead
@@ -159,6 +161,8 @@ def read_model(
         else None,
         supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
+        outbound=part("outbound", lambda: services.outbound(scope), {}) if tab == "outbound" else {},
+        lower=part("lower", lambda: services.lower(scope, region), {}) if tab == "lower" else {},
         faults=reader.faults,
         fixed_now=fixed_now,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from ioc.errors import IocError
 from ioc.i18n import t
 from ioc.scope import Scope
-from ioc.screens import desk, embed, panels, parts, records, site, tiles, wall
+from ioc.screens import data_tabs, desk, embed, panels, parts, records, site, tiles, wall
 from ioc.screens.model import Model, make_view, wall_tiles
 from ioc.screens.state import PageState
 from ioc.services import Services
@@ -152,3 +152,17 @@ def tile_records(services: Services, scope: Scope, page: PageState, region: str,
     except IocError as error:
         return records.records_missing(found.indicator.title(lang), error.message(lang), lang)
     return records.records_panel(found, data, offset, view, "".join(place))
+
+
+def outbound(services: Services, scope: Scope, page: PageState) -> list[Any]:
+    try:
+        return data_tabs.outbound(services.outbound(scope), make_view(services, page.lang))
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def lower(services: Services, scope: Scope, page: PageState, region: str) -> list[Any]:
+    try:
+        return data_tabs.lower(services.lower(scope, region), make_view(services, page.lang))
+    except IocError as error:
+        return _said(error, page.lang)

@@ -136,7 +136,8 @@ def _thematic(asked: Asked, name: str) -> Part:
 
 def _warning(asked: Asked, name: str) -> Part:
     row = asked.conn.execute(
-        "SELECT w.* FROM warning w WHERE w.warning_id = %(id)s AND (%(whole)s OR w.region_ids && ARRAY("
+        "SELECT w.* FROM warning w WHERE w.warning_id = %(id)s AND (%(whole)s OR w.region_ids = '{}'"
+        " OR w.region_ids && ARRAY("
         " SELECT u.ancestor_id FROM region_closure u WHERE u.descendant_id = ANY (%(regions)s::int[])))",
         {"id": parts.row_id(name), "whole": asked.scope.whole, "regions": sorted(asked.scope.region_ids)},
     ).fetchone()
@@ -164,6 +165,8 @@ def _warning(asked: Asked, name: str) -> Part:
 
 def _warning_state(row: Row, now: dt.datetime) -> str:
     """By the clock, not by when somebody looked last."""
+    if row["status"] == "active" and row["onset_at"] > now:
+        return "upcoming"
     over = row["status"] == "active" and row["expires_at"] is not None and row["expires_at"] <= now
     return "expired" if over else str(row["status"])
 

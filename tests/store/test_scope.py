@@ -105,6 +105,10 @@ ROWS = (
     "INSERT INTO delivery_try (delivery_id, at, what) VALUES (%(i)s, %(t)s, 'retry')",
     "INSERT INTO delivery_receipt (channel, far_id, state, at, received_at)"
     " VALUES ('sms', %(k)s, 'read', %(t)s, %(t)s)",
+    "INSERT INTO warning (warning_id, source, source_id, kind, colour, area, sender, region_ids, onset_at)"
+    " VALUES (%(i)s, 's', %(k)s, 'k', 'red', 'a', 's', ARRAY[%(r)s::int], %(t)s)",
+    "INSERT INTO warning_message (source, identifier, sender, sent_at, msg_type, digest, actor, content, received_at,"
+    " updated_at) VALUES ('s', %(k)s, 's', %(t)s, 'alert', 'd', 'a', '{}', %(t)s, %(t)s)",
     "INSERT INTO alarm (alarm_id, rule_key, datastream_id, device_id, category, priority, state, first_at, raised_at,"
     " received_at, group_id, region_id, private_to, sensitivity) VALUES (%(i)s, 'r', %(i)s, %(i)s, 'c', 'low', 'unack',"
     " %(t)s, %(t)s, %(t)s, %(i)s, %(r)s, %(p)s, %(s)s)",
@@ -154,9 +158,10 @@ def test_every_table_with_a_policy_fails_closed(filled: Database) -> None:
 
 def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
     placeless = {"thematic_layer"}
-    regional = {"indicator_value", "indicator_history"}
+    regional = {"indicator_value", "indicator_history", "warning"}
     # their addressee's, asked for by the system alone
-    addressed = {"notice", "request_key", "caller", "delivery", "delivery_try", "delivery_receipt"}
+    addressed = {"notice", "request_key", "caller", "delivery", "delivery_try", "delivery_receipt",
+                 "warning_message"}  # fmt: skip
     for table in _tables(filled):
         if table in placeless:
             assert _count(filled.store, TOWN_A, table) == 2, table
@@ -178,6 +183,27 @@ def test_rows_outside_the_scope_cannot_be_written(filled: Database) -> None:
         )
     with filled.store.scoped(TOWN_A) as conn:
         assert conn.execute("UPDATE event SET title = 'x' WHERE region_id = 2").rowcount == 0
+
+
+def test_a_warning_holds_in_the_regions_below_and_only_the_system_writes_it(filled: Database) -> None:
+    with filled.owner() as conn, conn.transaction():
+        conn.execute("INSERT INTO region (region_id, code, name, kind) VALUES (7, '7', 'C', 'county')")
+        conn.execute("INSERT INTO region_closure (ancestor_id, descendant_id, depth) VALUES (7, 1, 1), (1, 1, 0)")
+        conn.execute("UPDATE warning SET region_ids = ARRAY[7] WHERE warning_id = 2")
+        conn.execute("UPDATE warning SET region_ids = '{}' WHERE warning_id = 3")
+        conn.execute("UPDATE warning SET region_ids = ARRAY[2] WHERE warning_id = 4")
+    seen = {}
+    for name, scope in {"town": TOWN_A, "city": CITY, "nobody": NOBODY}.items():
+        with filled.store.scoped(scope) as conn:
+            seen[name] = [r["warning_id"] for r in conn.execute("SELECT warning_id FROM warning ORDER BY 1")]
+    assert seen == {"town": [1, 2, 3], "city": [1, 2, 3, 4], "nobody": []}
+    for scope in (TOWN_A, CITY):
+        with filled.store.scoped(scope) as conn:
+            assert conn.execute("UPDATE warning SET kind = 'x'").rowcount == 0
+            assert conn.execute("DELETE FROM warning").rowcount == 0
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), filled.store.scoped(TOWN_A) as conn:
+        conn.execute(next(r for r in ROWS if r.startswith("INSERT INTO warning (")),
+                     {"i": 9, "r": 1, "p": None, "s": 0, "t": NOW, "k": "k9"})  # fmt: skip
 
 
 def test_visible_says_what_the_policy_says(filled: Database) -> None:

@@ -152,6 +152,7 @@ export class PageContext {
     else if (change.topic === 'warning') this.bump('warnings');
     else if (change.topic === 'source') this.bump('sources');
     else if (change.topic === 'reload') this.bump('resync');
+    else if (change.topic === 'notice') window.dispatchEvent(new CustomEvent('ioc:notice'));
     else if (change.topic === 'wall') window.dispatchEvent(new CustomEvent('ioc:wall', { detail: change }));
     else if ((change.topic === 'case' || change.topic === 'event') && (record === null || record.flow === 'incident')) this.bump('incidents');
   }
