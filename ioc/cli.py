@@ -22,9 +22,12 @@ from ioc.ops.notify import notify_commands
 from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
-KINDS = "devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar|models|aqi-table|water-table|noise-table"
+KINDS = (
+    "devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar|models|aqi-table|water-table"
+    "|noise-table|patrol-plans|village-figures"
+)
 # Kinds of `ioc import` that are configuration and have no coordinates.
-TABLES = ("models", "aqi-table", "water-table", "noise-table")
+TABLES = ("models", "aqi-table", "water-table", "noise-table", "patrol-plans", "village-figures")
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 

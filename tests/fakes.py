@@ -147,6 +147,9 @@ class FakeServices:
     def map_config(self, scope: Scope, surface: str, theme: str, lang: str, region: str) -> Mapping[str, Any]:
         return self.map or blank_map()
 
+    def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        return {"region": None, "cards": {}, "compare": {"rows": []}, "list": None}
+
     def doctor(self) -> Sequence[Mapping[str, Any]]:
         return [
             {

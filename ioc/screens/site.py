@@ -8,7 +8,7 @@ from typing import Any
 
 from ioc.i18n import t
 from ioc.scope import Scope
-from ioc.screens import desk, embed, empty, review, wall
+from ioc.screens import desk, embed, empty, review, village, wall
 from ioc.screens.elements import Component
 from ioc.screens.model import Model, read_model
 from ioc.screens.parts import centre_title
@@ -28,6 +28,7 @@ def kind_of(page: PageState) -> str:
         "/desk/overview": "overview",
         "/desk/events": "events",
         "/desk/review": "review",
+        "/desk/village": "village",
         "/desk/data": "data",
         "/desk/settings": "settings",
         "/embed/map": "embed-map",
@@ -39,6 +40,7 @@ _BUILD: Mapping[str, Callable[[Model], Any]] = {
     "overview": desk.overview,
     "events": desk.events,
     "review": review.review,
+    "village": village.village,
     "data": desk.data,
     "settings": desk.settings,
     "embed-map": embed.map_page,
@@ -65,6 +67,7 @@ def title(model: Model) -> str:
         "overview": "screens.nav.overview",
         "events": "screens.nav.events",
         "review": "review.nav",
+        "village": "screens.nav.village",
         "data": "screens.nav.data",
         "settings": "screens.nav.settings",
         "wall": "screens.title.wall",

@@ -38,6 +38,8 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
     ("delivery", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
     ("delivery_try", sql.SQL("at < %(before)s"), "retention_history_days"),
+    ("patrol_track", sql.SQL("begun_at < %(before)s"), "retention_track_days"),
+    ("patrol", sql.SQL("begun_at < %(before)s"), "retention_history_days"),
     ("caller", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
     ("delivery_receipt", sql.SQL("received_at < %(before)s"), "retention_reject_days"),
     ("lower_record", sql.SQL("received_at < %(before)s AND closed"), "retention_history_days"),
