@@ -53,13 +53,14 @@
     return el;
   };
   const control = (field, words) => {
+    const required = !field.optional;
     if (field.kind === "choice") {
       const choices = [["", words.choose], ...field.choices];
-      return make("select", { name: field.name, required: true }, ...choices.map(([value, text]) => make("option", { value, textContent: text })));
+      return make("select", { name: field.name, required }, ...choices.map(([value, text]) => make("option", { value, textContent: text })));
     }
-    if (field.kind === "long") return make("textarea", { name: field.name, required: true, rows: 4, maxLength: 4000 });
+    if (field.kind === "long") return make("textarea", { name: field.name, required, rows: 4, maxLength: 4000 });
     const type = { number: "number", date: "date" }[field.kind] ?? "text";
-    return make("input", { name: field.name, required: true, type, ...(type === "number" ? { min: 1, max: 1000 } : {}) });
+    return make("input", { name: field.name, required, type, ...(type === "number" ? { min: 1, max: 1000 } : {}) });
   };
   // The version the panel shows now: what somebody else has made impossible meanwhile is refused by the server.
   const versionOf = (form) => {
@@ -71,7 +72,9 @@
   };
   /** "" when it was done, else why not. */
   const sendStep = async (form, given) => {
-    const [url, asked] = form.event
+    const [url, asked] = form.post
+      ? [form.post, { ...form.body, ...given }]
+      : form.event
       ? ["/api/v1/cases", { event_id: form.event, ...given }]
       : [`/api/v1/cases/${form.case}/steps`, { step: form.step, version: versionOf(form), given }];
     const answer = await fetch(url, {
@@ -83,6 +86,7 @@
     const body = await answer.json();
     if (answer.ok) {
       // the report is part of a case now: that is what goes on
+      if (form.reload) location.reload();
       if (form.event) window.iocPage?.url.replace({ sel: `case:${body.case_id}` });
       return "";
     }
@@ -95,18 +99,26 @@
     const fault = make("p", { className: "sfault", role: "alert", hidden: true });
     const send = make("button", { type: "submit", className: "btn p l", textContent: form.words.send });
     const cancel = make("button", { type: "button", className: "btn l", textContent: form.words.cancel });
-    const files = Object.fromEntries(form.fields.filter((f) => f.kind === "files").map((f) => [f.name, window.iocFiles(f, form.words)]));
+    let away = false; // the form steps aside while a place is looked for on the map
+    const aside = (on) => {
+      away = on;
+      if (on) box.close();
+      else box.showModal();
+    };
+    const widgets = { files: (f) => window.iocFiles(f, form.words), place: (f) => window.iocPlace(f, form.words, aside) };
+    const files = Object.fromEntries(form.fields.filter((f) => widgets[f.kind]).map((f) => [f.name, widgets[f.kind](f)]));
     const row = (f) => make(files[f.name] ? "div" : "label", { className: "fd" }, make("span", { textContent: f.label }), files[f.name]?.element ?? control(f, form.words));
     const rows = form.fields.map(row);
     const head = make("h2", {}, make("span", { textContent: form.title }), make("small", { className: "num", textContent: form.sub }));
     const body = make("form", {}, head, ...rows, fault, make("div", { className: "acts" }, send, cancel));
     const box = make("dialog", { className: "stepbox" }, body);
     cancel.addEventListener("click", () => box.close());
-    box.addEventListener("close", () => box.remove());
+    box.addEventListener("close", () => away || box.remove());
     body.addEventListener("submit", async (event) => {
       event.preventDefault();
       const value = (f) => (files[f.name] ? files[f.name].ids() : body.elements[f.name].value.trim());
-      const given = Object.fromEntries(form.fields.map((f) => [f.name, f.kind === "number" || f.number ? Number(value(f)) : value(f)]));
+      const filled = form.fields.filter((f) => !f.optional || value(f).length);
+      const given = Object.fromEntries(filled.map((f) => [f.name, f.kind === "number" || f.number ? Number(value(f)) : value(f)]));
       const waits = form.fields.map((f) => files[f.name]?.fault() && `${f.label} ${files[f.name].fault()}`).filter(Boolean);
       if (waits.length) {
         fault.hidden = false;

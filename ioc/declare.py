@@ -166,8 +166,9 @@ class Step:
     """One thing that can be done with a case while it is in one of the stages `at`.
 
     `to`: the stage afterwards, "" where it stays. `permission`: the right it needs; `own`: only by the department or
-    the officer that has the case (or by who may approve). `needs`: what must be given with it (`ioc.cases.given`).
-    `ends`: how the case ends without being closed (void, refused, false_alarm). `holds`: paused or shelved from now on,
+    the officer that has the case (or by who may approve). `needs`: what must be given with it (`ioc.cases.given`),
+    `may`: what can be. `ends`: how the case ends without being closed (void, refused, false_alarm).
+    `holds`: paused or shelved from now on,
     `resumes`: no longer. `asks`: puts a request (extension, shelf, void) that somebody else decides, `grants` or
     `denies` it. `clock`: what happens to the deadlines.
     """
@@ -179,6 +180,7 @@ class Step:
     to: str = ""
     own: bool = False
     needs: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
     ends: Literal["", "void", "refused", "false_alarm"] = ""
     holds: Literal["", "paused", "shelved"] = ""
     resumes: bool = False
@@ -191,7 +193,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A case flow: stages in order, the waiting word, the key of the stage that closes it, and what can be done."""
+    """A case flow: stages in order, the waiting word, the key of the stage that closes it, and what can be done.
+
+    `grids`: kinds of grid cells in the order a case of this flow looks for the one that is responsible for its place.
+    `to_officer`: automatic dispatch gives it to the cell's officer, not to the department alone.
+    """
 
     key: str
     title: Text
@@ -200,6 +206,50 @@ class Flow:
     waiting: Text
     closed: str
     steps: tuple[Step, ...] = ()
+    grids: tuple[str, ...] = ("general", "special", "unit")
+    to_officer: bool = False
+
+
+# ---------------------------------------------------------------- alarm rules
+
+AlarmPriority = Literal["urgent", "high", "medium", "low"]
+AlarmTest = Literal["threshold", "rate", "missing", "stuck", "count", "fence", "compound"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRule:
+    """What raises an alarm on a datastream of devices of `kinds`. Its parameters are edited per installation.
+
+    `subject` is the word that keeps classes apart (火警, 故障, 屏蔽). `category` groups rules in a flood and names what
+    stewards look after. `property` "" means the device as a whole (missing data). `params` are the parameters of `test`
+    with their shipped values (`ioc.alarms.params` lists them); `example`: the values stand for no standard.
+
+    `limit_from`: names of the station's own attribute the limit comes from, `@limit_high` and `@limit_low` being the
+    datastream's; a station without any has no alarm of this rule. `datum`: the limit is a level and must be in the
+    datum of the readings. `station`: only stations of that sort. `of`: keys of the rules a compound is made of.
+    `suppressed_by`: while one of these is active on the same device, an alarm of this rule is suppressed by design.
+    `stewards`: duties of those who are told.
+    """
+
+    key: str
+    title: Text
+    test: AlarmTest
+    priority: AlarmPriority
+    subject: Text
+    category: str
+    kinds: tuple[str, ...] = ()
+    property: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    limit_from: tuple[str, ...] = ()
+    limit_name: Text = Text("限值", "limit")
+    datum: bool = False
+    station: Literal["", "river", "reservoir"] = ""
+    of: tuple[str, ...] = ()
+    suppressed_by: tuple[str, ...] = ()
+    stewards: tuple[str, ...] = ()
+    example: bool = False
+    source: Text = Text("", "")  # where the shipped values come from
+    order: int = 50
 
 
 # ---------------------------------------------------------------- packs

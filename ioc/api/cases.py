@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ioc.api import Deps, _read
+from ioc.api import Deps, _once, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.cases.work import Actor, Cases
@@ -23,7 +23,7 @@ STATE: dict[str, Any] = {
         "version": {"type": "integer", "description": "give it with the next step"},
         "stage": {"type": "string"},
         "hold": {"enum": ["", "paused", "shelved"]},
-        "ended": {"enum": ["", "void", "refused", "false_alarm"]},
+        "ended": {"enum": ["", "void", "refused", "false_alarm", "merged"]},
         "asked": {"type": "string", "description": "the request that waits for a decision"},
     },
 }
@@ -62,14 +62,14 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def opened() -> tuple[flask.Response, int]:
         require("case.accept")
-        asked = _body(CaseIn)
-        return flask.jsonify(cases.open(_actor(), asked.event_id, asked.flow)), 201
+        asked = body(CaseIn)
+        return flask.jsonify(cases.open(actor(), asked.event_id, asked.flow, _once.asked())), 201
 
     @server.get("/api/v1/cases/<int:case_id>/steps")
     @doc("The steps the asker may take with a case now", returns=STATE, permission="case.view")
     def offered(case_id: int) -> flask.Response:
         require("case.view")
-        return flask.jsonify(cases.offered(_actor(), case_id))
+        return flask.jsonify(cases.offered(actor(), case_id))
 
     @server.post("/api/v1/cases/<int:case_id>/steps")
     @doc(
@@ -81,18 +81,20 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def take(case_id: int) -> flask.Response:
         require("case.view")
-        asked = _body(StepIn)
-        return flask.jsonify(cases.take(_actor(), case_id, asked.step, asked.given, asked.version))
+        asked = body(StepIn)
+        return flask.jsonify(cases.take(actor(), case_id, asked.step, asked.given, asked.version, _once.asked()))
 
 
-def _actor() -> Actor:
+def actor() -> Actor:
+    """Who asks, with the name cases carry."""
     identity = current_identity()
     return Actor(identity.scope, identity.name)
 
 
-def _body(model: type[Asked]) -> Asked:
+def body(model: type[Asked], limit: int = MAX_BODY) -> Asked:
+    """The body as `model`. Raises TooLarge, Invalid with the reason of every field."""
     try:
-        return model.model_validate(_read.json_object(MAX_BODY))
+        return model.model_validate(_read.json_object(limit))
     except ValidationError as e:
         raise Invalid(reasons=[_reason(f) for f in e.errors(include_url=False)]) from e
 

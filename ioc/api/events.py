@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 
-from ioc.api import Deps, _read
+from ioc.api import Deps, _once, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.clock import parse_time
@@ -29,6 +29,7 @@ RESULT: dict[str, Any] = {
         "event_id": {"type": "integer"},
         "state": {"enum": ["created", "updated", "unchanged"]},
         "version": {"type": "integer"},
+        "case_id": {"type": ["integer", "null"], "description": "the open case it joined: a report of the same thing"},
         "regions": {"type": "array", "items": {"type": "object"}, "description": "root first"},
         "grid_cells": {"type": "array", "items": {"type": "object"}, "description": "one of each kind"},
     },
@@ -71,6 +72,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
             scope.actor,
             settings=deps.settings,
             only_source=identity.source,
+            once=_once.asked(),
         )
         return flask.jsonify(result.as_dict()), 201 if result.state == "created" else 200
 

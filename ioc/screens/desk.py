@@ -9,10 +9,11 @@ from dash import dcc
 
 from ioc.i18n import t
 from ioc.screens import detail as details
-from ioc.screens import fmt, panels, parts
+from ioc.screens import fmt, panels, parts, supervise
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
+from ioc.screens.report import report_button
 from ioc.screens.state import View
 from ioc.screens.tiles import summary, tile_list
 from ioc.services import Record
@@ -23,6 +24,7 @@ NAV = (
     ("overview", "/desk", "grid"),
     ("events", "/desk/events", "list"),
     ("village", "/desk/village", "home"),
+    ("supervision", "/desk/supervision", "flag"),
     ("data", "/desk/data", "db"),
     ("settings", "/desk/settings", "gear"),
 )
@@ -79,6 +81,7 @@ def _top(model: Model) -> Component:
         [
             crumbs,
             SearchBox(id="search", placeholder=t("screens.search", lang)),
+            *report_button(model),
             html.Span(parts.demo_tag(model.centre, lang), id="demo"),
             _user(model),
             LangSwitch(id="lang"),
@@ -254,6 +257,13 @@ def events(model: Model) -> Component:
         **{"aria-label": t("screens.ev.list", lang)},
     )
     return frame(model, "events", html.Div([queue, _map(model), detail_aside(model, hint=True)], className="main evs"))
+
+
+# ---------------------------------------------------------------- supervision
+
+
+def supervision(model: Model) -> Component:
+    return frame(model, "supervision", supervise.page(model))
 
 
 # ---------------------------------------------------------------- data

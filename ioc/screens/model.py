@@ -54,6 +54,7 @@ class Model:
     detail: Mapping[str, Any] | None = None
     village: Mapping[str, Any] | None = None
     doctor: Sequence[Mapping[str, Any]] = ()
+    supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
 
@@ -109,6 +110,7 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
     "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
+    "supervision": frozenset({"warnings", "sources", "supervision"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor"}),
     "settings": frozenset({"warnings", "sources"}),
     "review": frozenset({"warnings", "sources"}),
@@ -158,6 +160,7 @@ def read_model(
         if page.sel and kind in ("overview", "events", "village")
         else None,
         village=part("village", lambda: services.village(scope, region, page.args), None),
+        supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
         faults=reader.faults,
         fixed_now=fixed_now,

@@ -27,6 +27,7 @@ def kind_of(page: PageState) -> str:
         "/desk": "overview",
         "/desk/overview": "overview",
         "/desk/events": "events",
+        "/desk/supervision": "supervision",
         "/desk/review": "review",
         "/desk/village": "village",
         "/desk/data": "data",
@@ -39,6 +40,7 @@ _BUILD: Mapping[str, Callable[[Model], Any]] = {
     "wall": wall.wall,
     "overview": desk.overview,
     "events": desk.events,
+    "supervision": desk.supervision,
     "review": review.review,
     "village": village.village,
     "data": desk.data,
@@ -66,6 +68,7 @@ def title(model: Model) -> str:
     words = {
         "overview": "screens.nav.overview",
         "events": "screens.nav.events",
+        "supervision": "screens.nav.supervision",
         "review": "review.nav",
         "village": "screens.nav.village",
         "data": "screens.nav.data",

@@ -10,7 +10,9 @@ from psycopg import sql
 
 from ioc.declare import Reading
 from ioc.i18n import Text
+from ioc.store.kpi_alarms import alarm_load
 from ioc.store.kpi_events import events_month, refuted_rate
+from ioc.store.kpi_ratings import repair_rate
 from ioc.store.kpi_readings import aqi, sources_ok, sum_latest
 from ioc.store.kpi_rollup import POINTS, Answer, Ask, Cell, Compute, origin_of, rolled_up
 from ioc.store.pool import Conn
@@ -282,7 +284,9 @@ QUERIES: Mapping[str, Named] = {
     "open_cases": Named(open_cases, empty=_ZERO),
     "on_time_rate": Named(on_time_rate),
     "mean_response": Named(mean_response),
+    "repair_rate": Named(repair_rate),
     "aqi": Named(aqi, heavy_series=True),
     "sum_latest": Named(sum_latest, heavy_series=True),
     "sources_ok": Named(sources_ok),
+    "alarm_load": Named(alarm_load),
 }

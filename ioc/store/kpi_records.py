@@ -1,9 +1,10 @@
 """The records behind a number: the same conditions as its query, under the asker's scope, paged, counted.
 
 A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
-answered_today`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its denominator and say
-of each row whether it counts (`counted`); those that do not come first, for they are what there is to do.
-`part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same audience.
+answered_today`, `ratings`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its
+denominator and say of each row whether it counts (`counted`); those that do not come first, for they are what there
+is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same
+audience.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from urllib.parse import parse_qsl
 
 from psycopg import sql
 
+from ioc.cases.ratings import BAD
 from ioc.errors import Invalid, Reason
 from ioc.scope import Scope
 from ioc.settings import Settings
 from ioc.store import Store
 from ioc.store import kpi_events as by_month
 from ioc.store import kpi_queries as q
+from ioc.store import kpi_ratings as rated
 from ioc.store import kpi_readings as readings
 from ioc.store.kpi_rollup import Ask
 from ioc.store.pool import Conn
@@ -162,6 +165,21 @@ _AIR = replace(
     ).format(readings.AIR_STREAMS),
     order=_SQL("d.name, ds.property, ds.datastream_id"),
 )
+_RATINGS = Listing(
+    (
+        ("number", "编号", "Number"), ("title", "标题", "Title"), ("rating", "满意度", "Rating"),
+        ("rated_at", "评价", "Rated"), ("repaired_at", "整改", "Repaired"), _REGION,
+        ("department", "主责部门", "Department"), _COUNTED,
+    ),
+    _SQL("'case:' || k.case_id AS key, k.number, k.title, r.rating, r.at AS rated_at, r.repaired_at, {}, k.department")
+    .format(_region("k")),
+    _SQL("case_rating r JOIN cases k USING (case_id)"),
+    "k",
+    rated.RATED,
+    _SQL("{}, r.at, k.case_id").format(rated.REPAIRED),
+    "case.view",
+    rated.REPAIRED,
+)  # fmt: skip
 _CASE_LISTS: Mapping[str, Listing] = {"open": _CASES_OPEN, "due_today": _CASES_DUE, "answered_today": _CASES_ANSWERED}
 
 
@@ -217,11 +235,26 @@ def _cases(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     return _CASE_LISTS[state], {}
 
 
+_ALARMS = Listing(
+    (("raised_at", "触发时间", "Raised"), ("rule", "规则", "Rule"), _NAME, ("priority", "级别", "Priority"),
+     ("state", "状态", "State"), _REGION),
+    _SQL("'alarm:' || a.alarm_id AS key, a.raised_at, a.rule_key AS rule, a.priority, a.state, {},"
+         " (SELECT d.name FROM device d WHERE d.device_id = a.device_id) AS name").format(_region("a")),
+    _SQL("alarm a"),
+    "a",
+    _SQL("a.hold = '' AND EXISTS (SELECT FROM alarm_journal j WHERE j.alarm_id = a.alarm_id"
+         " AND j.entry IN ('raise', 'realarm') AND j.recorded_at > %(now)s - interval '10 min')"),
+    _SQL("a.raised_at DESC, a.alarm_id DESC"),
+    "alarm.view",
+)  # fmt: skip
+
 _LISTS: Mapping[str, Callable[[Mapping[str, str]], tuple[Listing, dict[str, Any]]]] = {
     "devices": _devices,
     "events": _events,
     "detections": lambda params: (_DETECTIONS, {}),
     "cases": _cases,
+    "ratings": lambda params: (_RATINGS, {"bad": BAD}),
+    "alarms": lambda params: (_ALARMS, {}),
     "latest": lambda params: (_READING, readings.latest_params(params)),
     "air": lambda params: (_AIR, readings.air_params(params)),
 }

@@ -102,6 +102,7 @@ def test_the_whole_line_by_those_who_do_it(sign_in: SignIn, world: World, db: Da
     assert len(log) == 7, "six steps and the stage it came with, nothing told twice"
     assert keys(chief, case) == {"reopen"}
     assert take(chief, case, "reopen", reason="群众反映未修好").json["stage"] == "handling"
+    assert one(db, "SELECT status FROM event WHERE event_id = %s", world.near["event"])["status"] == "open"
 
 
 @pytest.mark.usefixtures("people")
@@ -109,7 +110,7 @@ def test_who_may_not_is_told_and_nothing_changes(sign_in: SignIn, world: World, 
     case = world.near["case"]
     before = one(db, "SELECT version, stage FROM cases WHERE case_id = %s", case)
     leader, town = sign_in("leader"), sign_in("town")
-    assert keys(leader, case) == {"urge", "instruct"}
+    assert keys(leader, case) == {"urge", "supervise", "instruct"}
     refused = take(leader, case, "forward", department=BUREAU)
     assert refused.status_code == 403
     assert refused.json["zh"].startswith("没有权限：")

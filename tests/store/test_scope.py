@@ -65,6 +65,13 @@ ROWS = (
     " VALUES (%(i)s, 1, 'new', 'a', %(r)s, %(p)s, %(s)s, '{}')",
     "INSERT INTO case_step (case_id, version, step, stage_before, stage_after, actor, at)"
     " VALUES (%(i)s, 2, 'urge', 'x', 'x', 'a', %(t)s)",
+    "INSERT INTO supervision (case_id, case_version, kind, what, by_actor, made_at, updated_at)"
+    " VALUES (%(i)s, 2, 'supervise', 'w', 'a', %(t)s, %(t)s)",
+    "INSERT INTO case_merge (case_id, kind, other_id, how, by_actor, at)"
+    " VALUES (%(i)s, 'event', %(i)s, 'auto', 'a', %(t)s)",
+    "INSERT INTO case_escalation (case_id, stage, entered_at, level, rule, due_at, to_kind, to_ref, at)"
+    " VALUES (%(i)s, 'x', %(t)s, 1, '1/1', %(t)s, 'role', 'chief', %(t)s)",
+    "INSERT INTO case_rating (case_id, version, rating, by_actor, at) VALUES (%(i)s, 2, 1, 'a', %(t)s)",
     "INSERT INTO attachment (sm3, media_type, bytes, uploader, uploaded_at, case_id)"
     " VALUES (%(k)s, 'image/jpeg', 1, 'a', %(t)s, %(i)s)",
     "INSERT INTO detection (detection_id, source, source_id, algorithm, confidence, threshold, state, occurred_at,"
@@ -89,6 +96,8 @@ ROWS = (
     " received_at) VALUES ('c', '1', %(k)s, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO request_key (actor, key, what, body_hash, answer, created_at)"
+    " VALUES ('a', %(k)s, 'POST /x', 'h', '{}', %(t)s)",
     "INSERT INTO caller (source, source_id, event_id, sealed, key_id, updated_at, region_id, private_to)"
     " VALUES ('s', %(k)s, %(i)s, 'x', 'k', %(t)s, %(r)s, %(p)s)",
     "INSERT INTO delivery (delivery_id, key, channel, state, due_at, created_at, updated_at, region_id, private_to,"
@@ -96,6 +105,17 @@ ROWS = (
     "INSERT INTO delivery_try (delivery_id, at, what) VALUES (%(i)s, %(t)s, 'retry')",
     "INSERT INTO delivery_receipt (channel, far_id, state, at, received_at)"
     " VALUES ('sms', %(k)s, 'read', %(t)s, %(t)s)",
+    "INSERT INTO alarm (alarm_id, rule_key, datastream_id, device_id, category, priority, state, first_at, raised_at,"
+    " received_at, group_id, region_id, private_to, sensitivity) VALUES (%(i)s, 'r', %(i)s, %(i)s, 'c', 'low', 'unack',"
+    " %(t)s, %(t)s, %(t)s, %(i)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO alarm_journal (alarm_id, rule_key, datastream_id, device_id, entry, at, region_id, private_to,"
+    " sensitivity) VALUES (%(i)s, 'r', %(i)s, %(i)s, 'raise', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO alarm_state (rule_key, datastream_id, phase, since) VALUES ('r', %(i)s, 'active', %(t)s)",
+    "INSERT INTO alarm_hold (rule_key, datastream_id, hold, by_login, set_at)"
+    " VALUES ('r', %(i)s, 'shelved', 'a', %(t)s)",
+    "INSERT INTO alarm_group (group_id, key, kind, first_at, last_at) VALUES (%(i)s, %(k)s, 'class', %(t)s, %(t)s)",
+    "INSERT INTO steward (external_id, duty, name, region_id, private_to, sensitivity)"
+    " VALUES (%(k)s, 'river_chief', 'n', %(r)s, %(p)s, %(s)s)",
     "INSERT INTO indicator_value (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
     "INSERT INTO indicator_history (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
 )
@@ -136,7 +156,7 @@ def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
     placeless = {"thematic_layer"}
     regional = {"indicator_value", "indicator_history"}
     # their addressee's, asked for by the system alone
-    addressed = {"notice", "caller", "delivery", "delivery_try", "delivery_receipt"}
+    addressed = {"notice", "request_key", "caller", "delivery", "delivery_try", "delivery_receipt"}
     for table in _tables(filled):
         if table in placeless:
             assert _count(filled.store, TOWN_A, table) == 2, table
@@ -224,7 +244,7 @@ def test_the_pool_commits_rolls_back_and_heals(filled: Database) -> None:
         conn.execute("UPDATE device SET name = 'lost' WHERE device_id = 1")
         conn.execute("SELECT 1/0")
     with filled.owner() as owner:
-        owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ioc_app'")
+        owner.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'ioc_app'")
     with store.scoped(SYSTEM) as conn:
         row = conn.execute("SELECT name, current_setting('jit') AS jit FROM device WHERE device_id = 1").fetchone()
     assert row == {"name": "kept", "jit": "off"}
