@@ -183,7 +183,8 @@ def _write_figures(conn: Conn, rng: np.random.Generator, at: dt.datetime) -> int
             people = population or round(float(rng.lognormal(7.6, 0.5)))
             share = rng.uniform(0.85, 1.15, 8)
             found = {
-                "households": people / 3.3, "residents": people, "registered": people * 1.12 * share[0],
+                "households": people / float(rng.uniform(2.9, 3.7)), "residents": people,
+                "registered": people * 1.12 * share[0],
                 "elderly": people * 0.17 * share[1], "children": people * 0.16 * share[2],
                 "disabled": people * 0.013 * share[3], "low_income": people * 0.009 * share[4],
                 "left_behind": people * 0.002 * share[5],

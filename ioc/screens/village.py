@@ -94,7 +94,7 @@ def _card(key: str, glyph: str, card: Part, body_: Sequence[Any], age: Any, view
         why = t(f"village.why.{key}.{state}", lang) if state != "forbidden" else str(card.get("right") or "")
         said = [html.B(t(f"village.state.{state}", lang)), html.P(why, className="mut")]
         return html.Article([head, html.Div(said, className="vnone")], className=f"vcard {key}")
-    names = "、".join(str(s) for s in card.get("sources") or ())
+    names = "、".join(fmt.word(s, lang) for s in card.get("sources") or ())
     foot = [html.Footer(t("village.source", lang, source=names), className="mut ellip", title=names)] if names else []
     return html.Article([head, *body_, *foot], className=f"vcard {key}")
 
@@ -127,11 +127,11 @@ def _facilities(card: Part, go: _Links, view: View) -> Component:
         rows.append((t("village.rest", lang), go.number(fmt.number(rest), "devices:")))
     for r in resources[: max(2, KINDS_SHOWN - len(devices))]:
         rows.append((fmt.word(r, lang), go.number(fmt.number(r["total"]), f"resources:{r['kind']}")))
-    share = f" {online / total:.0%}" if total else ""
+    share = [html.Small(f" {online / total:.0%}")] if total else []
     head = html.Div(
         [
             _big(go.number(fmt.number(total), "devices:"), t("village.devices", lang)),
-            _big(f"{fmt.number(online)}{share}", t("village.online", lang)),
+            _big([fmt.number(online), *share], t("village.online", lang)),
             _big(go.number(fmt.number(card.get("resource_total") or 0), "resources:"), t("village.resources", lang)),
         ],
         className="vhead",
@@ -294,7 +294,7 @@ def _player(model: Model) -> Component:
     buttons = [
         html.Button(icon(glyph), type="button", className=f"btn l {name}", title=t(f"village.play.{name}", lang),
                     **{"data-play": name, "aria-label": t(f"village.play.{name}", lang)})
-        for name, glyph in (("prev", "chev"), ("play", "play"), ("next", "step"))
+        for name, glyph in (("prev", "chev"), ("play", "play"), ("next", "chev"))
     ]  # fmt: skip
     spans = [
         html.Button(t(f"village.play.days{n}", lang), type="button", className="on" if n == 7 else "",

@@ -98,6 +98,14 @@ def happened(conn: Conn, scope: Scope, ids: Ids, since: dt.datetime) -> Row:
     return row
 
 
+def titles(conn: Conn, keys: Sequence[str]) -> list[dict[str, str]]:
+    """Titles of sources in both languages, each once; a source without a title stands for itself."""
+    rows = conn.execute("SELECT source_key, title, title_en FROM source WHERE source_key = ANY (%s)", (list(keys),))
+    known = {r["source_key"]: {"zh": r["title"] or r["source_key"], "en": r["title_en"] or r["title"]} for r in rows}
+    found = [known.get(key, {"zh": key, "en": key}) for key in keys]
+    return [title for i, title in enumerate(found) if title not in found[:i]]
+
+
 def connected(conn: Conn, classes: Sequence[str]) -> bool:
     """Whether any source of these classes has ever delivered: without one the card says 未接入."""
     row = conn.execute(

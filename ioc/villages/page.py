@@ -39,6 +39,8 @@ def village(store: Store, scope: Scope, code: str, asked: Mapping[str, str], now
             "playback": _playback(conn, scope, ids, now),
         }
         compare = _compare(conn, scope, regions, region, now, tz)
+        for card in cards.values():
+            card["sources"] = villages.titles(conn, card.get("sources") or ())
         chosen = listed(conn, scope, ids, asked.get("list", ""), _offset(asked.get("offset", "")), now)
     head = {"code": region.code, "name": region.name, "kind": region.kind, "sketch": region.sketch}
     return {"region": head, "cards": cards, "compare": compare, "list": chosen}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -49,9 +50,9 @@ def test_batches_late_twice_and_out_of_order_make_the_same_track(
 def test_the_believed_points_can_be_walked_and_the_distance_is_no_longer_than_they_are(found: list[Point]) -> None:
     track = merged([], found)
     good = track.good
-    assert all(reachable(a, b) for a, b in zip(good, good[1:], strict=False))
+    assert all(reachable(a, b) for a, b in pairwise(good))
     assert all(f == COARSE for p, f in zip(track.points, track.flags, strict=True) if p.accuracy_m > 100)
-    assert 0 <= track.distance_m <= sum(metres(a, b) for a, b in zip(good, good[1:], strict=False)) + 1e-6
+    assert 0 <= track.distance_m <= sum(metres(a, b) for a, b in pairwise(good)) + 1e-6
     if any(f != COARSE for f in track.flags):
         assert GOOD in track.flags
 
