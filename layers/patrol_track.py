@@ -14,7 +14,7 @@ LAYER = Layer(
     geometry="line",
     query="patrol_track",
     permission="patrol.track",
-    icon="step",
+    icon="user",
     marks=Outline(min_zoom=12),
     detail=Outline(min_zoom=12),
     order=32,

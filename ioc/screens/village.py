@@ -279,7 +279,8 @@ def _list(chosen: Part, code: str, page: PageState, view: View) -> list[Any]:
 
 
 def _worded(row: Record, lang: str) -> dict[str, Any]:
-    return {**row, "item": _item(str(row["item"]), lang)} if "item" in row else dict(row)
+    said = {**row, "source": fmt.word(row["source"], lang)} if "source" in row else dict(row)
+    return {**said, "item": _item(str(row["item"]), lang)} if "item" in row else said
 
 
 # ---------------------------------------------------------------- playback

@@ -98,8 +98,17 @@ def listed(
     query = sql.SQL(found.query).format(seen=seen, inside=inside)
     rows = conn.execute(query, {**params, **given}).fetchall()
     total = int(rows[0]["total"]) if rows else 0
-    return {"name": name, "total": total, "offset": offset, "columns": _columns(found.columns),
-            "rows": [{k: v for k, v in r.items() if k != "total"} for r in rows]}  # fmt: skip
+    said = [{k: v for k, v in r.items() if k != "total"} for r in rows]
+    return {
+        "name": name, "total": total, "offset": offset, "columns": _columns(found.columns),
+        "rows": _titled(conn, said),
+    }  # fmt: skip
+
+
+def _titled(conn: Conn, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sources by their titles instead of their keys."""
+    named = {r["source"]: villages.titles(conn, [r["source"]])[0] for r in rows if "source" in r}
+    return [{**r, "source": named[r["source"]]} if "source" in r else r for r in rows]
 
 
 def _columns(columns: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
@@ -122,4 +131,4 @@ def _of_figures(
                      "source": r["source"]})  # fmt: skip
     columns = _FIGURES if what else (_FIGURES[0], ("item", "项目", "Item"), *_FIGURES[1:])
     return {"name": name, "total": len(rows), "offset": offset, "columns": _columns(columns),
-            "rows": rows[offset : offset + PAGE]}  # fmt: skip
+            "rows": _titled(conn, rows[offset : offset + PAGE])}  # fmt: skip

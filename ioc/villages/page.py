@@ -18,6 +18,7 @@ from ioc.store import Conn, Store, patrols, playback, villages
 from ioc.store.regions import Region, Regions
 from ioc.villages import figures
 from ioc.villages.lists import listed
+from ioc.villages.playback import as_json, counts, moments
 
 Part = dict[str, Any]
 COMPARED = 60  # rows of the comparison
@@ -201,8 +202,6 @@ def _walks(
 
 def play(store: Store, scope: Scope, code: str, since: dt.datetime, until: dt.datetime) -> Part:
     """Events and cases of a region in a period, with their steps. Raises NotFound."""
-    from ioc.villages.playback import as_json, counts, moments
-
     ids = Regions.of(store).ids(scope, code)
     with store.reading(scope) as conn:
         found, more = playback.things(conn, scope, ids, since, until)
