@@ -69,7 +69,7 @@
           return row;
         }),
       );
-      if (!latest.length) list.append(make("p", { className: "mut", textContent: data?.things.length ? word("nothing") : word("none") }));
+      if (!latest.length) list.append(make("p", { className: "mut", textContent: !data ? word("failed") : data.things.length ? word("nothing") : word("none") }));
     }
     part(".vnow").textContent = data ? stamp(at) : "—";
     const open = now.filter(({ step }) => step.state === "open").length;

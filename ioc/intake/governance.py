@@ -95,7 +95,7 @@ def import_rows(
         rows = list(found.good.values())
         save = patrols.save_plans if kind == "patrol-plans" else villages.save_figures
         if not dry_run:
-            report.stored, report.updated = save(conn, rows, now)
+            report.stored, report.updated = save(conn, rows, now, actor)
             _kept(conn, report, found, actor, now)
         else:
             report.stored = len(rows)

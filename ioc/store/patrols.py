@@ -268,8 +268,8 @@ def coverage_rows(
     return conn.execute(_COVERAGE.format(where=seen), {**params, **given, "walked": walked}).fetchall()
 
 
-def save_plans(conn: Conn, rows: Sequence[Mapping[str, Any]], now: dt.datetime) -> tuple[int, int]:
-    """(stored, updated) of plan rows by cell and kind; equal ones are left alone."""
+def save_plans(conn: Conn, rows: Sequence[Mapping[str, Any]], now: dt.datetime, actor: str) -> tuple[int, int]:
+    """(stored, updated) of plan rows by cell and kind, with history; equal ones are left alone."""
     stored = updated = 0
     for values in rows:
         found = conn.execute(
@@ -287,6 +287,10 @@ def save_plans(conn: Conn, rows: Sequence[Mapping[str, Any]], now: dt.datetime) 
         ).fetchone()
         if found is not None:
             stored, updated = stored + int(found["created"]), updated + int(not found["created"])
+            op = "new" if found["created"] else "change"
+            record_entity(
+                conn, "patrol_plan", f"{values['cell']}/{values['kind']}", op, actor, values["origin"], values
+            )
     if stored or updated:
         outbox.put(conn, topic="reload", op="change", entity_id="patrol", permission="grid.view",
                    payload={"layers": [LAYERS[0]], "reason": "patrol-plans"})  # fmt: skip

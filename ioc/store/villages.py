@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import sql
 
 from ioc.scope import Scope
+from ioc.store.history import record_entity
 from ioc.store.pool import Conn
 from ioc.store.where import visible
 
@@ -163,8 +164,8 @@ def planned(conn: Conn, scope: Scope, groups: Mapping[str, Sequence[int]]) -> di
 # ------------------------------------------------------------ writing
 
 
-def save_figures(conn: Conn, rows: Sequence[Mapping[str, Any]], now: dt.datetime) -> tuple[int, int]:
-    """(stored, updated) by village, item and date; equal ones are left alone."""
+def save_figures(conn: Conn, rows: Sequence[Mapping[str, Any]], now: dt.datetime, actor: str) -> tuple[int, int]:
+    """(stored, updated) by village, item and date, with history; equal ones are left alone."""
     stored = updated = 0
     for values in rows:
         found = conn.execute(
@@ -180,4 +181,8 @@ def save_figures(conn: Conn, rows: Sequence[Mapping[str, Any]], now: dt.datetime
         ).fetchone()
         if found is not None:
             stored, updated = stored + int(found["created"]), updated + int(not found["created"])
+            record = {**values, "as_of": values["as_of"].isoformat()}
+            key = f"{values['region_id']}/{values['section']}/{values['item']}/{record['as_of']}"
+            op = "new" if found["created"] else "change"
+            record_entity(conn, "village_figure", key, op, actor, values["origin"], record)
     return stored, updated

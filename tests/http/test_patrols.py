@@ -211,6 +211,17 @@ def test_coverage_counts_what_came_into_the_cell(
     assert report.counts() == {"read": 4, "stored": 2, "updated": 0, "unchanged": 0, "rejected": 2}
     again = import_table(db.store, "patrol-plans", file, settings=settings, clock=clock, actor="t")
     assert (again.unchanged, again.stored, again.balanced) == (2, 0, True)
+    file.write_text("网格编号,每周次数\n近1,3\n", "utf-8")
+    changed = import_table(db.store, "patrol-plans", file, settings=settings, clock=clock, actor="t")
+    assert (changed.updated, changed.stored) == (1, 0)
+    file.write_text("网格编号,每周次数\n近1,2\n", "utf-8")
+    import_table(db.store, "patrol-plans", file, settings=settings, clock=clock, actor="t")
+    told = "SELECT op, record ->> 'times' AS times FROM entity_history WHERE entity = 'patrol_plan' AND entity_id LIKE"
+    assert [(r["op"], float(r["times"])) for r in rows(db, f"{told} '%/inspect' ORDER BY history_id")] == [
+        ("new", 2),
+        ("change", 3),
+        ("change", 2),
+    ]
     near, away = (start(anna, world, once=k).get_json()["patrol_id"] for k in "ab")
     send(anna, near, points())
     send(anna, away, points(lon=111.25))
