@@ -216,8 +216,10 @@ def test_coverage_counts_what_came_into_the_cell(
     assert (changed.updated, changed.stored) == (1, 0)
     file.write_text("网格编号,每周次数\n近1,2\n", "utf-8")
     import_table(db.store, "patrol-plans", file, settings=settings, clock=clock, actor="t")
-    told = "SELECT op, record ->> 'times' AS times FROM entity_history WHERE entity = 'patrol_plan' AND right(entity_id, 8) ="
-    assert [(r["op"], float(r["times"])) for r in rows(db, f"{told} '/inspect' ORDER BY history_id")] == [
+    told = "SELECT op, record ->> 'times' AS times FROM entity_history WHERE entity = 'patrol_plan' AND"
+    assert [
+        (r["op"], float(r["times"])) for r in rows(db, f"{told} right(entity_id, 8) = '/inspect' ORDER BY history_id")
+    ] == [
         ("new", 2),
         ("change", 3),
         ("change", 2),
