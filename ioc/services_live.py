@@ -33,6 +33,7 @@ from ioc.store import counts as counting
 from ioc.store import detail as details
 from ioc.store import worklist as work
 from ioc.store.regions import Regions
+from ioc.villages.page import village
 
 TILES_KEPT_S = 1.0
 
@@ -200,6 +201,9 @@ class LiveServices:
             Mapping[str, Any],
             map_config(self._store, self._settings, self._registry, scope, surface, theme, lang, region, self.now()),
         )
+
+    def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        return village(self._store, scope, region, asked, self.now(), self._settings.tz)
 
     def doctor(self) -> Sequence[Mapping[str, Any]]:
         return [finding.as_dict() for finding in examine(self._settings, self._clock)]

@@ -158,6 +158,9 @@ class FakeServices:
     def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
         return self.below
 
+    def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        return {"region": None, "cards": {}, "compare": {"rows": []}, "list": None}
+
     def doctor(self) -> Sequence[Mapping[str, Any]]:
         return [
             {

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from psycopg.types.json import Jsonb
 
-from data_sources._demo import bulk, bulk_work, casework, copying, drop, grids, indexes, terms
+from data_sources._demo import bulk, bulk_work, casework, copying, drop, grids, indexes, patrols, terms
 from data_sources._demo.copying import Conn
 from data_sources._demo.fleet import Gates, build_fleet
 from data_sources._demo.places import Ground, ground_of
@@ -200,12 +200,13 @@ class _Job:
             counts["device_state_log"] = bulk.state_log(conn, city.fleet, frame, city.exceeded)
             counts["resource"] = bulk.resources(conn, frame, self.scale.resources, self.at)
             counts["event"], counts["cases"] = bulk_work.write(conn, s, done, frame, grid)
+            counts |= patrols.write(conn, grid, frame.systems.report("grid"), self.seed, self.at)
 
     def _finish(self, conn: Conn, place: PlaceData) -> None:
         indexes.put_back(self.dsns.owner, conn)
         conn.execute(
             "ANALYZE device, datastream, latest, event, cases, region, region_closure, grid_cell, resource,"
-            " thematic_feature"
+            " thematic_feature, patrol, patrol_track, patrol_plan, village_figure"
         )
         with conn.transaction():
             self.report.counts["device_cell"] = rebuild_device_cells(conn)

@@ -24,6 +24,7 @@ from ioc.ui import Clock, ConnStrip, CountRow, Keys, LangSwitch, LiveList, Searc
 NAV = (
     ("overview", "/desk", "grid"),
     ("events", "/desk/events", "list"),
+    ("village", "/desk/village", "home"),
     ("supervision", "/desk/supervision", "flag"),
     ("data", "/desk/data", "db"),
     ("settings", "/desk/settings", "gear"),
@@ -146,7 +147,7 @@ def detail_children(detail: Mapping[str, Any] | None, sel: str, message: str, vi
     return details.detail_hint(view) if hint else []
 
 
-def _detail(model: Model, hint: bool) -> Component:
+def detail_aside(model: Model, hint: bool) -> Component:
     children = detail_children(model.detail, model.page.sel, model.faults.get("detail", ""), model.view, hint)
     return html.Aside(
         children,
@@ -192,7 +193,7 @@ def overview(model: Model) -> Component:
             CountRow(id="n-case", counts=counts, variant="desk-cases"),
             *parts.fault(model, "rows"),
             LiveList(id="work", variant="desk", show="cases", rows=list(model.rows[:20])),
-            _detail(model, hint=False),
+            detail_aside(model, hint=False),
         ],
         className="col r",
     )
@@ -264,7 +265,7 @@ def events(model: Model) -> Component:
         className="col que",
         **{"aria-label": t("screens.ev.list", lang)},
     )
-    return frame(model, "events", html.Div([queue, _map(model), _detail(model, hint=True)], className="main evs"))
+    return frame(model, "events", html.Div([queue, _map(model), detail_aside(model, hint=True)], className="main evs"))
 
 
 # ---------------------------------------------------------------- supervision

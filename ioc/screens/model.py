@@ -52,6 +52,7 @@ class Model:
     topics: Sequence[tuple[str, int]] = ()
     map_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     detail: Mapping[str, Any] | None = None
+    village: Mapping[str, Any] | None = None
     doctor: Sequence[Mapping[str, Any]] = ()
     outbound: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lower: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -115,6 +116,7 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "settings": frozenset({"warnings", "sources"}),
     "review": frozenset({"warnings", "sources"}),
+    "village": frozenset({"warnings", "sources", "map", "village"}),
     "embed-tile": frozenset({"tiles"}),
     "embed-map": frozenset({"counts", "rows", "map"}),
 }
@@ -157,8 +159,9 @@ def read_model(
         topics=part("topics", lambda: services.hotline_topics(scope, region), ()),
         map_config=part("map", lambda: services.map_config(scope, page.surface, page.theme, lang, region), {}),
         detail=read_detail(services, scope, page.sel, reader, lang, who.name if who else "")
-        if page.sel and kind in ("overview", "events")
+        if page.sel and kind in ("overview", "events", "village")
         else None,
+        village=part("village", lambda: services.village(scope, region, page.args), None),
         supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
         outbound=part("outbound", lambda: services.outbound(scope), {}) if tab == "outbound" else {},

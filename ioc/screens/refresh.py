@@ -8,7 +8,7 @@ from typing import Any
 from ioc.errors import IocError
 from ioc.i18n import t
 from ioc.scope import Scope
-from ioc.screens import data_tabs, desk, embed, panels, parts, records, site, tiles, wall
+from ioc.screens import data_tabs, desk, embed, panels, parts, records, site, tiles, village, wall
 from ioc.screens.model import Model, make_view, wall_tiles
 from ioc.screens.state import PageState
 from ioc.services import Services
@@ -91,6 +91,16 @@ def detail(services: Services, scope: Scope, page: PageState, key: str, officer:
         return desk.detail_children(services.detail(scope, key, officer), key, "", view, hint), "det open"
     except IocError as error:
         return desk.detail_children(None, key, error.message(page.lang), view, hint), "det open"
+
+
+def village_body(services: Services, scope: Scope, page: PageState, region: str) -> list[Any]:
+    """What the village page says of the region now chosen; a list is left with the region it spoke of."""
+    view = make_view(services, page.lang)
+    try:
+        asked = page.args if region == page.region else {}
+        return village.body(services.village(scope, region, asked), page, view)
+    except IocError as error:
+        return _said(error, page.lang)
 
 
 def wall_leads(services: Services, scope: Scope, page: PageState, region: str) -> tuple[list[Any], list[Any], str]:

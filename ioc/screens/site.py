@@ -8,7 +8,7 @@ from typing import Any
 
 from ioc.i18n import t
 from ioc.scope import Scope
-from ioc.screens import desk, embed, empty, review, wall
+from ioc.screens import desk, embed, empty, review, village, wall
 from ioc.screens.elements import Component
 from ioc.screens.model import Model, read_model
 from ioc.screens.parts import centre_title
@@ -29,6 +29,7 @@ def kind_of(page: PageState) -> str:
         "/desk/events": "events",
         "/desk/supervision": "supervision",
         "/desk/review": "review",
+        "/desk/village": "village",
         "/desk/data": "data",
         "/desk/settings": "settings",
         "/embed/map": "embed-map",
@@ -41,6 +42,7 @@ _BUILD: Mapping[str, Callable[[Model], Any]] = {
     "events": desk.events,
     "supervision": desk.supervision,
     "review": review.review,
+    "village": village.village,
     "data": desk.data,
     "settings": desk.settings,
     "embed-map": embed.map_page,
@@ -68,6 +70,7 @@ def title(model: Model) -> str:
         "events": "screens.nav.events",
         "supervision": "screens.nav.supervision",
         "review": "review.nav",
+        "village": "screens.nav.village",
         "data": "screens.nav.data",
         "settings": "screens.nav.settings",
         "wall": "screens.title.wall",

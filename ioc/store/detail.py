@@ -16,6 +16,7 @@ from psycopg import sql
 from ioc.errors import NotFound
 from ioc.scope import INTERNAL, Scope
 from ioc.store import detail_parts as parts
+from ioc.store import detail_patrol
 from ioc.store.cells import device_counts
 from ioc.store.detail_device import device
 from ioc.store.detail_parts import SHANGHAI, Asked, Part, Row, both, field
@@ -55,12 +56,14 @@ def _grid(asked: Asked, name: str) -> Part:
         field("department", row["department"]),
         *_sketch(row),
     ]
+    walked, patrols = detail_patrol.of_cell(asked, row["grid_cell_id"])
     return {
         **parts.common(asked, row, row["name"]),
         "number": row["code"],
         "icon": "grid",
-        "fields": [*fields, *_inside(asked, row["grid_cell_id"]), *parts.attributes(row, asked.scope)],
+        "fields": [*fields, *_inside(asked, row["grid_cell_id"]), *walked, *parts.attributes(row, asked.scope)],
         "officers": parts.officer_links(row, asked.scope),
+        "links": patrols,
     }
 
 
@@ -276,4 +279,8 @@ _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
     "feature": ("map.view", _thematic),
     "warning": ("map.view", _warning),
     "cell": ("device.view", _cell),
+    "patrol": ("grid.view", detail_patrol.patrol),
+    # what is pressed on these layers of the map
+    "patrol_coverage": ("grid.view", _grid),
+    "patrol_track": ("patrol.track", detail_patrol.patrol),
 }

@@ -94,6 +94,18 @@ ROWS = (
     " received_at) VALUES ('c', %(k)s, 'event', 1, false, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
     "INSERT INTO lower_indicator (centre_key, region_code, code, record, region_id, private_to, sensitivity,"
     " received_at) VALUES ('c', '1', %(k)s, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
+    "INSERT INTO patrol (patrol_id, once, account, person, grid_cell_id, kind, begun_at, received_at, updated_at,"
+    " region_id, private_to, sensitivity) VALUES (%(i)s, %(k)s, 'a', 'n', %(i)s, 'inspect', %(t)s, %(t)s, %(t)s, %(r)s,"
+    " %(p)s, %(s)s)",
+    "INSERT INTO patrol_track (patrol_id, begun_at, at_ms, lon, lat, accuracy_m, flag, region_id, private_to,"
+    " sensitivity) VALUES (%(i)s, %(t)s, '{}', '{}', '{}', '{}', '{}', %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO patrol_finding (patrol_id, once, found_at, geom, title, urgency, digest, event_id, region_id,"
+    " private_to, sensitivity) VALUES (%(i)s, %(k)s, %(t)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), 't', 'routine',"
+    " 'd', %(i)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO patrol_plan (grid_cell_id, kind, times_a_week, source, updated_at, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 'inspect', 2, 's', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO village_figure (region_id, section, item, as_of, value, source, updated_at, private_to, sensitivity)"
+    " VALUES (%(r)s, 'people', %(k)s, '2026-09-30', 9, 's', %(t)s, %(p)s, %(s)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO request_key (actor, key, what, body_hash, answer, created_at)"

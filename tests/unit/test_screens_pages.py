@@ -24,7 +24,16 @@ from tests.fake_server import create_server
 from tests.fakes import COUNTIES, NO_INCIDENTS, FakeServices, tiles
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("/desk", "/desk/events", "/desk/data", "/desk/settings", "/wall", "/embed/tile/aqi", "/embed/map")
+PAGES = (
+    "/desk",
+    "/desk/events",
+    "/desk/data",
+    "/desk/village",
+    "/desk/settings",
+    "/wall",
+    "/embed/tile/aqi",
+    "/embed/map",
+)
 TABS = ("/desk/data?tab=outbound", "/desk/data?tab=lower")
 WHO = who_of("李嘉欣", ("officer",), "user", permissions=("*",))
 
