@@ -23,7 +23,7 @@ from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
 KINDS = "devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar|models|aqi-table|water-table|"
-KINDS += "noise-table"
+KINDS += "noise-table|rosters"
 # Kinds of `ioc import` that are configuration and have no coordinates.
 TABLES = ("models", "aqi-table", "water-table", "noise-table")
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}

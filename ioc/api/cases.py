@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import flask
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ioc.api import Deps, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
+from ioc.cases.many import MOST, Chosen, take_many
 from ioc.cases.work import Actor, Cases
-from ioc.errors import Invalid, Reason
 
 MAX_BODY = 64 * 1024
 STATE: dict[str, Any] = {
@@ -28,6 +27,31 @@ STATE: dict[str, Any] = {
     },
 }
 
+ANSWERS: dict[str, Any] = {
+    "type": "object",
+    "required": ["taken", "refused", "results"],
+    "properties": {
+        "taken": {"type": "integer"},
+        "refused": {"type": "integer"},
+        "results": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["case_id", "ok"],
+                "properties": {
+                    "case_id": {"type": "integer"},
+                    "ok": {"type": "boolean"},
+                    "version": {"type": "integer", "description": "after the step"},
+                    "stage": {"type": "string"},
+                    "status": {"type": "integer", "description": "what the single step would have answered"},
+                    "zh": {"type": "string"},
+                    "en": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
 
 class StepIn(BaseModel):
     """One step: the version of the case the asker saw, and what the step needs."""
@@ -38,15 +62,29 @@ class StepIn(BaseModel):
     given: dict[str, Any] = Field(default_factory=dict[str, Any], description="what the step needs, by name")
 
 
+class ChosenIn(BaseModel):
+    """A case, and the version the asker saw."""
+
+    model_config = ConfigDict(extra="forbid")
+    case_id: int = Field(ge=1, le=2**63 - 1)
+    version: int = Field(ge=1, le=2**31 - 1)
+
+
+class StepsIn(BaseModel):
+    """One step and what it needs, for up to 200 cases."""
+
+    model_config = ConfigDict(extra="forbid")
+    step: str = Field(min_length=1, max_length=40, description="key of a step that all of them offer")
+    given: dict[str, Any] = Field(default_factory=dict[str, Any], description="what the step needs, by name")
+    cases: list[ChosenIn] = Field(min_length=1, max_length=MOST)
+
+
 class CaseIn(BaseModel):
     """A report to work on."""
 
     model_config = ConfigDict(extra="forbid")
     event_id: int = Field(ge=1, le=2**63 - 1)
     flow: str = Field(min_length=1, max_length=40, description="grid, hotline or urban")
-
-
-Asked = TypeVar("Asked", bound=BaseModel)
 
 
 def register(server: flask.Flask, deps: Deps) -> None:
@@ -62,7 +100,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def opened() -> tuple[flask.Response, int]:
         require("case.accept")
-        asked = _body(CaseIn)
+        asked = _read.model(CaseIn, MAX_BODY)
         return flask.jsonify(cases.open(_actor(), asked.event_id, asked.flow)), 201
 
     @server.get("/api/v1/cases/<int:case_id>/steps")
@@ -81,22 +119,26 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def take(case_id: int) -> flask.Response:
         require("case.view")
-        asked = _body(StepIn)
+        asked = _read.model(StepIn, MAX_BODY)
         return flask.jsonify(cases.take(_actor(), case_id, asked.step, asked.given, asked.version))
+
+    @server.post("/api/v1/cases/steps")
+    @doc(
+        "Take one step with up to 200 cases; each is done or refused by itself, and its answer says which",
+        body=StepsIn,
+        returns=ANSWERS,
+        statuses={422: "The request itself is wrong; nothing was done"},
+        permission="case.view",
+    )
+    def take_all() -> flask.Response:
+        require("case.view")
+        asked = _read.model(StepsIn, MAX_BODY)
+        chosen = [Chosen(c.case_id, c.version) for c in asked.cases]
+        results = take_many(cases, _actor(), asked.step, asked.given, chosen)
+        taken = sum(1 for r in results if r["ok"])
+        return flask.jsonify({"taken": taken, "refused": len(results) - taken, "results": results})
 
 
 def _actor() -> Actor:
     identity = current_identity()
     return Actor(identity.scope, identity.name)
-
-
-def _body(model: type[Asked]) -> Asked:
-    try:
-        return model.model_validate(_read.json_object(MAX_BODY))
-    except ValidationError as e:
-        raise Invalid(reasons=[_reason(f) for f in e.errors(include_url=False)]) from e
-
-
-def _reason(fault: Mapping[str, Any]) -> Reason:
-    where = ".".join(map(str, fault["loc"]))
-    return Reason(where, str(fault["type"]), "格式不对", str(fault["msg"]), str(fault["input"])[:120])

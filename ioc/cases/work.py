@@ -54,7 +54,7 @@ class Cases:
         """The steps the actor may take now, with the version they hold for. Raises NotFound."""
         with self.store.reading(actor.scope) as conn:
             row = _found(case_steps.read(conn, actor.scope, case_id, lock=False), case_id)
-        flow, state = _flow(row), _state(row)
+        flow, state = flow_of(row), state_of(row)
         steps = rules.choices(flow, state, actor.scope, actor.name)
         return {**_told(row, state), "steps": [_step_json(s) for s in steps]}
 
@@ -84,7 +84,7 @@ class Cases:
             case_id = cases_write.open_case(conn, values, actor.scope.actor, now)
             cases_write.link_event(conn, event_id, case_id, actor.scope.actor, now)
             row = _found(case_steps.read(conn, SYSTEM, case_id, lock=False), case_id)
-            return {**_told(row, _state(row)), "record": case_record(conn, case_id)}
+            return {**_told(row, state_of(row)), "record": case_record(conn, case_id)}
 
     def todo(self, actor: Actor, case_id: int) -> dict[str, Any] | None:
         """`offered` with what its forms let one choose: departments, regions below. None: nothing to be done here."""
@@ -109,7 +109,7 @@ class Cases:
         # Under the system's scope, because a case may leave the actor's; the predicate is the actor's own.
         with self.store.scoped(SYSTEM) as conn:
             row = _found(case_steps.read(conn, actor.scope, case_id, lock=True), case_id)
-            flow, state = _flow(row), _state(row)
+            flow, state = flow_of(row), state_of(row)
             _refuse_stale(conn, flow, row, version)
             taken = rules.take(flow, key, state, given, actor.scope, now, actor.name)
             proof = bind(conn, actor.scope, row, taken.given, now)
@@ -128,7 +128,7 @@ class Cases:
             if taken.after.closed_at and not state.closed_at:
                 cases_write.close_events(conn, case_id, actor.scope.actor, now)
             after = _found(case_steps.read(conn, SYSTEM, case_id, lock=False), case_id)
-            return {**_told(after, _state(after)), "record": case_record(conn, case_id)}
+            return {**_told(after, state_of(after)), "record": case_record(conn, case_id)}
 
     # ------------------------------------------------------------ places
 
@@ -225,14 +225,16 @@ def _found(row: case_steps.Row | None, case_id: int) -> case_steps.Row:
     return row
 
 
-def _flow(row: case_steps.Row) -> Flow:
+def flow_of(row: case_steps.Row) -> Flow:
+    """The flow a case is worked on in. Raises Conflict where it has no steps here."""
     found = flows().get(row["flow"])
     if found is None or not found.steps:
         raise Conflict(f"流程 {row['flow']} 不能在此办理", f"cases of the flow {row['flow']} are not worked on here")
     return found
 
 
-def _state(row: case_steps.Row) -> rules.State:
+def state_of(row: case_steps.Row) -> rules.State:
+    """What the rules know of a stored case."""
     names = ("flow", "hold", "ended", "asked", "request", "department", "officer", "satisfaction", "closed_at")
     stage = _stage_key(flows()[row["flow"]], row["stage"]) if row["flow"] in flows() else row["stage"]
     return rules.State(stage=stage, responded_at=row["responded_at"], **{n: row[n] for n in names})

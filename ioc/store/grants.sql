@@ -7,7 +7,8 @@ DECLARE
   append_only CONSTANT text[] := ARRAY['event_history', 'case_history', 'case_step', 'entity_history',
                                        'device_state_log', 'source_log', 'audit', 'schema_migration',
                                        'terms_publication', 'deadline_row', 'calendar_hours', 'calendar_day',
-                                       'calendar_market', 'delivery_try', 'device_model', 'standard_edition'];
+                                       'calendar_market', 'delivery_try', 'device_model', 'standard_edition',
+                                       'duty_roster', 'duty_entry', 'duty_handover'];
   secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment', 'caller', 'chain',
                                   'chain_pending', 'chain_head', 'chain_cut', 'chain_shape', 'chain_table'];
 BEGIN

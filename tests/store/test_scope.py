@@ -80,6 +80,13 @@ ROWS = (
     " received_at) VALUES ('c', %(k)s, 'event', 1, false, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
     "INSERT INTO lower_indicator (centre_key, region_code, code, record, region_id, private_to, sensitivity,"
     " received_at) VALUES ('c', '1', %(k)s, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
+    "INSERT INTO duty_entry (roster_id, day, shift, starts_at, ends_at, duty, person, region_id, private_to,"
+    " sensitivity) VALUES (1, '2026-10-03', 'd', %(t)s, %(t)s::timestamptz + interval '8 h', 'chief', 'p', %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO duty_handover (region_id, ends_at, version, shift, starts_at, act, login, at, private_to, sensitivity)"
+    " VALUES (%(r)s, %(t)s, %(i)s, 'd', %(t)s, 'give', 'a', %(t)s, %(p)s, %(s)s)",
+    "INSERT INTO saved_view (account_id, name, region_id, created_at, updated_at)"
+    " VALUES (%(i)s, 'v', %(r)s, %(t)s, %(t)s)",
+    "INSERT INTO saved_view_default (account_id, view_id, set_at) VALUES (%(i)s, %(i)s, %(t)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO caller (source, source_id, event_id, sealed, key_id, updated_at, region_id, private_to)"
@@ -129,7 +136,7 @@ def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
     placeless = {"thematic_layer"}
     regional = {"indicator_value", "indicator_history"}
     # their addressee's, asked for by the system alone
-    addressed = {"notice", "caller", "delivery", "delivery_try", "delivery_receipt"}
+    addressed = {"saved_view", "saved_view_default", "notice", "caller", "delivery", "delivery_try", "delivery_receipt"}
     for table in _tables(filled):
         if table in placeless:
             assert _count(filled.store, TOWN_A, table) == 2, table
