@@ -53,13 +53,14 @@
     return el;
   };
   const control = (field, words) => {
+    const required = !field.optional;
     if (field.kind === "choice") {
       const choices = [["", words.choose], ...field.choices];
-      return make("select", { name: field.name, required: true }, ...choices.map(([value, text]) => make("option", { value, textContent: text })));
+      return make("select", { name: field.name, required }, ...choices.map(([value, text]) => make("option", { value, textContent: text })));
     }
-    if (field.kind === "long") return make("textarea", { name: field.name, required: true, rows: 4, maxLength: 4000 });
+    if (field.kind === "long") return make("textarea", { name: field.name, required, rows: 4, maxLength: 4000 });
     const type = { number: "number", date: "date" }[field.kind] ?? "text";
-    return make("input", { name: field.name, required: true, type, ...(type === "number" ? { min: 1, max: 1000 } : {}) });
+    return make("input", { name: field.name, required, type, ...(type === "number" ? { min: 1, max: 1000 } : {}) });
   };
   // The version the panel shows now: what somebody else has made impossible meanwhile is refused by the server.
   const versionOf = (form) => {
@@ -71,7 +72,9 @@
   };
   /** "" when it was done, else why not. */
   const sendStep = async (form, given) => {
-    const [url, asked] = form.event
+    const [url, asked] = form.post
+      ? [form.post, { ...form.body, ...given }]
+      : form.event
       ? ["/api/v1/cases", { event_id: form.event, ...given }]
       : [`/api/v1/cases/${form.case}/steps`, { step: form.step, version: versionOf(form), given }];
     const answer = await fetch(url, {
@@ -83,6 +86,7 @@
     const body = await answer.json();
     if (answer.ok) {
       // the report is part of a case now: that is what goes on
+      if (form.reload) location.reload();
       if (form.event) window.iocPage?.url.replace({ sel: `case:${body.case_id}` });
       return "";
     }
@@ -106,7 +110,8 @@
     body.addEventListener("submit", async (event) => {
       event.preventDefault();
       const value = (f) => (files[f.name] ? files[f.name].ids() : body.elements[f.name].value.trim());
-      const given = Object.fromEntries(form.fields.map((f) => [f.name, f.kind === "number" || f.number ? Number(value(f)) : value(f)]));
+      const filled = form.fields.filter((f) => !f.optional || value(f).length);
+      const given = Object.fromEntries(filled.map((f) => [f.name, f.kind === "number" || f.number ? Number(value(f)) : value(f)]));
       const waits = form.fields.map((f) => files[f.name]?.fault() && `${f.label} ${files[f.name].fault()}`).filter(Boolean);
       if (waits.length) {
         fault.hidden = false;

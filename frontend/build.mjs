@@ -39,6 +39,9 @@ const common = {
 const results = await Promise.all([
   build({ ...common, entryPoints: ['src/index.ts'], outfile: path.join(out, 'ioc_ui.js') }),
   build({ ...common, format: 'esm', entryPoints: ['src/map/entry.ts'], outfile: path.join(out, 'ioc_map.js') }),
+  build({ ...common, entryPoints: ['src/phone/index.ts'], outfile: path.join(out, 'ioc_phone.js') }),
+  build({ ...common, format: 'esm', entryPoints: ['src/phone/map.ts'], outfile: path.join(out, 'ioc_phone_map.js') }),
+  build({ ...common, entryPoints: ['src/phone/sw.ts'], outfile: path.join(out, 'ioc_phone_sw.js') }),
   build({ ...common, entryPoints: ['src/style.css'], outfile: path.join(out, 'ioc_ui.css') }),
 ]);
 const worker = path.resolve(here, 'node_modules/maplibre-gl/dist/maplibre-gl-worker.mjs');

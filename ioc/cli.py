@@ -22,10 +22,11 @@ from ioc.ops.notify import notify_commands
 from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
-KINDS = "devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar|models|aqi-table|water-table|"
-KINDS += "noise-table|rosters"
 # Kinds of `ioc import` that are configuration and have no coordinates.
+DISPATCH_TABLES = ("departments", "dispatch", "duplicates", "escalation")
 TABLES = ("models", "aqi-table", "water-table", "noise-table")
+KINDS = "|".join(("devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar|rosters",
+                  *DISPATCH_TABLES, *TABLES))  # fmt: skip
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -277,6 +278,13 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. Places need their CRS declared."""
         from ioc.ops.imports import mapping_of, run_import, run_table
 
+        if kind in DISPATCH_TABLES:
+            from ioc.ops import config_import
+
+            with _faults():
+                _quiet()
+                config_import.run(_settings(data_dir), SystemClock(), kind, file, dry_run, as_json)
+            return
         if kind in TABLES:
             with _faults():
                 _quiet()

@@ -166,8 +166,9 @@ class Step:
     """One thing that can be done with a case while it is in one of the stages `at`.
 
     `to`: the stage afterwards, "" where it stays. `permission`: the right it needs; `own`: only by the department or
-    the officer that has the case (or by who may approve). `needs`: what must be given with it (`ioc.cases.given`).
-    `ends`: how the case ends without being closed (void, refused, false_alarm). `holds`: paused or shelved from now on,
+    the officer that has the case (or by who may approve). `needs`: what must be given with it (`ioc.cases.given`),
+    `may`: what can be. `ends`: how the case ends without being closed (void, refused, false_alarm).
+    `holds`: paused or shelved from now on,
     `resumes`: no longer. `asks`: puts a request (extension, shelf, void) that somebody else decides, `grants` or
     `denies` it. `clock`: what happens to the deadlines.
     """
@@ -179,6 +180,7 @@ class Step:
     to: str = ""
     own: bool = False
     needs: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
     ends: Literal["", "void", "refused", "false_alarm"] = ""
     holds: Literal["", "paused", "shelved"] = ""
     resumes: bool = False
@@ -191,7 +193,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A case flow: stages in order, the waiting word, the key of the stage that closes it, and what can be done."""
+    """A case flow: stages in order, the waiting word, the key of the stage that closes it, and what can be done.
+
+    `grids`: kinds of grid cells in the order a case of this flow looks for the one that is responsible for its place.
+    `to_officer`: automatic dispatch gives it to the cell's officer, not to the department alone.
+    """
 
     key: str
     title: Text
@@ -200,6 +206,8 @@ class Flow:
     waiting: Text
     closed: str
     steps: tuple[Step, ...] = ()
+    grids: tuple[str, ...] = ("general", "special", "unit")
+    to_officer: bool = False
 
 
 # ---------------------------------------------------------------- packs

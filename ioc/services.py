@@ -180,6 +180,10 @@ class Services(Protocol):
 
     def sources(self, scope: Scope) -> Sequence[SourceState]: ...
 
+    def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        """The 督办 list and the manual pool: {total, entries, pool_total, pool}."""
+        ...
+
     def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
         """Everything the detail panel shows for `case:1`, `event:1`, `device:1`, `grid:1`, `resource:1`, `region:CODE`.
 

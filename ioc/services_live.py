@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from ioc import __version__
 from ioc.cache import ScopedCache
+from ioc.cases import merging, supervising
 from ioc.cases.work import WORKING, Actor, Cases
 from ioc.clock import Clock
 from ioc.declare import Indicator
@@ -27,7 +28,7 @@ from ioc.services import (
     WorkPage,
 )
 from ioc.settings import Settings
-from ioc.store import Store, centre, health, kpi, kpi_records
+from ioc.store import Store, centre, dispatch, health, kpi, kpi_records
 from ioc.store import counts as counting
 from ioc.store import detail as details
 from ioc.store import worklist as work
@@ -153,10 +154,21 @@ class LiveServices:
         with self._store.scoped(scope) as conn:
             found = details.detail(conn, self._regions, scope, key, self.now(), self._settings.tz)
         if key.startswith("case:") and WORKING & scope.permissions:
-            return {**found, "todo": self._cases.todo(Actor(scope, officer), int(key.removeprefix("case:")))}
+            case_id, actor = int(key.removeprefix("case:")), Actor(scope, officer)
+            like = merging.like_case(self._cases, actor, case_id) if scope.can(merging.RIGHT) else {}
+            return {**found, "todo": self._cases.todo(actor, case_id), "like": like}
         if key.startswith("event:") and scope.can("case.accept") and found.get("unclaimed"):
             return {**found, "todo": {"event_id": int(key.removeprefix("event:")), "number": found.get("number")}}
         return found
+
+    def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        scope.require("case.view")
+        ids = self._regions.ids(scope, region)
+        with self._store.reading(scope) as conn:
+            waiting = dispatch.pool(conn, scope, ids, 100)
+        total = waiting[0]["total"] if waiting else 0
+        listed = supervising.listed(self._cases, scope, "active", ids)
+        return {**listed, "pool_total": total, "pool": [supervising.waiting(r) for r in waiting]}
 
     def records(self, scope: Scope, region: str, query: str, offset: int, limit: int) -> Mapping[str, Any]:
         return kpi_records.records(self._store, scope, region, query, offset, limit, self.now(), self._settings)

@@ -48,6 +48,14 @@ class Settings(BaseSettings):
 
     outbound_file: str = "outbound.toml"  # channels and routes of what is sent; relative to data_dir
     hotline_file: str = "hotline.toml"  # how a 12345 platform names its fields; relative to data_dir
+    gb28181_folder: str = ""  # catalogues dropped as files; relative to data_dir; empty: off
+    video_config: str = "video.json"  # editions, coordinate systems, sharing of video platforms; relative to data_dir
+    video_packet_wait_s: int = Field(default=60, ge=5, le=86_400)  # for the missing packets of a catalogue
+    wvp_url: str = ""  # base address of a WVP-PRO; empty: off
+    wvp_user: str = ""
+    wvp_password: str = ""  # as typed at its sign-in page
+    wvp_api_key: str = ""  # instead of user and password
+    wvp_poll_s: int = Field(default=60, ge=5, le=86_400)
 
     pool_size: int = Field(default=16, ge=1, le=200)
     session_hours: int = 12

@@ -1,4 +1,7 @@
-"""Events (事件上报) still open: 特急 and 紧急 at every zoom, 一般 as counts from z 12 and as marks from z 14."""
+"""Verified events (事件上报) still open; suspected ones are a layer of their own.
+
+特急 and 紧急 at every zoom, 一般 as counts from z 12 and as marks from z 14.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ LAYER = Layer(
     theme=Text("事件", "Events"),
     geometry="point",
     query="event",
+    where={"suspected": False},
     permission="event.view",
     icon="pin",
     overview=SmallMarks(hollow="", inverted=""),

@@ -115,6 +115,9 @@ class FakeServices:
     def sources(self, scope: Scope) -> Sequence[SourceState]:
         return [] if self.is_empty else sources()
 
+    def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        return {"total": 0, "entries": [], "pool_total": 0, "pool": []}
+
     def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
         if key == "device:7":
             return device_detail()

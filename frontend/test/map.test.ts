@@ -179,6 +179,11 @@ describe('events and cases', () => {
     const list = works(rows, (k) => rows.find((r) => r.key === k), [{ layer: 'case', data }], new Set(['case']));
     expect(list.map((w) => w.key)).toEqual(['case:1', 'case:3']);
     expect(works(rows, () => undefined, [], new Set(['event']))).toEqual([]);
+    const doubt = item({ key: 'event:9', type: 'event', id: 9, suspected: true, lon: 112, lat: 21 });
+    expect(works([doubt], () => undefined, [], new Set(['event']))).toEqual([]);
+    expect(works([doubt], () => undefined, [], new Set(['event_suspected'])).map((w) => w.key)).toEqual(['event:9']);
+    const tiled = works([], () => undefined, [{ layer: 'event_suspected', data }], new Set(['event_suspected']));
+    expect(tiled.every((w) => w.key.startsWith('event:'))).toBe(true);
   });
 });
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import flask
-from pydantic import BaseModel, ValidationError
 from werkzeug.wrappers import Response
 
 from ioc.errors import Invalid, Reason, TooLarge
 from ioc.intake.reasons import reason
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 def text(name: str, default: str = "") -> str:
@@ -55,19 +51,6 @@ def json_object(limit: int) -> dict[str, Any]:
         code = "bad_json" if body is None else "bad_object"
         raise Invalid(reasons=[reason("body", code, request.get_data(as_text=True)[:200])])
     return cast("dict[str, Any]", body)
-
-
-def model(kind: type[Model], limit: int) -> Model:
-    """The body as `kind`. Raises TooLarge, Invalid with every field that is wrong."""
-    try:
-        return kind.model_validate(json_object(limit))
-    except ValidationError as e:
-        raise Invalid(reasons=[_fault(f) for f in e.errors(include_url=False)]) from e
-
-
-def _fault(fault: Mapping[str, Any]) -> Reason:
-    where = ".".join(map(str, fault["loc"]))
-    return Reason(where, str(fault["type"]), "格式不对", str(fault["msg"]), str(fault["input"])[:120])
 
 
 def tagged(body: object) -> Response:

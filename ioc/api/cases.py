@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import flask
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ioc.api import Deps, _read
+from ioc.api import Deps, _once, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.cases.many import MOST, Chosen, take_many
 from ioc.cases.work import Actor, Cases
+from ioc.errors import Invalid, Reason
 
 MAX_BODY = 64 * 1024
 STATE: dict[str, Any] = {
@@ -22,7 +24,7 @@ STATE: dict[str, Any] = {
         "version": {"type": "integer", "description": "give it with the next step"},
         "stage": {"type": "string"},
         "hold": {"enum": ["", "paused", "shelved"]},
-        "ended": {"enum": ["", "void", "refused", "false_alarm"]},
+        "ended": {"enum": ["", "void", "refused", "false_alarm", "merged"]},
         "asked": {"type": "string", "description": "the request that waits for a decision"},
     },
 }
@@ -87,6 +89,9 @@ class CaseIn(BaseModel):
     flow: str = Field(min_length=1, max_length=40, description="grid, hotline or urban")
 
 
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
 def register(server: flask.Flask, deps: Deps) -> None:
     cases = Cases(deps.store, deps.clock, deps.settings.area_buffer_m, deps.settings.tz)
 
@@ -100,14 +105,14 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def opened() -> tuple[flask.Response, int]:
         require("case.accept")
-        asked = _read.model(CaseIn, MAX_BODY)
-        return flask.jsonify(cases.open(_actor(), asked.event_id, asked.flow)), 201
+        asked = body(CaseIn)
+        return flask.jsonify(cases.open(actor(), asked.event_id, asked.flow, _once.asked())), 201
 
     @server.get("/api/v1/cases/<int:case_id>/steps")
     @doc("The steps the asker may take with a case now", returns=STATE, permission="case.view")
     def offered(case_id: int) -> flask.Response:
         require("case.view")
-        return flask.jsonify(cases.offered(_actor(), case_id))
+        return flask.jsonify(cases.offered(actor(), case_id))
 
     @server.post("/api/v1/cases/<int:case_id>/steps")
     @doc(
@@ -119,8 +124,8 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def take(case_id: int) -> flask.Response:
         require("case.view")
-        asked = _read.model(StepIn, MAX_BODY)
-        return flask.jsonify(cases.take(_actor(), case_id, asked.step, asked.given, asked.version))
+        asked = body(StepIn)
+        return flask.jsonify(cases.take(actor(), case_id, asked.step, asked.given, asked.version, _once.asked()))
 
     @server.post("/api/v1/cases/steps")
     @doc(
@@ -132,13 +137,27 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def take_all() -> flask.Response:
         require("case.view")
-        asked = _read.model(StepsIn, MAX_BODY)
+        asked = body(StepsIn)
         chosen = [Chosen(c.case_id, c.version) for c in asked.cases]
-        results = take_many(cases, _actor(), asked.step, asked.given, chosen)
+        results = take_many(cases, actor(), asked.step, asked.given, chosen)
         taken = sum(1 for r in results if r["ok"])
         return flask.jsonify({"taken": taken, "refused": len(results) - taken, "results": results})
 
 
-def _actor() -> Actor:
+def actor() -> Actor:
+    """Who asks, with the name cases carry."""
     identity = current_identity()
     return Actor(identity.scope, identity.name)
+
+
+def body(model: type[Asked], limit: int = MAX_BODY) -> Asked:
+    """The body as `model`. Raises TooLarge, Invalid with the reason of every field."""
+    try:
+        return model.model_validate(_read.json_object(limit))
+    except ValidationError as e:
+        raise Invalid(reasons=[_reason(f) for f in e.errors(include_url=False)]) from e
+
+
+def _reason(fault: Mapping[str, Any]) -> Reason:
+    where = ".".join(map(str, fault["loc"]))
+    return Reason(where, str(fault["type"]), "格式不对", str(fault["msg"]), str(fault["input"])[:120])

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ioc.api import Deps, _read
 from ioc.api.auth import current_identity, require, require_session
+from ioc.api.cases import body
 from ioc.api.openapi import doc
 from ioc.duty.desk import NOTE_MAX, DutyDesk, Officer
 from ioc.errors import Invalid, NotFound, Reason
@@ -94,7 +95,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     def act() -> flask.Response:
         require("case.view")
         require_session()
-        asked = _read.model(ActIn, MAX_BODY)
+        asked = body(ActIn, MAX_BODY)
         if asked.ends_at.tzinfo is None:
             raise Invalid(
                 reasons=[Reason("ends_at", "no_zone", "时刻须带时区", "needs its offset", str(asked.ends_at))]

@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 
-from ioc.api import Deps, _read
+from ioc.api import Deps, _once, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.clock import parse_time
@@ -29,6 +29,7 @@ RESULT: dict[str, Any] = {
         "event_id": {"type": "integer"},
         "state": {"enum": ["created", "updated", "unchanged"]},
         "version": {"type": "integer"},
+        "case_id": {"type": ["integer", "null"], "description": "the open case it joined: a report of the same thing"},
         "regions": {"type": "array", "items": {"type": "object"}, "description": "root first"},
         "grid_cells": {"type": "array", "items": {"type": "object"}, "description": "one of each kind"},
     },
@@ -37,6 +38,11 @@ QUERY = {
     "bbox": "west,south,east,north in degrees",
     "since": "ISO 8601 or epoch ms: written or changed at or after it",
     "region": "12-digit or zone code, with everything inside it",
+    "suspected": "true: suspected ones only, false: verified ones only",
+    "category": "code of a category, with everything below it",
+    "status": "open, closed, void",
+    "from": "occurred at or after it",
+    "until": "occurred before it",
     "limit": f"1-{MAX_LIMIT}, default 100",
 }
 
@@ -66,6 +72,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
             scope.actor,
             settings=deps.settings,
             only_source=identity.source,
+            once=_once.asked(),
         )
         return flask.jsonify(result.as_dict()), 201 if result.state == "created" else 200
 
@@ -76,8 +83,35 @@ def register(server: flask.Flask, deps: Deps) -> None:
         bbox, since, limit = _arguments(deps)
         region_ids = Regions.of(deps.store).ids(scope, flask.request.args.get("region", ""))
         with deps.store.reading(scope) as conn:
-            rows = events.listed(conn, scope, bbox=bbox, since=since, region_ids=region_ids, limit=limit)
+            rows = events.listed(
+                conn, scope, bbox=bbox, since=since, region_ids=region_ids, limit=limit, only=event_filters(deps)
+            )
         return flask.jsonify({"events": [_plain(r) for r in rows], "count": len(rows)})
+
+
+def event_filters(deps: Deps) -> dict[str, Any]:
+    """Conditions of the query: suspected, category, status, from, until. Raises Invalid with every reason."""
+    args = flask.request.args
+    reasons: list[Reason] = []
+    out: dict[str, Any] = {}
+    for name, choices in (("suspected", ("true", "false")), ("status", ("open", "closed", "void"))):
+        if args.get(name):
+            out[name] = args[name] == "true" if name == "suspected" else args[name]
+            if args[name] not in choices:
+                reasons.append(reason(name, "bad_choice", args[name], choices=", ".join(choices)))
+    for name in ("from", "until"):
+        if args.get(name):
+            try:
+                out[name] = parse_time(args[name].strip().replace(" ", "+"), deps.settings.tz)
+            except (ValueError, OverflowError, OSError):
+                reasons.append(reason(name, "bad_time", args[name]))
+    if args.get("category"):
+        out["category"] = args["category"]
+        if not (args["category"].isprintable() and len(args["category"]) <= 50):
+            reasons.append(reason("category", "bad_code", args["category"]))
+    if reasons:
+        raise Invalid(reasons=reasons)
+    return out
 
 
 def _arguments(deps: Deps) -> tuple[Bbox | None, dt.datetime | None, int]:

@@ -18,13 +18,13 @@ from starlette.types import Receive, Scope, Send
 
 from ioc.accounts.credentials import Presented
 from ioc.accounts.identity import Identity
-from ioc.api import Deps, _json
+from ioc.api import Deps, _json, _once
 from ioc.api.auth import WRITES_BURST, WRITES_PER_S
 from ioc.api.errors import told
 from ioc.api.events import MAX_BODY
 from ioc.api.limits import Buckets
 from ioc.errors import Invalid, IocError, NotSignedIn, TooLarge, TooMany
-from ioc.intake.events import Outcome, Report, refuse_unread, submit_events
+from ioc.intake.events import EventResult, Outcome, Report, refuse_unread, submit_events
 from ioc.intake.reasons import reason
 
 log = logging.getLogger("ioc.web")
@@ -75,10 +75,13 @@ class Reports:
             identity = await self._who(dict(scope["headers"]))
             identity.scope.require("event.write")
             await self._within_rate(identity)
-            payload = await self._read(identity, await _body(scope, receive))
-            report = Report(payload, identity.scope, identity.scope.actor, only_source=identity.source)
+            data = await _body(scope, receive)
+            actor, key = identity.scope.actor, dict(scope["headers"]).get(b"idempotency-key", b"").decode("latin-1")
+            once = _once.of(key, actor, f"POST {PATH}", data)
+            payload = await self._read(identity, data)
+            report = Report(payload, identity.scope, actor, only_source=identity.source, once=once)
             outcome = await self._written(report)
-            if isinstance(outcome, Invalid):
+            if not isinstance(outcome, EventResult):
                 raise outcome
             return (201 if outcome.state == "created" else 200), outcome.as_dict()
         except IocError as e:

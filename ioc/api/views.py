@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ioc.api import Deps, _read
 from ioc.api.auth import require, require_session
+from ioc.api.cases import body
 from ioc.api.openapi import doc
 from ioc.scope import Scope
 from ioc.views import NAME_MAX, Views, Wish
@@ -64,7 +65,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     @server.post("/api/v1/desk/views")
     @doc("Save a view", body=ViewIn, returns=VIEW, statuses={201: "Saved"}, permission="case.view")
     def add() -> tuple[flask.Response, int]:
-        asked, scope = _read.model(ViewIn, MAX_BODY), _person()
+        asked, scope = body(ViewIn, MAX_BODY), _person()
         return flask.jsonify(views.add(scope, _wish(asked))), 201
 
     @server.put("/api/v1/desk/views/<int:view_id>")
@@ -76,7 +77,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
         permission="case.view",
     )
     def change(view_id: int) -> flask.Response:
-        asked, scope = _read.model(ViewChange, MAX_BODY), _person()
+        asked, scope = body(ViewChange, MAX_BODY), _person()
         return flask.jsonify(views.change(scope, view_id, asked.version, _wish(asked)))
 
     @server.delete("/api/v1/desk/views/<int:view_id>")
@@ -94,7 +95,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
     @server.put("/api/v1/desk/views/default")
     @doc("Choose the view one's own list begins with", body=FirstIn, permission="case.view")
     def choose() -> flask.Response:
-        asked, scope = _read.model(FirstIn, MAX_BODY), _person()
+        asked, scope = body(FirstIn, MAX_BODY), _person()
         views.choose(scope, asked.view_id)
         return flask.jsonify({"view_id": asked.view_id})
 

@@ -103,6 +103,25 @@ class Row:
             self.refuse(column, "bad_choice", f"应为 {names} 之一", f"must be one of {names}")
         return found
 
+    def choice_of(self, column: str, choices: Mapping[str, Value], blank: Value) -> Value | None:
+        """The value of a word, `blank` where the cell is empty."""
+        return self.choice(column, choices) if self.text(column) else blank
+
+    def number_between(self, column: str, low: float, high: float) -> float | None:
+        """A required number within bounds; a % behind it is read over."""
+        word = self.required(column)
+        if word is None:
+            return None
+        try:
+            value = float(word.removesuffix("%"))
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            zh, en = f"应为 {low:g} 到 {high:g} 的数字", f"must be a number from {low:g} to {high:g}"
+            self.refuse(column, "bad_number", zh, en)
+            return None
+        return value
+
     def date(self, column: str) -> dt.date | None:
         """The date of a required cell."""
         word = self.required(column)

@@ -67,7 +67,7 @@ def take(
         raise Conflict(*_why_not(flow, step, state))
     if not _may(step, state, scope, officer):
         raise Forbidden(*_who(step))
-    found, reasons = checked(step.needs, given)
+    found, reasons = checked(step.needs, given, step.may)
     if reasons:
         raise Invalid(reasons=reasons)
     return Taken(step, state, _after(flow, step, state, found, now), found)
@@ -144,6 +144,7 @@ _ENDED = {
     "void": ("已作废", "void"),
     "refused": ("已不予受理", "refused"),
     "false_alarm": ("已作误报", "a false alarm"),
+    "merged": ("已并入其他办件", "part of another case"),
 }
 _HELD = {"paused": ("已暂停计时", "paused"), "shelved": ("已挂账", "shelved")}
 

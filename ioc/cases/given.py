@@ -9,9 +9,11 @@ from typing import Any
 from ioc.errors import Reason
 
 TEXT_MAX = 4000
+TAGS_MAX = 10
 UNITS = ("work_hours", "work_days", "emergency_hours")  # 工作时, 工作日, 紧急工作时
 # Beside what a step needs, these may always be given.
-OPTIONAL = ("text", "officer", "photos")
+# `done_at`: when it was done by the clock of a phone that had no network then.
+OPTIONAL = ("text", "officer", "photos", "done_at")
 Check = Callable[[str, Any], Any]
 
 
@@ -21,11 +23,14 @@ class _Fault(Exception):
         self.code, self.zh, self.en = code, zh, en
 
 
-def checked(needs: Sequence[str], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Reason]]:
-    """The values of `needs` and of what else is allowed, and the reasons against them."""
+def checked(
+    needs: Sequence[str], given: Mapping[str, Any], may: Sequence[str] = ()
+) -> tuple[dict[str, Any], list[Reason]]:
+    """The values of `needs` and of what else is allowed (`may`, `OPTIONAL`), and the reasons against them."""
+    others = tuple(n for n in (*may, *OPTIONAL) if n not in needs)
     found: dict[str, Any] = {}
     reasons: list[Reason] = []
-    for name in (*needs, *(n for n in OPTIONAL if n not in needs)):
+    for name in (*needs, *others):
         value = given.get(name)
         if value in (None, "", [], {}):
             if name in needs:
@@ -35,7 +40,7 @@ def checked(needs: Sequence[str], given: Mapping[str, Any]) -> tuple[dict[str, A
             found[name] = _CHECKS[name](name, value)
         except _Fault as fault:
             reasons.append(Reason(name, fault.code, fault.zh, fault.en, str(value)[:120]))
-    for name in sorted(set(given) - {*needs, *OPTIONAL}):
+    for name in sorted(set(given) - {*needs, *others}):
         reasons.append(
             Reason(name, "unknown_field", "此步骤没有这一项", "is not part of this step", str(given[name])[:120])
         )
@@ -77,10 +82,44 @@ def _date(_name: str, value: Any) -> str:
         raise _Fault("bad_date", "应为日期，如 2026-11-30", "must be a date like 2026-11-30") from e
 
 
+def _flag(_name: str, value: Any) -> bool:
+    found = {"yes": True, "no": False, "是": True, "否": False}.get(value) if isinstance(value, str) else value
+    if not isinstance(found, bool):
+        raise _Fault("bad_flag", "应为是或否", "must be yes or no")
+    return found
+
+
 def _place(_name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not {"lon", "lat", "crs"} <= set(value):  # pyright: ignore[reportUnknownArgumentType]
         raise _Fault("bad_place", "应有 lon、lat 和 crs", "must have lon, lat and crs")
-    return {str(k): value[k] for k in ("lon", "lat", "crs")}
+    found = {str(k): value[k] for k in ("lon", "lat", "crs")}
+    accuracy = value.get("accuracy_m")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if isinstance(accuracy, int | float) and not isinstance(accuracy, bool) and 0 <= accuracy < 1e6:
+        found["accuracy_m"] = accuracy
+    return found
+
+
+def _moment(_name: str, value: Any) -> str:
+    try:
+        at = dt.datetime.fromisoformat(str(value))
+    except ValueError as e:
+        raise _Fault("bad_time", "应为带时区的时间", "must be a time with its offset") from e
+    if at.tzinfo is None:
+        raise _Fault("bad_time", "应为带时区的时间", "must be a time with its offset")
+    try:
+        return at.astimezone(dt.UTC).isoformat()
+    except OverflowError as e:
+        raise _Fault("bad_time", "应为带时区的时间", "must be a time with its offset") from e
+
+
+def _tags(name: str, value: Any) -> list[str]:
+    try:
+        found = list(dict.fromkeys(_keys(name, value)))
+    except _Fault as e:
+        raise _Fault("bad_list", "应为原因标签", "must be tags of the reasons") from e
+    if len(found) > TAGS_MAX or any(len(t) > 40 or "\x00" in t for t in found):
+        raise _Fault("bad_list", f"至多 {TAGS_MAX} 个标签", f"at most {TAGS_MAX} tags")
+    return found
 
 
 def _keys(_name: str, value: Any) -> list[str]:
@@ -103,9 +142,14 @@ _CHECKS: Mapping[str, Check] = {
     "amount": _between(1, 1000),
     "unit": _unit,
     "review_on": _date,
+    "until": _date,
+    "owner": _text,
     "place": _place,
     "satisfaction": _between(1, 5),
+    "resolved": _flag,
+    "tags": _tags,
     "photo_before": _keys,
     "photo_after": _keys,
     "photos": _keys,
+    "done_at": _moment,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ioc.cases import flow as rules
-from ioc.cases.work import Actor, Cases, flow_of, state_of
+from ioc.cases.work import Actor, Cases, flow_of, state_of, step_json
 from ioc.declare import Step
 from ioc.errors import Conflict, IocError
 from ioc.store import case_steps
@@ -70,7 +70,7 @@ def common(cases: Cases, actor: Actor, case_ids: Sequence[int]) -> dict[str, Any
                      "region_id": row["region_id"]})  # fmt: skip
     found = {s["case_id"] for s in seen}
     return {
-        "steps": [_step(s) for s in _shared(offered)],
+        "steps": [step_json(s) for s in _shared(offered)],
         "cases": seen,
         "missing": [i for i in wanted if i not in found],
         "departments": departments,
@@ -83,15 +83,6 @@ def _shared(offered: Sequence[Mapping[str, Step]]) -> list[Step]:
         return []
     first, rest = offered[0], offered[1:]
     return [s for k, s in first.items() if all(k in o and o[k].needs == s.needs for o in rest)]
-
-
-def _step(step: Step) -> dict[str, Any]:
-    return {
-        "key": step.key,
-        "title": {"zh": step.title.zh, "en": step.title.en},
-        "needs": list(step.needs),
-        "to": step.to,
-    }
 
 
 def _below(cases: Cases, region_ids: Sequence[int | None]) -> list[dict[str, str]]:

@@ -13,6 +13,21 @@ ACCEPT, DISPATCH, HANDLE, VERIFY, CLOSE = "case.accept", "case.dispatch", "case.
 APPROVE, SUPERVISE, INSTRUCT = "case.approve", "case.supervise", "case.instruct"
 
 
+# What is done with a case beside its flow, in the words of its history.
+BESIDE = {
+    "join": Text("归并来源", "Joined a report"),
+    "unjoin": Text("拆出来源", "Took a report out"),
+    "merge": Text("合并办件", "Merged a case"),
+    "merged": Text("并入办件", "Merged into a case"),
+    "unmerge": Text("撤销合并", "Took a merger back"),
+    "unmerged": Text("恢复办理", "Stands by itself again"),
+    "raise": Text("升级为突发事件", "Raised to an incident"),
+    "raised": Text("由办件升级", "Raised from a case"),
+}
+# What may be said with a rating beside the number.
+RATED = ("resolved", "tags")
+
+
 def handled(forwarded: str, found: tuple[str, ...], done: Text, end: Text) -> tuple[Step, ...]:
     """Signed for, done, verified, closed: the line of a case that is checked on the spot. `found`: the stages in which
     who found it may deal with it at once (自处理), with pictures before and after. `done`, `end`: its own words."""
@@ -33,6 +48,7 @@ def aside(open_: tuple[str, ...], first: tuple[str, ...], handling: str, back_to
     worked = tuple(s for s in open_ if s not in first)
     return (
         *_endings(open_, first, worked),
+        *_there(handling),
         *_requests(open_, handling),
         *_holds(handling),
         *_moves(open_, worked, back_to),
@@ -52,6 +68,11 @@ def _endings(open_: tuple[str, ...], first: tuple[str, ...], worked: tuple[str, 
     )
 
 
+def _there(handling: str) -> tuple[Step, ...]:
+    """到场: place and time of who works on it; the case stays where it is."""
+    return (Step("arrive", Text("到场", "Arrive"), (handling,), HANDLE, own=True, needs=("place",)),)
+
+
 def _requests(open_: tuple[str, ...], handling: str) -> tuple[Step, ...]:
     at, why = (handling,), ("reason",)
     return (
@@ -64,7 +85,8 @@ def _requests(open_: tuple[str, ...], handling: str) -> tuple[Step, ...]:
         Step("grant_shelf", Text("同意挂账", "Shelve"), at, APPROVE, grants="shelf", holds="shelved", clock="stop"),
         Step("deny_shelf", Text("不同意挂账", "Do not shelve"), at, APPROVE, needs=why, denies="shelf"),
         Step("urge", Text("催办", "Urge"), open_, SUPERVISE, needs=("text",)),
-        Step("instruct", Text("批示", "Instruct"), open_, INSTRUCT, needs=("text",)),
+        Step("supervise", Text("督办", "Supervise"), open_, SUPERVISE, needs=("text", "until"), may=("owner",)),
+        Step("instruct", Text("批示", "Instruct"), open_, INSTRUCT, needs=("text",), may=("until", "owner")),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ FLOW = Flow(
     ),
     waiting=Text("待受理", "Awaiting acceptance"),
     closed="closed",
+    to_officer=True,
     steps=(
         Step("accept", Text("受理", "Accept"), ("reported",), ACCEPT, to="accepted", clock="stage"),
         Step(

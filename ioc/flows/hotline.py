@@ -1,7 +1,7 @@
 """12345 工单: 受理-转办-签收-办理-回访-办结."""
 
 from ioc.declare import Flow, Step
-from ioc.flows._steps import DISPATCH, HANDLE, VERIFY, aside
+from ioc.flows._steps import DISPATCH, HANDLE, RATED, VERIFY, aside
 from ioc.i18n import Text
 
 FLOW = Flow(
@@ -48,6 +48,7 @@ FLOW = Flow(
             VERIFY,
             to="handling",
             needs=("reason", "satisfaction"),
+            may=RATED,
             clock="stage",
         ),
         Step(
@@ -57,8 +58,11 @@ FLOW = Flow(
             VERIFY,
             to="closed",
             needs=("satisfaction",),
+            may=RATED,
             clock="end",
         ),
+        # said after it was closed: by the caller, or by the platform the order came from
+        Step("rate", Text("评价", "Rate"), ("closed",), VERIFY, needs=("satisfaction",), may=RATED),
         *aside(
             ("accepted", "forwarded", "signed", "handling", "callback"), ("accepted",), "handling", "accepted", "closed"
         ),

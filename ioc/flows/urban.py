@@ -1,7 +1,7 @@
 """数字城管案件 (GB/T 30428): 立案-派遣-处置-核查-结案-评价."""
 
 from ioc.declare import Flow, Step
-from ioc.flows._steps import DISPATCH, VERIFY, aside, handled
+from ioc.flows._steps import DISPATCH, RATED, VERIFY, aside, handled
 from ioc.i18n import Text
 
 FLOW = Flow(
@@ -18,6 +18,7 @@ FLOW = Flow(
     ),
     waiting=Text("待派遣", "Awaiting dispatch"),
     closed="closed",
+    grids=("unit", "general", "special"),
     steps=(
         Step(
             "dispatch",
@@ -29,7 +30,7 @@ FLOW = Flow(
             clock="stage",
         ),
         *handled("dispatched", ("filed",), Text("处置反馈", "Done"), Text("结案", "Close")),
-        Step("rate", Text("评价", "Rate"), ("closed",), VERIFY, to="evaluated", needs=("satisfaction",)),
+        Step("rate", Text("评价", "Rate"), ("closed",), VERIFY, to="evaluated", needs=("satisfaction",), may=RATED),
         *aside(("filed", "dispatched", "handling", "verified"), ("filed",), "handling", "filed", "closed"),
     ),
 )

@@ -17,8 +17,9 @@ import numpy as np
 import psycopg
 
 from ioc import geo
+from ioc.cases import joining
 from ioc.clock import Clock
-from ioc.errors import Invalid, Reason
+from ioc.errors import Conflict, Invalid, Reason
 from ioc.fold import fold_all
 from ioc.intake.event_input import EventDraft, check_event
 from ioc.intake.fields import TimeRules
@@ -26,10 +27,11 @@ from ioc.intake.reasons import reason
 from ioc.intake.vocabulary import Vocabulary
 from ioc.scope import SYSTEM, Scope
 from ioc.settings import Settings
-from ioc.store import Store, dictionaries, disk, events, observations, sources
+from ioc.store import Store, dictionaries, disk, events, observations, request_keys, sources
 from ioc.store.locate import Located, ancestors, locate_many, metre_srid, region_of_code
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
+from ioc.store.request_keys import RequestKey
 from ioc.store.retry import retried
 
 # A reporting system speaks when something happens; a day of silence is worth a look.
@@ -45,6 +47,7 @@ class EventResult:
     version: int
     regions: Sequence[Mapping[str, Any]]
     grid_cells: Sequence[Mapping[str, Any]]
+    case_id: int | None = None  # the case it joined as one more source
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -52,6 +55,7 @@ class EventResult:
             "id": self.event_id,
             "state": self.state,
             "version": self.version,
+            "case_id": self.case_id,
             "regions": [{k: r[k] for k in ("code", "name", "kind")} for r in self.regions],
             "grid_cells": [{k: c[k] for k in ("grid_cell_id", "code", "name", "kind")} for c in self.grid_cells],
         }
@@ -59,7 +63,10 @@ class EventResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report as delivered, and by whom. `only_source`: the one source this asker may report as; "" for any."""
+    """One report as delivered, and by whom. `only_source`: the one source this asker may report as; "" for any.
+
+    `once`: the same request again gets the first answer.
+    """
 
     payload: Mapping[str, Any]
     scope: Scope
@@ -67,9 +74,10 @@ class Report:
     origin: str = "real"
     only_source: str = ""
     channel: str = "rest"
+    once: RequestKey | None = None
 
 
-Outcome: TypeAlias = EventResult | Invalid
+Outcome: TypeAlias = EventResult | Invalid | Conflict
 
 
 @dataclass(slots=True)
@@ -82,6 +90,8 @@ class _Work:
     place: Located = field(default_factory=lambda: Located(None, (), (), True))
     device_id: int | None = None
     saved: events.Saved | None = None
+    before: EventResult | Conflict | None = None  # what its idempotency key says
+    case_id: int | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -100,14 +110,16 @@ def submit_event(
     origin: str = "real",
     only_source: str = "",
     channel: str = "rest",
+    once: RequestKey | None = None,
 ) -> EventResult:
     """Store one report under `scope`.
 
-    Raises Invalid with every reason (the report is then kept as a reject), StoreUnavailable, DiskBudget.
+    Raises Invalid with every reason (the report is then kept as a reject), Conflict for an idempotency key of another
+    request, StoreUnavailable, DiskBudget.
     """
-    report = Report(payload, scope, actor, origin, only_source, channel)
+    report = Report(payload, scope, actor, origin, only_source, channel, once)
     (found,) = submit_events(store, [report], clock, settings)
-    if isinstance(found, Invalid):
+    if not isinstance(found, EventResult):
         raise found
     return found
 
@@ -135,6 +147,42 @@ def refuse_unread(store: Store, data: bytes, fault: Invalid, clock: Clock, sourc
         sources.arrived(conn, channel, sources.Arrival(received=1, rejected=1), now)
 
 
+def reading_rules(conn: Conn, settings: Settings, now: datetime) -> tuple[Vocabulary, TimeRules]:
+    """The words and the times that are good at `now`."""
+    words = Vocabulary(dictionaries.current(conn, now.astimezone(settings.tz).date()))
+    past = timedelta(days=settings.retention_history_days)
+    return words, TimeRules(now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)
+
+
+def store_event(
+    conn: Conn,
+    report: Report,
+    words: Vocabulary,
+    rules: TimeRules,
+    settings: Settings,
+    *,
+    device_id: int | None = None,
+) -> EventResult | list[Reason]:
+    """Check, locate and write one report in the caller's transaction; or every reason against it, nothing written.
+
+    `device_id`: its device where the report itself names none. What arrived is the caller's to count.
+    """
+    draft = check_event(report.payload, words, rules)
+    if isinstance(draft, list):
+        return draft
+    w = _Work(report, draft, [])
+    _place(conn, [w], settings.area_buffer_m)
+    w.device_id = device_id if w.device_id is None else w.device_id
+    if not w.reasons:
+        _in_scope(conn, [w])
+    if w.reasons:
+        return w.reasons
+    _write(conn, [w], rules.now)
+    found = _outcome(w)
+    assert isinstance(found, EventResult)
+    return found
+
+
 def _submit(store: Store, reports: Sequence[Report], clock: Clock, settings: Settings) -> list[Outcome]:
     now = clock.now()
     with store.scoped(SYSTEM) as conn:
@@ -143,22 +191,35 @@ def _submit(store: Store, reports: Sequence[Report], clock: Clock, settings: Set
         _place(conn, [w for w in work if w.draft is not None and not w.reasons], settings.area_buffer_m)
         for wave in _waves([w for w in work if w.draft is not None and not w.reasons]):
             _in_scope(conn, wave)
-            _write(conn, [w for w in wave if not w.reasons], now)
+            good = [w for w in wave if not w.reasons]
+            _claim(conn, good, now)
+            _write(conn, [w for w in good if w.before is None], now)
         _note(conn, work, now)
     return [_outcome(w) for w in work]
 
 
+def _claim(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
+    """Keys are claimed only for what will be written: a refused report leaves none behind."""
+    for w in work:
+        try:
+            known = request_keys.claim(conn, w.report.once, now)
+        except Conflict as fault:  # one report's, not the batch's
+            w.before = fault
+            continue
+        w.before = None if known is None else EventResult(**known)
+
+
 def _outcome(w: _Work) -> Outcome:
+    if w.before is not None:
+        return w.before
     if w.saved is None:
         return Invalid(reasons=w.reasons)
-    return EventResult(w.saved.event_id, w.saved.state, w.saved.version, w.place.regions, w.place.grid_cells)
+    return _result(w, w.saved)
 
 
 def _checked(conn: Conn, reports: Sequence[Report], settings: Settings, now: datetime) -> list[_Work]:
     """Every field of every report checked, without asking the store about it."""
-    words = Vocabulary(dictionaries.current(conn, now.astimezone(settings.tz).date()))
-    past = timedelta(days=settings.retention_history_days)
-    rules = TimeRules(now, settings.tz, timedelta(seconds=settings.future_tolerance_s), past)
+    words, rules = reading_rules(conn, settings, now)
     out: list[_Work] = []
     for report in reports:
         draft = check_event(report.payload, words, rules)
@@ -241,6 +302,17 @@ def _write(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
     rows = [_row(w, srid) for w in work]
     for w, saved in zip(work, events.save_many(conn, rows, [w.report.actor for w in work], now), strict=True):
         w.saved = saved
+    joined = joining.attach_many(conn, [w.saved.event_id for w in work if w.saved and w.saved.state == "created"], now)
+    for w in work:
+        if w.saved is None:
+            continue
+        w.case_id = joined.get(w.saved.event_id)
+        answer = {k: v for k, v in _result(w, w.saved).as_dict().items() if k != "id"}
+        request_keys.keep(conn, w.report.once, answer, w.report.origin)
+
+
+def _result(w: _Work, saved: events.Saved) -> EventResult:
+    return EventResult(saved.event_id, saved.state, saved.version, w.place.regions, w.place.grid_cells, w.case_id)
 
 
 def _row(w: _Work, srid: int | None) -> dict[str, Any]:
@@ -271,6 +343,8 @@ def _note(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
     refused: dict[tuple[str, str], list[Rejected]] = {}
     for w in work:
         channel, payload = w.report.channel, w.report.payload
+        if w.before is not None:
+            continue
         if w.saved is None:
             named = str(payload.get("source") or channel)[:100].replace("\x00", "")
             raw = json.dumps(payload, ensure_ascii=False, default=str)

@@ -255,7 +255,7 @@ class _Job:
                 context.layer_id = 0
                 raise _DryRun
             if self.kind is DEVICES and merged.changed and not bulk:
-                apply_cell_deltas(conn, _deltas(conn))
+                apply_cell_deltas(conn, changed_cells(conn))
             store_rejects(conn, self.source, prepared.rejected, now, batch_id=report.batch_id, origin=self.origin)
             imports.progress(conn, report.batch_id or 0, report.counts())
             if merged.changed:
@@ -380,5 +380,6 @@ JOIN done d ON d.id = t.device_id
 """
 
 
-def _deltas(conn: Conn) -> list[CellDelta]:
+def changed_cells(conn: Conn) -> list[CellDelta]:
+    """What a merge of devices (its `before` and `done` at hand) changes in the aggregates."""
     return [delta_of(row, row["sign"]) for row in conn.execute(_ROWS).fetchall()]

@@ -90,6 +90,8 @@ class Hotline:
         out = [OrderResult(_number(r, self.mapped), "rejected", reasons=o if isinstance(o, list) else [])
                for r, o in zip(records, checked, strict=True)]  # fmt: skip
         for (i, order), result in zip(good, found, strict=True):
+            if isinstance(result, Conflict):  # of an idempotency key, which orders have none of
+                raise result
             if isinstance(result, Invalid):
                 out[i] = OrderResult(order.number, "rejected", reasons=list(result.reasons))
             else:

@@ -112,6 +112,28 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "not_here": ("与本中心的区划无关", "concerns no region of this centre"),
     "foreign_link": ("链接指向另一主机", "the link leads to another host"),
+    # AI video detections, GB/T 28181 catalogues
+    "picture_size": ("图片超过 {limit} KB", "the picture is larger than {limit} KB"),
+    "not_a_picture": ("不是有效的 JPEG、PNG 或 WebP 图片", "not a valid JPEG, PNG or WebP picture"),
+    "bad_base64": ("不是有效的 base64", "not valid base64"),
+    "bad_boxes": (
+        "应为至多 {limit} 个 [x, y, 宽, 高]，取值 0 至 1",
+        "must be at most {limit} boxes [x, y, width, height] of 0 to 1",
+    ),
+    "already_reviewed": ("已由人工核查，不再接受更改", "reviewed by a person, not to be changed any more"),
+    "unknown_algorithm": ("没有这种算法", "no such algorithm"),
+    "missing_place": ("没有摄像机也没有坐标", "neither a camera nor coordinates"),
+    "id_length": ("国标编号应为 20 位数字", "the id must have 20 digits"),
+    "id_centre": ("编号前 2 位 {got} 不是省级代码（GB/T 2260）", "digits 1-2 ({got}) are no province (GB/T 2260)"),
+    "id_type": ("编号第 11-13 位 {got} 不是设备类型", "digits 11-13 ({got}) are no type of device"),
+    "not_catalogue": (
+        "不是 GB/T 28181 目录（CmdType 应为 Catalog）",
+        "not a catalogue of GB/T 28181 (CmdType Catalog)",
+    ),
+    "catalogue_incomplete": (
+        "目录不完整：应有 {want} 项，收到 {got} 项",
+        "the catalogue is incomplete: {got} of {want} items arrived",
+    ),
     "identifier_taken": ("编号已用于另一条预警", "the identifier is taken by another message"),
 }
 

@@ -9,6 +9,7 @@ from itertools import count
 import psycopg
 import structlog
 
+from ioc.cases import escalating
 from ioc.clock import Clock
 from ioc.declare import Source
 from ioc.errors import IocError, StoreUnavailable
@@ -50,6 +51,8 @@ def run_ingest(settings: Settings, registry: Registry, store: Store, clock: Cloc
         threading.Thread(target=_every, args=(SWEEP_EVERY_S, lambda: sweep.turn(clock.now()), stop), name="silence")
     )
     threads.append(threading.Thread(target=_every, args=(EXPIRE_EVERY_S, _expire(store, clock), stop), name="warnings"))
+    escalate = escalating.worker(store, clock)
+    threads.append(threading.Thread(target=_every, args=(escalating.EVERY_S, escalate, stop), name="escalation"))
     for thread in threads:
         thread.daemon = True
         thread.start()

@@ -56,8 +56,12 @@ def read(data: bytes) -> Node:
     """The root element. Raises Refuse (`xml_bad`, `xml_forbidden`, `xml_limit`, `bad_encoding`), nothing else."""
     if len(data) > MAX_BYTES:
         raise Refuse("xml_limit", what="bytes", limit=MAX_BYTES)
-    text = _decoded(data)
-    reader = _Reader()
+    return read_text(_decoded(data))
+
+
+def read_text(text: str, elements: int = MAX_ELEMENTS) -> Node:
+    """The same for what a caller with rules of its own has decoded, and whose size it has limited."""
+    reader = _Reader(elements)
     try:
         return reader.run(text.encode("utf-8"))
     except expat.ExpatError as e:
@@ -80,7 +84,8 @@ def _decoded(data: bytes) -> str:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, elements: int = MAX_ELEMENTS) -> None:
+        self._most = elements
         # The encoding given here overrides what the document declares: the bytes are ours.
         parser = expat.ParserCreate("utf-8", " ")
         parser.buffer_text = True
@@ -106,8 +111,8 @@ class _Reader:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._elements += 1
-        if self._elements > MAX_ELEMENTS:
-            raise Refuse("xml_limit", what="elements", limit=MAX_ELEMENTS)
+        if self._elements > self._most:
+            raise Refuse("xml_limit", what="elements", limit=self._most)
         if len(self._open) >= MAX_DEPTH:
             raise Refuse("xml_limit", what="depth", limit=MAX_DEPTH)
         if len(attributes) > MAX_ATTRIBUTES:

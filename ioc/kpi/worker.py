@@ -37,6 +37,7 @@ RETRY_MAX_S = 60.0
 STATEMENT_S = 30
 _TOPIC_CLASSES: Mapping[str, frozenset[str]] = {
     "event": frozenset({"event"}),
+    "detection": frozenset({"event"}),
     "case": frozenset({"case"}),
     "device": frozenset({"camera", "sensor", "aqi"}),
 }

@@ -32,7 +32,7 @@ from ioc.clock import Clock
 from ioc.errors import Forbidden, IocError, NotFound, NotSignedIn, StoreUnavailable
 from ioc.i18n import t
 from ioc.scope import NOBODY, Scope
-from ioc.screens import asker, site, ways_in
+from ioc.screens import asker, phone, site, ways_in
 from ioc.screens.html import Render, to_html
 from ioc.screens.model import Model, make_view
 from ioc.screens.state import PageState, Who
@@ -47,7 +47,7 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets"
 URL_MAX = 2000
 # The page's HTML and the layout Dash asks for a moment later are one computation.
 KEEP_S, KEEP_N = 5.0, 64
-STATIC_CSS = ("tokens.css", "base.css", "pages.css")
+STATIC_CSS = ("tokens.css", "base.css")
 RETRY_S = 5
 FONT = "/_dash-component-suites/ioc.ui/dist/inter.woff2"
 FONT_CSS = "/_dash-component-suites/ioc.ui/dist/ioc_ui.css"
@@ -224,6 +224,8 @@ class Pages:
         if page.path == "/desk/password":
             self.scope()
             return self._static(page, "password")
+        if page.path == "/m":
+            return self._phone(page)
         if not site.kind_of(page):
             return self._fault(page, 404, "screens.err.404", "screens.err.404_why")
         who = self.who()
@@ -232,6 +234,16 @@ class Pages:
             return flask.redirect(page.href("/desk/password"), 302)  # pyright: ignore[reportReturnType]
         tree, model = self.tree(page, fresh=True)
         return Response(self.html(page, to_html(tree, self.render), site.title(model)), mimetype="text/html")
+
+    def _phone(self, page: PageState) -> Response:
+        """The officer's page: no Dash, and nothing in it about who asks."""
+        self.scope()
+        who = self.who()
+        if who is not None and who.must_change:
+            return flask.redirect("/desk/password", 302)  # pyright: ignore[reportReturnType]
+        body = to_html(phone.shell(page, self.settings.timezone))
+        head = f'<script src="{escape(phone.script_url(), quote=True)}"></script>'
+        return Response(self.plain(page, body, t("phone.myWork", page.lang), "phone.css", head), mimetype="text/html")
 
     def html(self, page: PageState, shell: str, title: str) -> str:
         """The page of Dash with our shell where its "Loading..." would stand."""
@@ -280,14 +292,15 @@ class Pages:
             response.headers["Retry-After"] = str(retry_s)
         return response
 
-    def plain(self, page: PageState, body: str, title: str) -> str:
-        links = "".join(f'<link rel="stylesheet" href="{escape(asset_url(name), quote=True)}">' for name in STATIC_CSS)
+    def plain(self, page: PageState, body: str, title: str, sheet: str = "pages.css", script: str = "") -> str:
+        names = (*STATIC_CSS, sheet)
+        links = "".join(f'<link rel="stylesheet" href="{escape(asset_url(name), quote=True)}">' for name in names)
         return _PLAIN.format(
             attrs=_html_attrs(page),
             title=escape(title),
-            css=f'{links}<link rel="stylesheet" href="{FONT_CSS}?v={bundle_version()}">',
+            css=f'{links}<link rel="stylesheet" href="{FONT_CSS}?v={bundle_version()}">{script}',
             body=body,
-            script=f'<script src="{escape(asset_url("pages.js"), quote=True)}" defer></script>',
+            script="" if script else f'<script src="{escape(asset_url("pages.js"), quote=True)}" defer></script>',
         )
 
 
@@ -356,7 +369,7 @@ def create_dash(
         "ioc",
         server=cast(Any, server),
         assets_folder=str(ASSETS),
-        assets_ignore=r"pages\.(js|css)",
+        assets_ignore=r"(pages|phone)\.(js|css)",
         suppress_callback_exceptions=True,
         update_title="",
         title="IOC",
@@ -369,6 +382,7 @@ def create_dash(
     server.extensions["ioc_pages"] = pages
     register_callbacks(app, services)
     server.add_url_rule(FONT, "ioc_font", _font)
+    server.add_url_rule("/m/sw.js", "ioc_phone_worker", _worker)
     server.wsgi_app = PagePrefix(server.wsgi_app)  # type: ignore[method-assign]
     return app
 
@@ -377,6 +391,13 @@ def _font() -> Response:
     """The font beside the bundle's style sheet. Dash serves scripts and style sheets there and nothing else."""
     response = flask.send_from_directory(DIST, "inter.woff2", mimetype="font/woff2", max_age=YEAR_S)
     response.headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable"
+    return response
+
+
+def _worker() -> Response:
+    """The service worker of `/m`: of that page alone, whatever else this origin shows."""
+    response = flask.send_from_directory(DIST, phone.WORKER, mimetype="text/javascript", max_age=0)
+    response.headers["Service-Worker-Allowed"] = "/m"
     return response
 
 

@@ -9,10 +9,11 @@ from dash import dcc
 
 from ioc.i18n import t
 from ioc.screens import detail as details
-from ioc.screens import fmt, panels, parts
+from ioc.screens import fmt, panels, parts, supervise
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
+from ioc.screens.report import report_button
 from ioc.screens.state import View
 from ioc.screens.tiles import summary, tile_list
 from ioc.services import Record
@@ -22,18 +23,22 @@ from ioc.ui import Clock, ConnStrip, CountRow, Keys, LangSwitch, LiveList, Searc
 NAV = (
     ("overview", "/desk", "grid"),
     ("events", "/desk/events", "list"),
+    ("supervision", "/desk/supervision", "flag"),
     ("data", "/desk/data", "db"),
     ("settings", "/desk/settings", "gear"),
 )
+REVIEW = ("review", "/desk/review", "camera")
 MAX_CARDS = 3
 
 
 def _nav(model: Model, current: str) -> Component:
     links: list[Any] = []
-    for key, path, glyph in NAV:
+    may = model.who is not None and model.who.can("detection.review")
+    for key, path, glyph in (*NAV[:2], *((REVIEW,) if may else ()), *NAV[2:]):
         on = key == current
         here: dict[str, Any] = {"aria-current": "page"} if on else {}
-        words = [icon(glyph), html.Span(t(f"screens.nav.{key}", model.lang))]
+        name = "review.nav" if key == "review" else f"screens.nav.{key}"
+        words = [icon(glyph), html.Span(t(name, model.lang))]
         class_name = f"{'on' if on else ''} {'end' if key == 'settings' else ''}".strip()
         links.append(html.A(words, href=model.page.href(path), className=class_name, **{"data-keep": "1"}, **here))
     return html.Nav(links, className="nav", **{"aria-label": t("screens.nav.label", model.lang)})
@@ -75,6 +80,7 @@ def _top(model: Model) -> Component:
         [
             crumbs,
             SearchBox(id="search", placeholder=t("screens.search", lang)),
+            *report_button(model),
             html.Span(parts.demo_tag(model.centre, lang), id="demo"),
             _user(model),
             LangSwitch(id="lang"),
@@ -250,6 +256,13 @@ def events(model: Model) -> Component:
         **{"aria-label": t("screens.ev.list", lang)},
     )
     return frame(model, "events", html.Div([queue, _map(model), _detail(model, hint=True)], className="main evs"))
+
+
+# ---------------------------------------------------------------- supervision
+
+
+def supervision(model: Model) -> Component:
+    return frame(model, "supervision", supervise.page(model))
 
 
 # ---------------------------------------------------------------- data

@@ -18,6 +18,7 @@ from ioc.screens.panels import due, stage_bar
 from ioc.screens.pictures import pictures
 from ioc.screens.state import View
 from ioc.screens.steps import step_bar
+from ioc.screens.supervise import like
 
 Part = Mapping[str, Any]
 TYPE_ICONS = {"device": "sensor", "grid": "grid", "resource": "shield", "region": "map", "case": "list", "event": "pin"}
@@ -306,6 +307,7 @@ def detail_panel(detail: Part, view: View) -> list[Any]:
     parts += [_series(series, view) for series in _list(detail, "series")[:4]]
     parts.append(_sources(detail, view))
     parts.append(_cameras(detail, view))
+    parts.append(like(detail, view))
     parts += [_links(detail, key, view) for key in ("officers", "devices", "links")]
     parts.append(_history(detail, view))
     shown = [part for part in parts if part is not None]

@@ -53,6 +53,7 @@ class Model:
     map_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     detail: Mapping[str, Any] | None = None
     doctor: Sequence[Mapping[str, Any]] = ()
+    supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
 
@@ -108,8 +109,10 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
     "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
+    "supervision": frozenset({"warnings", "sources", "supervision"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor"}),
     "settings": frozenset({"warnings", "sources"}),
+    "review": frozenset({"warnings", "sources"}),
     "embed-tile": frozenset({"tiles"}),
     "embed-map": frozenset({"counts", "rows", "map"}),
 }
@@ -154,6 +157,7 @@ def read_model(
         detail=read_detail(services, scope, page.sel, reader, lang, who.name if who else "")
         if page.sel and kind in ("overview", "events")
         else None,
+        supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
         faults=reader.faults,
         fixed_now=fixed_now,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ioc.i18n import t
 from ioc.scope import Scope
-from ioc.screens import desk, embed, empty, wall
+from ioc.screens import desk, embed, empty, review, wall
 from ioc.screens.elements import Component
 from ioc.screens.model import Model, read_model
 from ioc.screens.parts import centre_title
@@ -27,6 +27,8 @@ def kind_of(page: PageState) -> str:
         "/desk": "overview",
         "/desk/overview": "overview",
         "/desk/events": "events",
+        "/desk/supervision": "supervision",
+        "/desk/review": "review",
         "/desk/data": "data",
         "/desk/settings": "settings",
         "/embed/map": "embed-map",
@@ -37,6 +39,8 @@ _BUILD: Mapping[str, Callable[[Model], Any]] = {
     "wall": wall.wall,
     "overview": desk.overview,
     "events": desk.events,
+    "supervision": desk.supervision,
+    "review": review.review,
     "data": desk.data,
     "settings": desk.settings,
     "embed-map": embed.map_page,
@@ -62,6 +66,8 @@ def title(model: Model) -> str:
     words = {
         "overview": "screens.nav.overview",
         "events": "screens.nav.events",
+        "supervision": "screens.nav.supervision",
+        "review": "review.nav",
         "data": "screens.nav.data",
         "settings": "screens.nav.settings",
         "wall": "screens.title.wall",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ioc.i18n import Lang, Text, as_lang, catalogue
 
-Surface = Literal["wall", "desk", "embed"]
+Surface = Literal["wall", "desk", "embed", "phone"]
 Theme = Literal["dark", "light"]
 
 
@@ -75,7 +75,7 @@ class PageState:
 
 def surface_of(path: str) -> Surface:
     head = path.strip("/").split("/", 1)[0]
-    return "wall" if head == "wall" else "embed" if head == "embed" else "desk"
+    return {"wall": "wall", "embed": "embed", "m": "phone"}.get(head, "desk")  # type: ignore[return-value]
 
 
 def parse_page(url: str, default_lang: str = "zh", default_theme: str = "") -> PageState:

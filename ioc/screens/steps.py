@@ -20,6 +20,9 @@ _LONG = frozenset({"reason", "text", "result"})
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "unit": ("work_hours", "work_days", "emergency_hours"),
     "satisfaction": ("5", "4", "3", "2", "1"),
+    "resolved": ("yes", "no"),
+    # those every centre starts with (ioc/dictionaries/rating_reason.json)
+    "tags": ("late", "extra_condition", "extra_material", "unresolved", "attitude", "other"),
 }
 # A place is chosen on the map: its step has no form here.
 _ELSEWHERE = frozenset({"place"})
@@ -88,7 +91,11 @@ def _button(step: Part, todo: Part, view: Any, *, main: bool) -> Component:
         "step": step["key"],
         "title": title,
         "sub": str(todo.get("number") or ""),
-        "fields": [_field(name, todo, lang) for name in (*step["needs"], *(["photos"] if more else []))],
+        "fields": [
+            *(_field(name, todo, lang) for name in step["needs"]),
+            *({**_field(name, todo, lang), "optional": True} for name in step.get("may") or ()),
+            *([_field("photos", todo, lang)] if more else []),
+        ],
         "words": _words(lang),
     }
     key = _KEYS.get(step["key"])
@@ -114,7 +121,7 @@ def _field(name: str, todo: Part, lang: str) -> dict[str, Any]:
         return {**field, "kind": "files", "needed": name in _PROOF}
     if name == "amount":
         return {**field, "kind": "number"}
-    if name == "review_on":
+    if name in ("review_on", "until"):
         return {**field, "kind": "date"}
     return {**field, "kind": "long" if name in _LONG else "text"}
 

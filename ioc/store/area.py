@@ -25,6 +25,7 @@ LOCATED: tuple[tuple[LiteralString, LiteralString], ...] = (
     ("resource", "resource_id"),
     ("grid_cell", "grid_cell_id"),
     ("thematic_feature", "feature_id"),
+    ("detection", "detection_id"),
 )
 METRES: tuple[tuple[LiteralString, LiteralString], ...] = LOCATED[:4]
 Places = list[tuple[int, float, float, int | None]]  # id, lon, lat, region

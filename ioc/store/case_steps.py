@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ioc.scope import Scope
+from ioc.store import dispatch
 from ioc.store.pool import Conn
 from ioc.store.where import visible
 
@@ -95,7 +96,9 @@ def next_number(conn: Conn, day: dt.date) -> str:
 
 
 def departments(conn: Conn) -> list[str]:
-    """Departments cases have been given to, and those that have accounts: what a form offers."""
+    """What a form offers: the centre's table of departments; without one, those cases and accounts name."""
+    if named := [str(d["name"]) for d in dispatch.departments(conn)]:
+        return named
     rows = conn.execute(
         "SELECT DISTINCT department AS name FROM cases WHERE department <> ''"
         " UNION SELECT unnest(departments) FROM account WHERE NOT disabled ORDER BY name LIMIT 500"

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from ioc.flows import flows, stage_index
+from ioc.flows import flows, stage_index, step_title
 from ioc.store import case_steps, detail_terms
 from ioc.store import detail_parts as parts
 from ioc.store import detail_pictures as pictures
@@ -74,6 +74,8 @@ def case(asked: Asked, name: str) -> Part:
         *_what(asked, row),
         field("department", row["department"]),
         field("officer", parts.masked(row["officer"], asked.scope)),
+        field("co_department", row["co_department"]),
+        *_kin(row),
         field("response", row["response"]),
         field("level_by", row["level_by"]),
         field("opened", row["opened_at"]),
@@ -108,6 +110,13 @@ def case(asked: Asked, name: str) -> Part:
     }
 
 
+def _kin(row: Row) -> list[Part]:
+    """The records it was merged into, raised to or raised from, and whether it is being put right."""
+    found = [(n, row[n]) for n in ("merged_into", "raised_to", "raised_from") if row[n]]
+    kin = [field(name, f"#{case_id}", sel=f"case:{case_id}") for name, case_id in found]
+    return [*kin, field("repair", "✓")] if row["repair"] else kin
+
+
 def _work(asked: Asked, record: Mapping[str, Any], row: Row, fields: list[Part], sources: list[Part]) -> Part:
     return {
         "number": record["number"],
@@ -140,14 +149,12 @@ def _stages(row: Row, told: Collection[tuple[str, str]]) -> list[Part]:
 def _steps(asked: Asked, row: Row) -> list[Part]:
     """Steps taken here, with who took them and what they said."""
     flow = flows().get(row["flow"])
-    titles = {s.key: s.title for s in flow.steps} if flow else {}
     out: list[Part] = []
     for done in case_steps.since(asked.conn, row["case_id"], 0):
         given: Mapping[str, Any] = done["given"]
-        said = " ".join(str(given[k]) for k in ("department", "result", "reason", "text") if given.get(k))
-        title = titles.get(done["step"])
-        zh, en = (title.zh, title.en) if title else (done["step"], done["step"])
-        text = {"zh": f"{zh} {said}".strip(), "en": f"{en} {said}".strip()}
+        said = " ".join(str(given[k]) for k in ("department", "result", "reason", "other", "text") if given.get(k))
+        title = step_title(flow, done["step"])
+        text = {"zh": f"{title.zh} {said}".strip(), "en": f"{title.en} {said}".strip()}
         at, by = done["at"].isoformat(), done["actor_name"]
         out.append({"at": at, "actor": by, "text": text, "version": done["version"], "stage": done["stage_after"],
                     "attachments": [*(given.get("attachments") or ())]})  # fmt: skip

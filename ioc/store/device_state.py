@@ -123,6 +123,21 @@ def set_status(conn: Conn, device_ids: Sequence[int], status: str, now: dt.datet
     return len(changes)
 
 
+def report(conn: Conn, states: Mapping[int, tuple[str, dt.datetime]], now: dt.datetime) -> int:
+    """What a platform says of its devices: id -> (status, when it was so). Returns the changes.
+
+    A device somebody has taken out of service (disabled) stays so.
+    """
+    rows = _locked(conn, sorted(states))
+    changes = [
+        Change(r, states[r["device_id"]][0], r["exceeded"], states[r["device_id"]][1])
+        for r in rows
+        if r["status"] not in ("disabled", states[r["device_id"]][0])
+    ]
+    apply(conn, changes, now)
+    return len(changes)
+
+
 def apply(conn: Conn, changes: Sequence[Change], now: dt.datetime) -> None:
     """Write locked devices' changes: row, state log, aggregates, feed."""
     if not changes:

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from ioc.geo import Bbox
 from ioc.scope import Scope
 from ioc.store import outbox
+from ioc.store.event_counts import conditions
 from ioc.store.pool import Conn
 from ioc.store.where import visible
 from ioc.store.worklist import event_records
@@ -47,10 +48,11 @@ FROM g
 ON CONFLICT (source, source_id) DO UPDATE SET
   title = excluded.title, description = excluded.description, category_scheme = excluded.category_scheme,
   category_code = excluded.category_code, urgency = excluded.urgency, incident_level = excluded.incident_level,
-  status = coalesce((SELECT g.status FROM g WHERE (g.source, g.source_id) = (excluded.source, excluded.source_id)),
-                    e.status),
-  suspected = excluded.suspected, geom = excluded.geom, geom_m = excluded.geom_m, h3_10 = excluded.h3_10,
-  x_orig = excluded.x_orig, y_orig = excluded.y_orig,
+  status = CASE WHEN e.reviewed = 'refuted' THEN e.status ELSE
+    coalesce((SELECT g.status FROM g WHERE (g.source, g.source_id) = (excluded.source, excluded.source_id)), e.status)
+    END,
+  suspected = CASE WHEN e.reviewed = '' THEN excluded.suspected ELSE e.suspected END, geom = excluded.geom,
+  geom_m = excluded.geom_m, h3_10 = excluded.h3_10, x_orig = excluded.x_orig, y_orig = excluded.y_orig,
   crs_orig = excluded.crs_orig, address = excluded.address, region_id = excluded.region_id,
   grid_cell_ids = excluded.grid_cell_ids, device_id = excluded.device_id, occurred_at = excluded.occurred_at,
   private_to = excluded.private_to, sensitivity = excluded.sensitivity, search = excluded.search,
@@ -61,10 +63,11 @@ WHERE (e.title, e.description, e.category_scheme, e.category_code, e.urgency, e.
       IS DISTINCT FROM
       (excluded.title, excluded.description, excluded.category_scheme, excluded.category_code, excluded.urgency,
        excluded.incident_level,
-       coalesce((SELECT g.status FROM g WHERE (g.source, g.source_id) = (excluded.source, excluded.source_id)),
-                e.status),
-       excluded.suspected, excluded.x_orig, excluded.y_orig, excluded.crs_orig, excluded.address, excluded.device_id,
-       excluded.occurred_at, excluded.private_to,
+       CASE WHEN e.reviewed = 'refuted' THEN e.status ELSE
+         coalesce((SELECT g.status FROM g WHERE (g.source, g.source_id) = (excluded.source, excluded.source_id)),
+                  e.status) END,
+       CASE WHEN e.reviewed = '' THEN excluded.suspected ELSE e.suspected END, excluded.x_orig, excluded.y_orig,
+       excluded.crs_orig, excluded.address, excluded.device_id, excluded.occurred_at, excluded.private_to,
        excluded.sensitivity, excluded.attributes)
 RETURNING source, source_id, event_id, version, region_id, private_to, sensitivity, origin, (xmax = 0) AS created
 """
@@ -84,7 +87,8 @@ def save_many(conn: Conn, rows: Sequence[Mapping[str, Any]], actors: Sequence[st
 
     `rows` hold the columns of `_UPSERT`; no `lon` means no place. The writers of one key take turns on its row: the
     first creates, the others see its row and change nothing or add a version. A status that is not given stays as duty
-    officers have set it. Rows, history and feed records are each written by one statement.
+    officers have set it, and so does what a review has found: the source saying it again makes a verified event no
+    suspicion. Rows, history and feed records are each written by one statement.
     """
     at = {(row["source"], row["source_id"]): i for i, row in enumerate(rows)}
     given = [rows[at[key]] for key in sorted(at)]  # every writer locks in one order
@@ -153,8 +157,9 @@ def found(conn: Conn, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], 
 
 _LIST = """
 SELECT e.event_id, e.source, e.source_id, e.title, e.description, e.category_scheme, e.category_code, e.urgency,
-       e.incident_level, e.status, e.suspected, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, e.address, r.code AS region,
-       e.grid_cell_ids, e.occurred_at, e.received_at, e.updated_at, e.version, e.case_id, e.origin, e.attributes
+       e.incident_level, e.status, e.suspected, e.reviewed, ST_X(e.geom) AS lon, ST_Y(e.geom) AS lat, e.address,
+       r.code AS region, e.grid_cell_ids, e.occurred_at, e.received_at, e.updated_at, e.version, e.case_id, e.origin,
+       e.attributes
 FROM event e LEFT JOIN region r USING (region_id)
 WHERE {where} ORDER BY e.updated_at DESC, e.event_id DESC LIMIT %(limit)s
 """
@@ -168,10 +173,17 @@ def listed(
     since: dt.datetime | None,
     region_ids: Sequence[int] | None,
     limit: int,
+    only: Mapping[str, Any] | None = None,
 ) -> Sequence[Mapping[str, Any]]:
-    """Events the scope sees, last changed first. `since` means written or changed at or after it."""
+    """Events the scope sees, last changed first. `since` means written or changed at or after it.
+
+    `only`: conditions of `ioc.store.event_counts.conditions`.
+    """
     seen, params = visible(scope, "e")
     parts: list[sql.Composable] = [seen]
+    for part, values in conditions(only or {}):
+        parts.append(part)
+        params |= values
     if bbox is not None:
         parts.append(sql.SQL("e.geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)"))
         params |= {"west": bbox.west, "south": bbox.south, "east": bbox.east, "north": bbox.north}

@@ -1,6 +1,7 @@
 """Which grid cells events and cases lie in: one of each kind, the smallest code on a shared border.
 
-`event.grid_cell_ids` holds all of them in the order of the kinds, `cases.grid_cell_id` the first. Both follow from the
+`event.grid_cell_ids` holds all of them in the order of the kinds, `cases.grid_cell_id` that of the
+kind its flow asks for. Both follow from the
 place, so a new assignment is no new version of the row. Devices carry no cell: what stands in one is asked by place.
 """
 
@@ -10,7 +11,9 @@ from collections.abc import Callable
 from typing import LiteralString
 
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
+from ioc.flows import flows
 from ioc.scope import SYSTEM
 from ioc.store import Store
 from ioc.store.pool import Conn
@@ -20,16 +23,22 @@ Box = tuple[float, float, float, float]  # west, south, east, north
 # table, id, column, its value from the array `f.ids`
 _HOLDERS: tuple[tuple[LiteralString, LiteralString, LiteralString, LiteralString], ...] = (
     ("event", "event_id", "grid_cell_ids", "f.ids"),
-    ("cases", "case_id", "grid_cell_id", "f.ids[1]"),
+    # the kind the case's flow asks first (`Flow.grids`), else whichever covers it
+    (
+        "cases",
+        "case_id",
+        "grid_cell_id",
+        "coalesce(f.ids[array_position(f.kinds, %(kinds)s::jsonb ->> t.flow)], f.ids[1])",
+    ),
 )
 _ASSIGN = """
 WITH slice AS MATERIALIZED ({slice}),
 found AS MATERIALIZED (
-  SELECT s.id, coalesce((
-    SELECT array_agg(c.grid_cell_id ORDER BY c.kind) FROM (
+  SELECT s.id, coalesce(a.ids, '{{}}') AS ids, coalesce(a.kinds, '{{}}') AS kinds
+  FROM slice s, LATERAL (
+    SELECT array_agg(c.grid_cell_id ORDER BY c.kind) AS ids, array_agg(c.kind ORDER BY c.kind) AS kinds FROM (
       SELECT DISTINCT ON (g.kind) g.kind, g.grid_cell_id FROM grid_cell g
-      WHERE g.geom && s.geom AND ST_Covers(g.geom, s.geom) ORDER BY g.kind, g.code, g.grid_cell_id) c), '{{}}') AS ids
-  FROM slice s),
+      WHERE g.geom && s.geom AND ST_Covers(g.geom, s.geom) ORDER BY g.kind, g.code, g.grid_cell_id) c) a),
 moved AS (
   UPDATE {table} t SET {column} = {value} FROM found f WHERE t.{id} = f.id AND t.{column} IS DISTINCT FROM {value}
   RETURNING 1)
@@ -57,11 +66,16 @@ def _query(slice_: LiteralString, holder: tuple[LiteralString, ...]) -> sql.Comp
     )
 
 
+def _kinds() -> Jsonb:
+    """Kind of grid cell a flow's cases belong to."""
+    return Jsonb({key: flow.grids[0] for key, flow in flows().items() if flow.grids})
+
+
 def assign_written(conn: Conn, table: LiteralString) -> None:
     """The cells of the events or cases an import has just written (`done`)."""
     for holder in _HOLDERS:
         if holder[0] == table:
-            conn.execute(_query(_WRITTEN, holder))
+            conn.execute(_query(_WRITTEN, holder), {"kinds": _kinds()})
 
 
 def touched(conn: Conn) -> Box | None:
@@ -106,7 +120,8 @@ def reassign_all(conn: Conn) -> int:
 def _slice(conn: Conn, holder: tuple[LiteralString, ...], box: Box, after: int) -> tuple[int, int, int | None]:
     """(rows changed, rows looked at, id to go on after or None at the end)."""
     params = dict(zip(("west", "south", "east", "north"), box, strict=True))
-    row = conn.execute(_query(_INSIDE, holder), {**params, "after": after, "limit": SLICE}).fetchone()
+    values = {**params, "after": after, "limit": SLICE, "kinds": _kinds()}
+    row = conn.execute(_query(_INSIDE, holder), values).fetchone()
     if row is None:
         return 0, 0, None
     return row["moved"], row["n"], row["last"] if row["n"] == SLICE else None

@@ -32,6 +32,10 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("event_history", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
     ("case_history", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
     ("case_step", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("case_merge", sql.SQL("at < %(before)s"), "retention_history_days"),
+    ("case_escalation", sql.SQL("at < %(before)s"), "retention_history_days"),
+    ("case_rating", sql.SQL("at < %(before)s"), "retention_history_days"),
+    ("supervision", sql.SQL("made_at < %(before)s"), "retention_history_days"),
     ("event", sql.SQL("occurred_at < %(before)s AND status <> 'open'"), "retention_history_days"),
     ("cases", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),
@@ -52,7 +56,11 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("caller", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
     ("delivery_receipt", sql.SQL("received_at < %(before)s"), "retention_reject_days"),
     ("lower_record", sql.SQL("received_at < %(before)s AND closed"), "retention_history_days"),
+    ("detection", sql.SQL("occurred_at < %(before)s AND state <> 'review'"), "retention_history_days"),
+    ("video_round", sql.SQL("last_at < %(before)s"), "retention_feed_days"),
+    ("detection_review", sql.SQL("at < %(before)s"), "retention_history_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
+    ("request_key", sql.SQL("created_at < %(before)s"), "retention_reject_days"),
 )
 _BATCH = 5000
 _LOCK = 4_930_102

@@ -29,7 +29,9 @@ from ioc.store.pool import Conn
 from ioc.store.regions import Region, Regions
 from ioc.store.where import visible
 
-ADDITIVE = frozenset({"device_rate", "events_today", "open_cases", "on_time_rate", "mean_response"})
+ADDITIVE = frozenset(
+    {"device_rate", "events_today", "events_month", "refuted_rate", "open_cases", "on_time_rate", "mean_response"}
+)
 NO_REGION = "region"
 _SEEN_STEP = dt.timedelta(hours=6)
 
@@ -166,7 +168,7 @@ def _shown(base: TileState, indicator: Indicator, rows: Sequence[Row], *, comple
 def _summed(base: TileState, indicator: Indicator, rows: Sequence[Row], origin: str) -> TileState:
     """Several regions as one: counts add up, ratios are formed again from the sums. The series is left out."""
     top = sum(r["numerator"] or 0.0 for r in rows)
-    count = indicator.query in ("events_today", "open_cases")
+    count = indicator.query in ("events_today", "events_month", "open_cases")
     bottom = None if count else sum(r["denominator"] or 0.0 for r in rows)
     factor = 1.0 if indicator.query == "mean_response" else 100.0
     value = top if bottom is None else factor * top / bottom if bottom else None

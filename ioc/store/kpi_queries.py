@@ -10,6 +10,8 @@ from psycopg import sql
 
 from ioc.declare import Reading
 from ioc.i18n import Text
+from ioc.store.kpi_events import events_month, refuted_rate
+from ioc.store.kpi_ratings import repair_rate
 from ioc.store.kpi_readings import aqi, sources_ok, sum_latest
 from ioc.store.kpi_rollup import POINTS, Answer, Ask, Cell, Compute, origin_of, rolled_up
 from ioc.store.pool import Conn
@@ -260,6 +262,7 @@ def _rolling_mean(cells: Mapping[int, Cell], hour: int) -> float | None:
 
 
 _NOTHING = Reading(None, state="empty")
+_NO_COUNT = Reading(0.0, 0.0, None, state="empty", previous=0.0)
 _ZERO = Reading(0.0, 0.0, None, state="empty", series=(0.0,) * POINTS, previous=0.0)
 
 
@@ -275,9 +278,12 @@ class Named:
 QUERIES: Mapping[str, Named] = {
     "device_rate": Named(device_rate, heavy_series=True),
     "events_today": Named(events_today, empty=_ZERO),
+    "events_month": Named(events_month, empty=_NO_COUNT),
+    "refuted_rate": Named(refuted_rate),
     "open_cases": Named(open_cases, empty=_ZERO),
     "on_time_rate": Named(on_time_rate),
     "mean_response": Named(mean_response),
+    "repair_rate": Named(repair_rate),
     "aqi": Named(aqi, heavy_series=True),
     "sum_latest": Named(sum_latest, heavy_series=True),
     "sources_ok": Named(sources_ok),

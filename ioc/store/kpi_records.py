@@ -1,9 +1,10 @@
 """The records behind a number: the same conditions as its query, under the asker's scope, paged, counted.
 
 A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
-answered_today`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its denominator and say
-of each row whether it counts (`counted`); those that do not come first, for they are what there is to do.
-`part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same audience.
+answered_today`, `ratings`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its
+denominator and say of each row whether it counts (`counted`); those that do not come first, for they are what there
+is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same
+audience.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from urllib.parse import parse_qsl
 
 from psycopg import sql
 
+from ioc.cases.ratings import BAD
 from ioc.errors import Invalid, Reason
 from ioc.scope import Scope
 from ioc.settings import Settings
 from ioc.store import Store
+from ioc.store import kpi_events as by_month
 from ioc.store import kpi_queries as q
+from ioc.store import kpi_ratings as rated
 from ioc.store import kpi_readings as readings
 from ioc.store.kpi_rollup import Ask
 from ioc.store.pool import Conn
@@ -41,6 +45,14 @@ _DEVICE: tuple[Column, ...] = (
 _EVENT: tuple[Column, ...] = (
     ("occurred_at", "发生时间", "Occurred"), ("title", "标题", "Title"), ("urgency", "紧急程度", "Urgency"),
     ("status", "状态", "State"), _REGION, ("address", "地点", "Place"), ("source", "来源", "Source"),
+)  # fmt: skip
+_MONTH: tuple[Column, ...] = (
+    *_EVENT[:2], ("kind", "类别", "Kind"), ("suspected", "疑似", "Suspected"), *_EVENT[3:],
+)  # fmt: skip
+_DETECTION: tuple[Column, ...] = (
+    ("occurred_at", "发生时间", "Occurred"), ("title", "标题", "Title"), ("kind", "算法", "Algorithm"),
+    ("confidence", "置信度", "Confidence"), ("state", "核查", "Review"), _REGION, ("camera", "摄像机", "Camera"),
+    ("source", "来源", "Source"), ("counted", "误报", "Refuted"),
 )  # fmt: skip
 _CASE: tuple[Column, ...] = (
     ("number", "编号", "Number"), ("title", "标题", "Title"), ("urgency", "紧急程度", "Urgency"),
@@ -153,7 +165,63 @@ _AIR = replace(
     ).format(readings.AIR_STREAMS),
     order=_SQL("d.name, ds.property, ds.datastream_id"),
 )
+_RATINGS = Listing(
+    (
+        ("number", "编号", "Number"), ("title", "标题", "Title"), ("rating", "满意度", "Rating"),
+        ("rated_at", "评价", "Rated"), ("repaired_at", "整改", "Repaired"), _REGION,
+        ("department", "主责部门", "Department"), _COUNTED,
+    ),
+    _SQL("'case:' || k.case_id AS key, k.number, k.title, r.rating, r.at AS rated_at, r.repaired_at, {}, k.department")
+    .format(_region("k")),
+    _SQL("case_rating r JOIN cases k USING (case_id)"),
+    "k",
+    rated.RATED,
+    _SQL("{}, r.at, k.case_id").format(rated.REPAIRED),
+    "case.view",
+    rated.REPAIRED,
+)  # fmt: skip
 _CASE_LISTS: Mapping[str, Listing] = {"open": _CASES_OPEN, "due_today": _CASES_DUE, "answered_today": _CASES_ANSWERED}
+
+
+# The month of `events_month`: its conditions are formed in the list's own copy, so that number and list agree.
+_EVENTS_MONTH = replace(
+    _EVENTS,
+    columns=_MONTH,
+    select=_SQL(
+        "'event:' || e.event_id AS key, e.occurred_at, e.title, e.suspected, e.status, {}, e.address, e.source,"
+        " coalesce((SELECT n.zh FROM dictionary_now n WHERE n.dict = 'category.' || e.category_scheme"
+        " AND n.code = e.category_code), (SELECT n.zh FROM dictionary_now n WHERE n.dict = 'detection_type'"
+        " AND n.code = e.attributes ->> 'algorithm')) AS kind"
+    ).format(_region("e")),
+)
+_DETECTIONS = Listing(
+    _DETECTION,
+    _SQL(
+        "coalesce('event:' || x.event_id, 'detection:' || x.detection_id) AS key, x.occurred_at,"
+        " x.report ->> 'title' AS title, coalesce((SELECT n.zh FROM dictionary_now n"
+        " WHERE n.dict = 'detection_type' AND n.code = x.algorithm), x.algorithm) AS kind,"
+        " round(x.confidence::numeric, 2)::float8 AS confidence, x.state, {},"
+        " coalesce(x.national_id, x.camera) AS camera, x.source"
+    ).format(_region("x")),
+    _SQL("detection x"),
+    "x",
+    _SQL("x.state IN ('confirmed', 'refuted') AND x.occurred_at >= %(month)s AND x.occurred_at <= %(now)s"),
+    _SQL("(x.state = 'refuted'), x.occurred_at DESC, x.detection_id DESC"),
+    "event.view",
+    _SQL("(x.state = 'refuted')"),
+)
+
+
+def _events(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
+    if params.get("period") != "month":
+        return _EVENTS, {}
+    count = params.get("count", "all")
+    if count not in by_month.MONTH_COUNTED:
+        raise Invalid(reasons=[Reason("count", "unknown", "未知的列表", "unknown list", count)])
+    where = _SQL("{} AND {} AND e.occurred_at >= %(month)s AND e.occurred_at <= %(now)s").format(
+        by_month.MONTH_COUNTED[count], by_month.KIND
+    )
+    return replace(_EVENTS_MONTH, where=where), {"kind": params.get("kind", "")}
 
 
 def _devices(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
@@ -169,8 +237,10 @@ def _cases(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
 
 _LISTS: Mapping[str, Callable[[Mapping[str, str]], tuple[Listing, dict[str, Any]]]] = {
     "devices": _devices,
-    "events": lambda params: (_EVENTS, {}),
+    "events": _events,
+    "detections": lambda params: (_DETECTIONS, {}),
     "cases": _cases,
+    "ratings": lambda params: (_RATINGS, {"bad": BAD}),
     "latest": lambda params: (_READING, readings.latest_params(params)),
     "air": lambda params: (_AIR, readings.air_params(params)),
 }
@@ -190,7 +260,7 @@ def records(
     listing, own = _LISTS[name](params)
     scope.require(listing.permission)
     ids = Regions.of(store).ids(scope, region)
-    ask = Ask(now, settings.tz, ()).common()
+    ask = Ask(now, settings.tz, ()).common() | by_month.month_bounds(now, settings.tz)
     with store.scoped(scope) as conn:
         return _page(conn, scope, listing, ids, params.get("part", ""), {**ask, **own}, offset, limit)
 

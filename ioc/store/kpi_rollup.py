@@ -53,7 +53,7 @@ class Ask:
         return self.now.astimezone(self.tz).replace(minute=0, second=0, microsecond=0).astimezone(dt.UTC)
 
     def common(self) -> dict[str, Any]:
-        """Bounds every leaf may use: now, local midnight, 24 h earlier, last week, and where the series begins."""
+        """Bounds a leaf may use: now, local midnight, 24 h earlier, last week, the month, where the series begins."""
         day = local_day(self.now, self.tz)[0]
         # Calendar arithmetic in local time, so that a change of clocks does not move "the same time of day".
         local = self.now.astimezone(self.tz)
@@ -64,6 +64,7 @@ class Ask:
             "before": before,
             "day_before": local_day(self.now, self.tz, 1)[0],
             "week": week,
+            "month": local.replace(day=1, hour=0, minute=0, second=0, microsecond=0),
             "day_week": local_day(self.now, self.tz, 7)[0],
             "since": self.hour - (POINTS - 1) * HOUR,
             "since48": self.hour - (2 * POINTS - 1) * HOUR,

@@ -109,7 +109,7 @@ def test_who_may_not_is_told_and_nothing_changes(sign_in: SignIn, world: World, 
     case = world.near["case"]
     before = one(db, "SELECT version, stage FROM cases WHERE case_id = %s", case)
     leader, town = sign_in("leader"), sign_in("town")
-    assert keys(leader, case) == {"urge", "instruct"}
+    assert keys(leader, case) == {"urge", "supervise", "instruct"}
     refused = take(leader, case, "forward", department=BUREAU)
     assert refused.status_code == 403
     assert refused.json["zh"].startswith("没有权限：")

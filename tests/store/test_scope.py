@@ -65,8 +65,22 @@ ROWS = (
     " VALUES (%(i)s, 1, 'new', 'a', %(r)s, %(p)s, %(s)s, '{}')",
     "INSERT INTO case_step (case_id, version, step, stage_before, stage_after, actor, at)"
     " VALUES (%(i)s, 2, 'urge', 'x', 'x', 'a', %(t)s)",
+    "INSERT INTO supervision (case_id, case_version, kind, what, by_actor, made_at, updated_at)"
+    " VALUES (%(i)s, 2, 'supervise', 'w', 'a', %(t)s, %(t)s)",
+    "INSERT INTO case_merge (case_id, kind, other_id, how, by_actor, at)"
+    " VALUES (%(i)s, 'event', %(i)s, 'auto', 'a', %(t)s)",
+    "INSERT INTO case_escalation (case_id, stage, entered_at, level, rule, due_at, to_kind, to_ref, at)"
+    " VALUES (%(i)s, 'x', %(t)s, 1, '1/1', %(t)s, 'role', 'chief', %(t)s)",
+    "INSERT INTO case_rating (case_id, version, rating, by_actor, at) VALUES (%(i)s, 2, 1, 'a', %(t)s)",
     "INSERT INTO attachment (sm3, media_type, bytes, uploader, uploaded_at, case_id)"
     " VALUES (%(k)s, 'image/jpeg', 1, 'a', %(t)s, %(i)s)",
+    "INSERT INTO detection (detection_id, source, source_id, algorithm, confidence, threshold, state, occurred_at,"
+    " received_at, updated_at, digest, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 's', %(k)s, 'fight', 0.5, 0.8, 'review', %(t)s, %(t)s, %(t)s, 'd', %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO video_node (source, platform_id, gb_id, kind, updated_at, region_id, private_to, sensitivity)"
+    " VALUES ('s', 'p', %(k)s, 'device', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO detection_review (detection_id, decision, state_before, actor, at, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 'refuted', 'review', 'a', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO grid_cell (grid_cell_id, source, code, kind, name, geom, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, 's', %(k)s, 'general', 'n', ST_Multi(ST_MakeEnvelope(112, 21, 112.1, 21.1, 4326)),"
     " %(r)s, %(p)s, %(s)s)",
@@ -81,7 +95,8 @@ ROWS = (
     "INSERT INTO lower_indicator (centre_key, region_code, code, record, region_id, private_to, sensitivity,"
     " received_at) VALUES ('c', '1', %(k)s, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
     "INSERT INTO duty_entry (roster_id, day, shift, starts_at, ends_at, duty, person, region_id, private_to,"
-    " sensitivity) VALUES (1, '2026-10-03', 'd', %(t)s, %(t)s::timestamptz + interval '8 h', 'chief', 'p', %(r)s, %(p)s, %(s)s)",
+    " sensitivity) VALUES (1, '2026-10-03', 'd', %(t)s, %(t)s::timestamptz + interval '8 h', 'chief', 'p', %(r)s,"
+    " %(p)s, %(s)s)",
     "INSERT INTO duty_handover (region_id, ends_at, version, shift, starts_at, act, login, at, private_to, sensitivity)"
     " VALUES (%(r)s, %(t)s, %(i)s, 'd', %(t)s, 'give', 'a', %(t)s, %(p)s, %(s)s)",
     "INSERT INTO saved_view (account_id, name, region_id, created_at, updated_at)"
@@ -89,6 +104,8 @@ ROWS = (
     "INSERT INTO saved_view_default (account_id, view_id, set_at) VALUES (%(i)s, %(i)s, %(t)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO request_key (actor, key, what, body_hash, answer, created_at)"
+    " VALUES ('a', %(k)s, 'POST /x', 'h', '{}', %(t)s)",
     "INSERT INTO caller (source, source_id, event_id, sealed, key_id, updated_at, region_id, private_to)"
     " VALUES ('s', %(k)s, %(i)s, 'x', 'k', %(t)s, %(r)s, %(p)s)",
     "INSERT INTO delivery (delivery_id, key, channel, state, due_at, created_at, updated_at, region_id, private_to,"
@@ -136,7 +153,8 @@ def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
     placeless = {"thematic_layer"}
     regional = {"indicator_value", "indicator_history"}
     # their addressee's, asked for by the system alone
-    addressed = {"saved_view", "saved_view_default", "notice", "caller", "delivery", "delivery_try", "delivery_receipt"}
+    addressed = {"notice", "request_key", "caller", "delivery", "delivery_try", "delivery_receipt"}
+    addressed |= {"saved_view", "saved_view_default"}
     for table in _tables(filled):
         if table in placeless:
             assert _count(filled.store, TOWN_A, table) == 2, table
@@ -224,7 +242,7 @@ def test_the_pool_commits_rolls_back_and_heals(filled: Database) -> None:
         conn.execute("UPDATE device SET name = 'lost' WHERE device_id = 1")
         conn.execute("SELECT 1/0")
     with filled.owner() as owner:
-        owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ioc_app'")
+        owner.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'ioc_app'")
     with store.scoped(SYSTEM) as conn:
         row = conn.execute("SELECT name, current_setting('jit') AS jit FROM device WHERE device_id = 1").fetchone()
     assert row == {"name": "kept", "jit": "off"}

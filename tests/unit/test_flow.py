@@ -30,6 +30,9 @@ GIVEN: Mapping[str, Any] = {
     "review_on": "2026-12-30",
     "place": {"lon": 111.9, "lat": 21.8, "crs": "EPSG:4490"},
     "satisfaction": 4,
+    "until": "2026-12-01",
+    "resolved": True,
+    "tags": ["late"],
     "photo_before": ["a"],
     "photo_after": ["b"],
 }

@@ -73,6 +73,11 @@ export class Pointer {
   }
 
   async clicked(e: maplibregl.MapMouseEvent): Promise<void> {
+    // a form asks for a place (assets/report.js): this click is its answer
+    if (document.documentElement.dataset['pick'] !== undefined) {
+      window.dispatchEvent(new CustomEvent('ioc:picked', { detail: [e.lngLat.lng, e.lngLat.lat] }));
+      return;
+    }
     this.list.close();
     this.hover.show(null, 0, 0, NOWHERE);
     const { page, map, overlay } = this.o;

@@ -18,6 +18,10 @@ export interface Work {
   item: Item | null;
 }
 
+/** Suspected events are a layer of their own: a suspicion is no fact. */
+const SUSPECTED = 'event_suspected';
+const layerOf = (item: Item): string => (item.type === 'event' && item.suspected ? SUSPECTED : item.type);
+
 const URGENCIES: Urgency[] = ['routine', 'urgent', 'critical'];
 
 export function fromItem(item: Item): Work | null {
@@ -29,11 +33,11 @@ export function fromItem(item: Item): Work | null {
 function fromTile(layer: string, row: PointRow): Work {
   const lv = Number(row['lv'] ?? 0);
   return {
-    key: `${layer}:${String(row['id'])}`,
+    key: `${layer === SUSPECTED ? 'event' : layer}:${String(row['id'])}`,
     lon: row.lon,
     lat: row.lat,
     urgency: URGENCIES[Number(row['u'] ?? 0)] ?? 'routine',
-    level: lv >= 1 && lv <= 4 && (layer === 'event' || row['k'] === 'incident') ? lv : null,
+    level: lv >= 1 && lv <= 4 && (layer !== 'case' || row['k'] === 'incident') ? lv : null,
     provisional: Number(row['pv'] ?? 0) > 0,
     title: String(row['title'] ?? ''),
     icon: 'pin',
@@ -59,7 +63,7 @@ export function works(items: readonly Item[], known: (key: string) => Item | und
   const out: Work[] = [];
   const seen = new Set<string>();
   for (const item of items) {
-    if (!only.has(item.type)) continue;
+    if (!only.has(layerOf(item))) continue;
     const w = fromItem(item);
     if (w) {
       out.push(w);

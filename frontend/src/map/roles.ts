@@ -136,14 +136,14 @@ export function stateOf(row: PointRow): draw.DotState {
 
 /** `device:12` for a tile row of a layer: the key the server's detail knows. */
 export function rowKey(layer: string, id: unknown): string {
-  const type = layer === 'camera' || layer === 'sensor' ? 'device' : layer === 'grid_cell' ? 'grid' : layer.startsWith('thematic') ? 'feature' : layer;
+  const type = layer === 'camera' || layer === 'sensor' ? 'device' : layer === 'grid_cell' ? 'grid' : layer.startsWith('thematic') ? 'feature' : layer === 'event_suspected' ? 'event' : layer;
   return `${type}:${String(id)}`;
 }
 
 export function pins(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, icon: string): Layer[] {
   const rows = derive(data, `pins:${spec.id}:${themeKey(scene)}`, () => data.pins.map((row) => pinRow(scene, ioc, row, icon)));
   // Counts of work hang below the pin of the devices in the same cell instead of covering it.
-  const below = ioc.layer === 'case' ? 1.08 : ioc.layer === 'event' ? 2.16 : 0;
+  const below = ioc.layer === 'case' ? 1.08 : ioc.layer === 'event' ? 2.16 : ioc.layer === 'event_suspected' ? 3.24 : 0;
   return [iconLayer(scene, spec.id, keepDrawn(scene, rows, (r) => pinRow(scene, ioc, r.src!, icon)), { ...passed(spec), getPixelOffset: [0, below * scene.sizes.disc] })];
 }
 

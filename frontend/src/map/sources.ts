@@ -48,6 +48,7 @@ export class Sources {
       // Marks come from the store at once; heat and the count pins of 一般 follow at their own pace.
       this.refresh('heat');
       if (zoom >= 12) this.refresh(change.topic);
+      if (zoom >= 12 && change.topic === 'event') this.refresh('event_suspected');
     }
   }
 

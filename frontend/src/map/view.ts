@@ -27,7 +27,7 @@ import { readTokens, type Tokens } from './tokens';
 import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } from './types';
 
 const HIDDEN_RATIO = 0.05;
-const WORK_LAYERS = new Set(['event', 'case']);
+const WORK_LAYERS = new Set(['event', 'event_suspected', 'case']);
 
 interface Shown {
   spec: LayerSpec;

@@ -166,6 +166,7 @@ const KEYS: [string[], Word][] = [
   [['Enter'], 'keyOpen'],
   [['Esc'], 'keyUp'],
   [['1', '…', '6'], 'keyLayers'],
+  [['N'], 'keyReport'],
   [['Ctrl', 'K'], 'keySearch'],
   [['?'], 'keyHelp'],
 ];

@@ -49,7 +49,12 @@ EVENT = Target(
         **_PLACE,
     },
     versions="event_history",
-    keeps={"received_at": "t.received_at"},
+    keeps={
+        "received_at": "t.received_at",
+        # what a person has found holds against the file that says it again
+        "suspected": "CASE WHEN t.reviewed = '' THEN excluded.suspected ELSE t.suspected END",
+        "status": "CASE WHEN t.reviewed = 'refuted' THEN t.status ELSE excluded.status END",
+    },
 )
 CASE = Target(
     table="cases",

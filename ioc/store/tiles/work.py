@@ -37,6 +37,10 @@ _URGENCY = sql.SQL("CASE {a}.urgency WHEN 'critical' THEN 2 WHEN 'urgent' THEN 1
 # Open work only. An event that became part of a case is drawn as that case.
 _OPEN_EVENT = sql.SQL("e.status = 'open' AND e.case_id IS NULL")
 _OPEN_CASE = sql.SQL("e.closed_at IS NULL")
+_NARROWS = {
+    "event": ("category_scheme", "category_code", "urgency", "source", "suspected"),
+    "cases": ("category_scheme", "category_code", "flow", "urgency", "source"),
+}
 _LOUD = sql.SQL("(e.urgency <> 'routine' OR e.incident_level IS NOT NULL)")
 
 
@@ -52,7 +56,7 @@ def _work(
     conn: psycopg.Connection[Any], q: TileQuery, table: str, is_open: sql.Composable, provisional: sql.Composable
 ) -> list[Statement]:
     """Incidents, 特急 and 紧急 at every zoom; 一般 as counts at z 12-13 and as marks from z 14."""
-    where, params = narrow(q, "e", ("category_scheme", "category_code", "flow", "urgency", "source"))
+    where, params = narrow(q, "e", _NARROWS[table])
     band = sql.SQL("true") if q.z > PINS_TO else _LOUD
     inner = sql.SQL(
         "SELECT {point} AS geom, e.{id} AS id, {k} AS k, {urgency} AS u, coalesce(e.incident_level, 0)::int AS lv,"

@@ -1,0 +1,1 @@
+"""The interface of WVP-PRO, and one poll of it."""

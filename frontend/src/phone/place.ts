@@ -1,0 +1,112 @@
+/** Choosing a place on the map, and the map of the officer's work. */
+import type { App } from './app';
+import { button, h, icon, sheet, urgency } from './dom';
+import { header } from './parts';
+import type { BaseMap, PhoneMap } from './map';
+import type { MyCase, Place } from './types';
+import { word } from './words';
+
+const own = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';
+const beside = (name: string): string => own.replace(/ioc_phone\.js/, name);
+
+type Module = { create(el: HTMLElement, base: BaseMap, workerUrl: string): PhoneMap };
+let loading: Promise<Module> | null = null;
+
+async function open(app: App, el: HTMLElement): Promise<PhoneMap> {
+  loading ??= import(/* @vite-ignore */ beside('ioc_phone_map.js')).catch((e: unknown) => { loading = null; throw e; }) as Promise<Module>;
+  const theme = document.documentElement.dataset['theme'] ?? 'dark';
+  const [module, answer] = await Promise.all([loading, fetch(`/api/v1/map/config?surface=embed&theme=${theme}&lang=${app.lang}`, { credentials: 'same-origin' })]);
+  if (!answer.ok) throw new TypeError(`map ${answer.status}`);
+  return module.create(el, (await answer.json()) as BaseMap, new URL(beside('maplibre-gl-worker.mjs'), location.href).href);
+}
+
+/** The map in `el`, or a word on why there is none: no network, or a browser that cannot draw it. */
+async function shown(app: App, el: HTMLElement): Promise<PhoneMap | null> {
+  try {
+    return await open(app, el);
+  } catch (error) {
+    console.error(error);
+    el.replaceChildren(h('p', { class: 'none2' }, h('b', {}, word(app.net === 'online' ? 'noMap' : 'mapNeedsNet', app.lang))));
+    return null;
+  }
+}
+
+/** A tap on the map. Resolves null when it is closed. */
+export function pickPlace(app: App, title: string, start: Place | null): Promise<Place | null> {
+  const { lang } = app;
+  let map: PhoneMap | null = null;
+  const el = h('div', { class: 'pmap' });
+  const asked = sheet<Place>(title, lang, (done) => {
+    let chosen: Place | null = null;
+    const told = h('p', { class: 'num mut' }, word('tapMap', lang));
+    const ok = button('big p', word('takePlace', lang), 'check', () => chosen && done(chosen), { disabled: true });
+    void shown(app, el).then((made) => {
+      map = made;
+      if (!made) return;
+      if (start) made.fly(start.lon, start.lat, 16);
+      let pin: ReturnType<PhoneMap['mark']> | null = null;
+      made.onTap((lon, lat) => {
+        chosen = { lon, lat };
+        if (pin) pin.move(lon, lat);
+        else pin = made.mark(h('span', { class: 'pin' }, icon('pin')), lon, lat);
+        told.textContent = `${lat.toFixed(5)}, ${lon.toFixed(5)}`;
+        ok.disabled = false;
+      });
+    });
+    return [el, told, ok];
+  });
+  return asked.finally(() => map?.destroy());
+}
+
+/** 地图: my cases where they are, and where I am. */
+export class MapView {
+  readonly nodes: HTMLElement[];
+  private map: PhoneMap | null = null;
+  private me: ReturnType<PhoneMap['mark']> | null = null;
+  private readonly card = h('div', { class: 'mcard', hidden: true });
+  private readonly el = h('div', { class: 'pmap full' });
+
+  constructor(
+    private readonly app: App,
+    private readonly id: number | null,
+  ) {
+    this.nodes = [header(app, word('map', app.lang)), h('section', { class: 'bd mb' }, this.el, this.card)];
+    void app.watch(false);
+    void shown(app, this.el).then((map) => this.fill(map));
+  }
+
+  private fill(map: PhoneMap | null): void {
+    this.map = map;
+    if (!map) return;
+    for (const c of this.app.mine?.cases ?? []) {
+      if (c.record.lon == null || c.record.lat == null) continue;
+      map.mark(h('button', { type: 'button', class: 'mm', 'aria-label': c.record.title, onclick: () => this.choose(c) }, urgency(c.record.urgency, this.app.lang)), c.record.lon, c.record.lat);
+    }
+    const c = this.app.mine?.cases.find((x) => x.case_id === this.id);
+    if (c) this.choose(c);
+    this.update();
+  }
+
+  private choose(c: MyCase): void {
+    const { lang } = this.app;
+    const { lon, lat, title, place } = c.record;
+    if (lon == null || lat == null) return;
+    this.map?.fly(lon, lat, 15.5);
+    const at = `${lat.toFixed(6)},${lon.toFixed(6)}`;
+    // geo: is opened by whatever map application the phone has
+    const outside = h('a', { class: 'btn', href: `geo:${at}?q=${at}(${encodeURIComponent(title)})` }, icon('map'), h('span', {}, word('openMaps', lang)));
+    this.card.replaceChildren(h('a', { href: `#/case/${c.case_id}`, class: 'ellip' }, h('b', { class: 't ellip' }, title), h('small', { class: 'ellip' }, place)), outside);
+    this.card.hidden = false;
+  }
+
+  update(): void {
+    const { here } = this.app;
+    if (!here || !this.map) return;
+    if (this.me) this.me.move(here.lon, here.lat);
+    else this.me = this.map.mark(h('span', { class: 'me', role: 'img', 'aria-label': word('hereAmI', this.app.lang) }), here.lon, here.lat);
+  }
+
+  leave(): void {
+    this.map?.destroy();
+  }
+}

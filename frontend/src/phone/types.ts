@@ -1,0 +1,131 @@
+/** What `GET /api/v1/my/cases` and `/notices` say, and what the phone keeps of its own. */
+import type { Item, Text } from '../core/types';
+
+export interface StepSpec {
+  key: string;
+  title: Text;
+  needs: string[];
+  to: string;
+}
+
+export interface Done {
+  step: string;
+  title: Text;
+  stage: string;
+  by: string;
+  at: string;
+  done_at: string | null;
+  text: string;
+  distance_m: number | null;
+  photos: string[];
+}
+
+export interface MyCase {
+  record: Item;
+  case_id: number;
+  version: number;
+  by: 'officer' | 'department' | 'grid';
+  description: string;
+  address: string;
+  stage: string;
+  hold: string;
+  asked: string;
+  department: string | null;
+  officer: string;
+  steps: Record<string, StepSpec[]>;
+  progress: Done[];
+}
+
+export interface Mine {
+  now: string;
+  timezone: string;
+  who: { login: string; name: string; roles: string[]; departments: string[]; may_report: boolean; places: string[] };
+  total: number;
+  cases: MyCase[];
+}
+
+export interface Notice {
+  notice_id: number;
+  kind: string;
+  title: Text;
+  body: Text;
+  about: string;
+  priority: 'urgent' | 'high' | 'medium' | 'low';
+  created_at: string;
+  read_at: string | null;
+}
+
+export interface Category {
+  scheme: string;
+  code: string;
+  title: Text;
+  parent: string;
+  major: boolean;
+}
+
+export interface Place {
+  lon: number;
+  lat: number;
+  accuracy_m?: number;
+}
+
+export type Slot = 'before' | 'after' | 'other';
+
+/** A picture on the phone; `key` is the idempotency key of its upload, `sent` the id it got. */
+export interface Photo {
+  key: string;
+  slot: Slot;
+  blob: Blob | null;
+  at: string;
+  sent?: string;
+}
+
+export type State = 'waiting' | 'sending' | 'sent' | 'refused';
+
+/** One thing done on the phone that the server is to hear exactly once. `id` is its idempotency key. */
+export interface Entry {
+  id: string;
+  seq: number;
+  login: string;
+  kind: 'step' | 'event' | 'receipt';
+  title: string;
+  at: string;
+  state: State;
+  tries: number;
+  /** Epoch ms before which it is not tried again. */
+  notBefore: number;
+  why?: Text;
+  sentAt?: string;
+  photos: Photo[];
+  step?: { caseId: number; version: number; key: string; to: string; given: Record<string, unknown> };
+  event?: Record<string, unknown>;
+  /** The report as the server knows it; its pictures go there. */
+  eventId?: number;
+  noticeId?: number;
+}
+
+/** What is being written: of a case (`case:12`) or a new report (`report`). */
+export interface Draft {
+  id: string;
+  login: string;
+  savedAt: string;
+  text: string;
+  photos: Photo[];
+  report?: ReportDraft;
+}
+
+export interface ReportDraft {
+  title: string;
+  category: string;
+  urgency: string;
+  address: string;
+  place: Place | null;
+  how: '' | 'gps' | 'map' | 'search';
+}
+
+/** An answer of the server, kept for the time without a network. */
+export interface Kept<T> {
+  id: string;
+  at: number;
+  body: T;
+}

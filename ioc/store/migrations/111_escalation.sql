@@ -1,0 +1,26 @@
+-- What has been escalated: once a level for each time a case is in a stage. Append-only (grants.sql).
+CREATE TABLE IF NOT EXISTS case_escalation (
+  case_id     bigint NOT NULL,
+  stage       text NOT NULL,
+  entered_at  timestamptz NOT NULL,              -- when the case came into the stage
+  level       smallint NOT NULL,
+  rule        text NOT NULL,                     -- version/row of the rule
+  due_at      timestamptz NOT NULL,
+  to_kind     text NOT NULL,
+  to_ref      text NOT NULL,
+  at          timestamptz NOT NULL,
+  origin      text NOT NULL DEFAULT 'real' CHECK (origin IN ('real', 'demo')),
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (case_id, stage, entered_at, level)
+);
+CREATE INDEX IF NOT EXISTS case_escalation_at ON case_escalation (at);
+
+ALTER TABLE case_escalation ENABLE ROW LEVEL SECURITY;
+ALTER TABLE case_escalation FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS scope ON case_escalation;
+CREATE POLICY scope ON case_escalation TO ioc_app
+  USING (EXISTS (SELECT FROM cases c WHERE c.case_id = case_escalation.case_id));
+DROP POLICY IF EXISTS owning ON case_escalation;
+CREATE POLICY owning ON case_escalation TO CURRENT_USER USING (true);
+DROP POLICY IF EXISTS reading ON case_escalation;
+CREATE POLICY reading ON case_escalation FOR SELECT TO ioc_readonly USING (true);

@@ -1,0 +1,25 @@
+-- Idempotency-Key: a request that is sent again answers what the first one was answered, and does nothing twice. The row
+-- is written in the transaction of the work itself. Refused requests leave none: they may be put right and sent again.
+CREATE TABLE IF NOT EXISTS request_key (
+  actor       text NOT NULL,
+  key         text NOT NULL,
+  what        text NOT NULL,                     -- method and path
+  body_hash   text NOT NULL,                     -- SHA-256 of the body: the same key with another body is refused
+  answer      jsonb NOT NULL,
+  created_at  timestamptz NOT NULL,
+  origin      text NOT NULL DEFAULT 'real' CHECK (origin IN ('real', 'demo')),
+  recorded_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (actor, key)
+);
+CREATE INDEX IF NOT EXISTS request_key_at ON request_key (created_at);
+
+-- An answer is the asker's own: the application reads it under the system's scope, by actor and key.
+ALTER TABLE request_key ENABLE ROW LEVEL SECURITY;
+ALTER TABLE request_key FORCE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS scope ON request_key;
+CREATE POLICY scope ON request_key TO ioc_app USING (
+  (SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2);
+DROP POLICY IF EXISTS owning ON request_key;
+CREATE POLICY owning ON request_key TO CURRENT_USER USING (true);
+DROP POLICY IF EXISTS reading ON request_key;
+CREATE POLICY reading ON request_key FOR SELECT TO ioc_readonly USING (true);
