@@ -73,7 +73,9 @@ def checked(query: Mapping[str, str]) -> dict[str, str]:
 def address(view: Mapping[str, Any]) -> str:
     """The query part of the page's address that shows a view: all of it, so that it can be sent to anybody."""
     query: Mapping[str, str] = view["query"]
-    full = {"show": "all", **query, "region": view.get("region") or "", "view": str(view["view_id"])}
+    # a name for each in a fixed order: the store gives objects back in one of its own
+    full = {"show": query.get("show") or "all", **{k: query.get(k, "") for k in ("urgency", "flow", "sort", "v")}}
+    full |= {"region": view.get("region") or "", "view": str(view["view_id"])}
     return urlencode({k: v for k, v in full.items() if v}, safe=",:")
 
 

@@ -54,9 +54,10 @@ class ActIn(BaseModel):
 
 
 def register(server: flask.Flask, deps: Deps) -> None:
+    bp = flask.Blueprint("duty", __name__)
     desk = DutyDesk(deps.store, deps.clock)
 
-    @server.get("/api/v1/duty")
+    @bp.get("/api/v1/duty")
     @doc(
         "Who is on duty at a moment, who comes next, and how the handover stands",
         query={"at": "ISO time; default now", "region": "region code; default the asker's own"},
@@ -67,7 +68,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
         scope = require("case.view")
         return flask.jsonify(desk.on(scope, _read.text("region"), _at(deps.clock.now())))
 
-    @server.get("/api/v1/duty/handover")
+    @bp.get("/api/v1/duty/handover")
     @doc(
         "The handover to be shown, with what is open and what has changed",
         query={"region": "region code; default the asker's own"},
@@ -83,7 +84,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
             raise NotFound("值班表没有排出下一班", "the rosters name no next shift")
         return flask.jsonify(found)
 
-    @server.post("/api/v1/duty/handover")
+    @bp.post("/api/v1/duty/handover")
     @doc(
         "Confirm one's own side of a handover; nobody confirms for another",
         query={"region": "region code; default the asker's own"},
@@ -102,6 +103,8 @@ def register(server: flask.Flask, deps: Deps) -> None:
             )
         done = desk.act(_officer(), _read.text("region"), asked.ends_at, asked.act, asked.version, asked.note)
         return flask.jsonify(done)
+
+    server.register_blueprint(bp)
 
 
 def _officer() -> Officer:

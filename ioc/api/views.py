@@ -55,20 +55,21 @@ class FirstIn(BaseModel):
 
 
 def register(server: flask.Flask, deps: Deps) -> None:
+    bp = flask.Blueprint("views", __name__)
     views = Views(deps.store, deps.clock)
 
-    @server.get("/api/v1/desk/views")
+    @bp.get("/api/v1/desk/views")
     @doc("Views of the list: one's own, and those shared with the centre", returns=LIST, permission="case.view")
     def listed() -> flask.Response:
         return flask.jsonify({"views": views.listed(_person())})
 
-    @server.post("/api/v1/desk/views")
+    @bp.post("/api/v1/desk/views")
     @doc("Save a view", body=ViewIn, returns=VIEW, statuses={201: "Saved"}, permission="case.view")
     def add() -> tuple[flask.Response, int]:
         asked, scope = body(ViewIn, MAX_BODY), _person()
         return flask.jsonify(views.add(scope, _wish(asked))), 201
 
-    @server.put("/api/v1/desk/views/<int:view_id>")
+    @bp.put("/api/v1/desk/views/<int:view_id>")
     @doc(
         "Rename a view, or save another filter under its name",
         body=ViewChange,
@@ -80,7 +81,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
         asked, scope = body(ViewChange, MAX_BODY), _person()
         return flask.jsonify(views.change(scope, view_id, asked.version, _wish(asked)))
 
-    @server.delete("/api/v1/desk/views/<int:view_id>")
+    @bp.delete("/api/v1/desk/views/<int:view_id>")
     @doc(
         "Throw a view away",
         query={"version": "the one that was seen"},
@@ -92,12 +93,14 @@ def register(server: flask.Flask, deps: Deps) -> None:
         views.remove(scope, view_id, _read.whole("version", 1, 2**31 - 1, 0))
         return flask.jsonify({"removed": view_id})
 
-    @server.put("/api/v1/desk/views/default")
+    @bp.put("/api/v1/desk/views/default")
     @doc("Choose the view one's own list begins with", body=FirstIn, permission="case.view")
     def choose() -> flask.Response:
         asked, scope = body(FirstIn, MAX_BODY), _person()
         views.choose(scope, asked.view_id)
         return flask.jsonify({"view_id": asked.view_id})
+
+    server.register_blueprint(bp)
 
 
 def _person() -> Scope:

@@ -78,13 +78,16 @@ class DutyDesk:
             "changes_at": None if changes is None else changes.isoformat(),
         }
 
-    def handover(self, officer: Officer, region: str) -> dict[str, Any] | None:
-        """The handover to be shown with its facts: as recorded with the last act, else as they are now. None: the
-        rosters ask for none."""
+    def handover(
+        self, officer: Officer, region: str, ends_at: dt.datetime | None = None
+    ) -> dict[str, Any] | None:
+        """The handover to be shown, or that of the shift which ends at `ends_at`, with its facts: as recorded with the
+        last act, else as they are now. None: the rosters ask for none."""
         now = self.clock.now()
         with self.store.scoped(officer.scope) as conn:
             found = self._now(conn, officer.scope, region, now)
-            shown = rules.current(found.handovers, now)
+            shown = next((h for h in found.handovers if h.going.ends_at == ends_at), None)
+            shown = rules.current(found.handovers, now) if ends_at is None else shown
             if shown is None or found.region is None:
                 return None
             last = shown.taken or shown.given
@@ -150,7 +153,7 @@ class DutyDesk:
                 rows.record(conn, _row(officer, found.region, shown, act, now, note, facts))
         except psycopg.errors.UniqueViolation as e:
             raise Conflict("对方刚刚已操作，请看最新状态", "the other seat was first: look again") from e
-        done = self.handover(officer, region)
+        done = self.handover(officer, region, ends_at)
         if done is None:
             raise NotFound("交接班", "handover")
         return done

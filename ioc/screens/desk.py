@@ -9,7 +9,8 @@ from dash import dcc
 
 from ioc.i18n import t
 from ioc.screens import detail as details
-from ioc.screens import fmt, panels, parts, supervise
+from ioc.screens import duty as duties
+from ioc.screens import fmt, panels, parts, saved, supervise
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
@@ -81,6 +82,7 @@ def _top(model: Model) -> Component:
             crumbs,
             SearchBox(id="search", placeholder=t("screens.search", lang)),
             *report_button(model),
+            *duties.button(model.duty, model.view),
             html.Span(parts.demo_tag(model.centre, lang), id="demo"),
             _user(model),
             LangSwitch(id="lang"),
@@ -113,6 +115,7 @@ def frame(model: Model, current: str, main: Any) -> Component:
     )
     body = [_nav(model, current), _top(model), strip, main, _status(model)]
     tail = [ConnStrip(id="conn", variant="strip"), Keys(id="keys", page=f"desk-{current}"), records_dialog()]
+    tail += [duties.drawer(model.view)] if model.duty else []
     return html.Main([*parts.boot(model), *body, *tail], className=f"desk at-{current}")
 
 
@@ -237,7 +240,10 @@ def _filters(lang: str) -> Component:
 
 
 def _key_help(lang: str) -> Component:
-    pairs = ((("J", "K"), "move"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"), (("?",), "all"))
+    pairs = (
+        (("J", "K"), "move"), (("X",), "pick"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"),
+        (("?",), "all"),
+    )  # fmt: skip
     return html.Div(
         [
             html.Span([*[html.Span(k, className="kbd") for k in keys], t(f"screens.key.{word}", lang)])
@@ -249,9 +255,16 @@ def _key_help(lang: str) -> Component:
 
 def events(model: Model) -> Component:
     lang = model.lang
-    work = LiveList(id="work", variant="desk", rows=list(model.rows[:20]))
+    args = model.page.args
+    work = LiveList(
+        id="work", variant="desk", rows=list(model.rows), address=True, pick=True, show=args.get("show") or "all",
+        filter={k: [p for p in args.get(k, "").split(",") if p] for k in ("urgency", "flow")},
+        sort="new" if args.get("sort") == "new" else "due",
+    )  # fmt: skip
+    picked = html.Div(id="many", className="many", role="toolbar", **{"aria-label": t("many.bar", lang)})
+    views = saved.row(model.views, model.page, model.who)
     queue = html.Section(
-        [_tabs(model), _filters(lang), *parts.fault(model, "rows"), work, _key_help(lang)],
+        [_tabs(model), _filters(lang), views, *parts.fault(model, "rows"), work, picked, _key_help(lang)],
         className="col que",
         **{"aria-label": t("screens.ev.list", lang)},
     )

@@ -53,6 +53,8 @@ class Model:
     map_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     detail: Mapping[str, Any] | None = None
     doctor: Sequence[Mapping[str, Any]] = ()
+    duty: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    views: Sequence[Mapping[str, Any]] = ()
     supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
@@ -108,7 +110,7 @@ class _Reader:
 _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
-    "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
+    "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor"}),
     "settings": frozenset({"warnings", "sources"}),
@@ -157,6 +159,10 @@ def read_model(
         detail=read_detail(services, scope, page.sel, reader, lang, who.name if who else "")
         if page.sel and kind in ("overview", "events")
         else None,
+        duty=reader.get("duty", lang, lambda: services.duty(scope, region), {})
+        if page.surface != "embed" and not centre.empty
+        else {},
+        views=part("views", lambda: services.saved_views(scope), ()),
         supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
         faults=reader.faults,

@@ -9,7 +9,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg
 from psycopg import sql
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from ioc.duty.rules import Done, Entry
@@ -22,23 +24,24 @@ FIELDS = ("region_id", "day", "shift", "starts_at", "ends_at", "duty", "person",
 
 
 def publish(
-    conn: Conn, entries: Sequence[Entry], *, file_name: str, actor: str, now: dt.datetime, batch_id: int | None = None
+    conn: psycopg.Connection[Any], entries: Sequence[Entry], *, file_name: str, actor: str, now: dt.datetime, batch_id: int | None = None
 ) -> int | None:
     """A roster file comes into force for the regions and days it names. None: the same is in force already."""
     rows = [{f: getattr(e, f) for f in FIELDS} for e in entries]
     digest = _digest(rows)
-    last = conn.execute("SELECT roster_id, digest FROM duty_roster ORDER BY roster_id DESC LIMIT 1").fetchone()
+    with conn.cursor(row_factory=dict_row) as cur:
+        last = cur.execute("SELECT digest FROM duty_roster ORDER BY roster_id DESC LIMIT 1").fetchone()
     if last is not None and last["digest"] == digest:
         return None
     origin = "demo" if rows and all(r["origin"] == "demo" for r in rows) else "real"
-    made = conn.execute(
-        "INSERT INTO duty_roster (file_name, digest, rows, actor, published_at, batch_id, origin)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING roster_id",
-        (file_name, digest, len(rows), actor, now, batch_id, origin),
-    ).fetchone()
-    assert made is not None
-    roster_id = int(made["roster_id"])
-    with conn.cursor() as cur:
+    with conn.cursor(row_factory=dict_row) as cur:
+        made = cur.execute(
+            "INSERT INTO duty_roster (file_name, digest, rows, actor, published_at, batch_id, origin)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING roster_id",
+            (file_name, digest, len(rows), actor, now, batch_id, origin),
+        ).fetchone()
+        assert made is not None
+        roster_id = int(made["roster_id"])
         cur.executemany(
             "INSERT INTO duty_entry (roster_id, region_id, day, shift, starts_at, ends_at, duty, person, login, phone,"
             " origin) VALUES (%(roster)s, %(region_id)s, %(day)s, %(shift)s, %(starts_at)s, %(ends_at)s, %(duty)s,"
@@ -56,7 +59,7 @@ def _digest(rows: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def tell(conn: Conn, region_id: int, origin: str = "real", ends_at: dt.datetime | None = None) -> None:
+def tell(conn: psycopg.Connection[Any], region_id: int, origin: str = "real", ends_at: dt.datetime | None = None) -> None:
     """Screens of the region ask again. No names travel: who may see them asks under the own scope."""
     outbox.put(
         conn,
@@ -115,7 +118,7 @@ def acts(
     return dict(out)
 
 
-def record(conn: Conn, row: Mapping[str, Any]) -> None:
+def record(conn: psycopg.Connection[Any], row: Mapping[str, Any]) -> None:
     """One act with its facts. Raises psycopg.errors.UniqueViolation when somebody was first."""
     conn.execute(
         "INSERT INTO duty_handover (region_id, ends_at, version, shift, starts_at, act, login, actor_name, at, note,"

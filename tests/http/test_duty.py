@@ -170,10 +170,15 @@ def test_a_missing_handover_is_shown_and_told_once(
 @pytest.mark.usefixtures("roster")
 def test_nobody_reads_beyond_the_own_level(sign_in: SignIn, accounts: Accounts, world: World, db: Database) -> None:
     """What only one department or a higher level sees is in nobody's handover."""
+    hidden = (world.near["case"], world.near["incident"])
     with db.owner() as conn:
-        conn.execute("UPDATE cases SET private_to = '公安', title = '密' WHERE case_id = %s", (world.near["case"],))
-        conn.execute("UPDATE cases SET sensitivity = 2, title = '密' WHERE case_id = %s", (world.near["incident"],))
-    assert "密" not in sign_in("going").get("/api/v1/duty/handover").text
+        conn.execute(
+            "UPDATE cases SET private_to = '公安', title = '绝密标题' WHERE case_id = %s", (world.near["case"],)
+        )
+        conn.execute(
+            "UPDATE cases SET sensitivity = 2, title = '绝密标题' WHERE case_id = %s", (world.near["incident"],)
+        )
+    assert "绝密标题" not in sign_in("going").get("/api/v1/duty/handover").text
     given = act(sign_in("going"), "give", 0)
     assert given.json["facts"]["open"]["open"] == 2
     assert sign_in("town").get("/api/v1/duty/handover").status_code == 404
