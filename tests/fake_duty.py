@@ -32,9 +32,10 @@ def duty_now() -> dict[str, Any]:
 def handover(state: str = "open", **more: Any) -> dict[str, Any]:
     """One that waits for 何敏仪, with two cases to be spoken of."""
     seat = {"others": 1, "confirmed": None}
-    case = {"case_id": 7, "number": "N7", "title": "燃气 <b>超限</b>", "urgency": "critical", "flow": "grid", "stage": "x",
-            "incident_level": None, "asked": "", "due_at": "2026-10-03T06:00:00+00:00", "overdue": True}  # fmt: skip
-    opened = {"open": 612, "critical": 1, "urgent": 5, "routine": 606, "incidents": 2, "requests": 3, "overdue": 9, "held": 4}
+    case = {"case_id": 7, "number": "N7", "title": "燃气 <b>超限</b>", "urgency": "critical", "flow": "grid"}
+    case |= {"incident_level": None, "stage": "x", "asked": "", "due_at": "2026-10-03T06:00:00+00:00", "overdue": True}
+    opened = {"open": 612, "critical": 1, "urgent": 5, "routine": 606, "incidents": 2, "requests": 3}
+    opened |= {"overdue": 9, "held": 4}
     facts = {
         "at": "2026-10-03T06:32:08+00:00", "since": "2026-10-03T00:00:00+00:00", "open": opened,
         "cases": [case, {**case, "case_id": 8, "urgency": "urgent", "asked": "extension", "overdue": False}],

@@ -67,6 +67,7 @@ def _user(model: Model) -> Any:
     )
     items = [
         html.Li(theme, className="theme"),
+        *duties.menu_item(model.duty, lang),
         html.Li(html.A([icon("key"), t("screens.who.password", lang)], href=model.page.href("/desk/password"))),
         html.Li(html.A([icon("expand"), t("screens.who.wall", lang)], href=model.page.href("/wall", theme=""))),
         html.Li(out),

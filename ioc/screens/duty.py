@@ -69,6 +69,14 @@ def button(duty: Part, view: View) -> list[Any]:
     return [html.Button([icon("users"), line], className="dutyb", title=label, **{"data-duty": "1"})]
 
 
+def menu_item(duty: Part, lang: str) -> list[Any]:
+    """The same door in the user's menu, where a phone's head has no room for the line."""
+    if not duty:
+        return []
+    door = html.Button([icon("users"), t("duty.open", lang)], type="button", **{"data-duty": "1"})
+    return [html.Li(door, className="theme")]
+
+
 def drawer(view: View) -> Component:
     return html.Dialog(
         html.Div(id="duty-body", className="dub"), id="duty-box", className="duty", open=False,
@@ -172,7 +180,7 @@ def _facts(h: Part, view: View) -> list[Any]:
     ]
     as_of = t("duty.asof", lang, t=_time(facts["at"], view))
     return [
-        html.Dl(numbers, className="nums"),
+        html.Dl(numbers, className="nums" if len(numbers) % 3 else "nums three"),
         html.H4([t("duty.must", lang), html.Span(as_of)]),
         *_must(facts, view),
         *_raised(changed["raised"], view),

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -20,11 +20,19 @@ from ioc.store import outbox
 from ioc.store.pool import Conn
 from ioc.store.where import visible
 
+# The app's connection, or the owner's when the demo is loaded: rows are not read by their names from it.
+OwnerConn: TypeAlias = psycopg.Connection[Any]
 FIELDS = ("region_id", "day", "shift", "starts_at", "ends_at", "duty", "person", "login", "phone", "origin")
 
 
 def publish(
-    conn: psycopg.Connection[Any], entries: Sequence[Entry], *, file_name: str, actor: str, now: dt.datetime, batch_id: int | None = None
+    conn: OwnerConn,
+    entries: Sequence[Entry],
+    *,
+    file_name: str,
+    actor: str,
+    now: dt.datetime,
+    batch_id: int | None = None,
 ) -> int | None:
     """A roster file comes into force for the regions and days it names. None: the same is in force already."""
     rows = [{f: getattr(e, f) for f in FIELDS} for e in entries]
@@ -59,7 +67,7 @@ def _digest(rows: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def tell(conn: psycopg.Connection[Any], region_id: int, origin: str = "real", ends_at: dt.datetime | None = None) -> None:
+def tell(conn: OwnerConn, region_id: int, origin: str = "real", ends_at: dt.datetime | None = None) -> None:
     """Screens of the region ask again. No names travel: who may see them asks under the own scope."""
     outbox.put(
         conn,
@@ -118,7 +126,7 @@ def acts(
     return dict(out)
 
 
-def record(conn: psycopg.Connection[Any], row: Mapping[str, Any]) -> None:
+def record(conn: OwnerConn, row: Mapping[str, Any]) -> None:
     """One act with its facts. Raises psycopg.errors.UniqueViolation when somebody was first."""
     conn.execute(
         "INSERT INTO duty_handover (region_id, ends_at, version, shift, starts_at, act, login, actor_name, at, note,"
