@@ -22,6 +22,7 @@ def create_registry() -> Registry:
         "indicators": discover("ioc.indicators", "INDICATOR"),
         "sources": discover("data_sources", "SOURCE"),
         "flows": discover("ioc.flows", "FLOW"),
+        "alarm_rules": discover("ioc.alarm_rules", "ALARM_RULE"),
         "packs": discover("packs", "PACK"),
     }
     return Registry(**found)

@@ -25,7 +25,7 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 /
 # Kinds of `ioc import` that are configuration and have no coordinates.
 DISPATCH_TABLES = ("departments", "dispatch", "duplicates", "escalation")
 TABLES = ("models", "aqi-table", "water-table", "noise-table")
-KINDS = "|".join(("devices|regions|grids|resources|events|cases|layer|hotline|deadlines|calendar|rosters",
+KINDS = "|".join(("devices|regions|grids|resources|events|cases|layer|stewards|hotline|deadlines|calendar|rosters",
                   *DISPATCH_TABLES, *TABLES))  # fmt: skip
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
@@ -419,7 +419,7 @@ def _ask_password() -> str:
 def _bench(cli: typer.Typer, composition: Composition) -> None:
     @cli.command()
     def bench(
-        what: Annotated[str, typer.Argument(help="live|tiles|kpi|screen|import|intake|cases")],
+        what: Annotated[str, typer.Argument(help="live|tiles|kpi|screen|import|intake|cases|alarms")],
         as_json: Annotated[bool, typer.Option("--json")] = False,
         quick: Annotated[bool, typer.Option(help="小规模一轮 / small, one round")] = False,
         rounds: Annotated[int | None, typer.Option(min=1)] = None,

@@ -210,6 +210,48 @@ class Flow:
     to_officer: bool = False
 
 
+# ---------------------------------------------------------------- alarm rules
+
+AlarmPriority = Literal["urgent", "high", "medium", "low"]
+AlarmTest = Literal["threshold", "rate", "missing", "stuck", "count", "fence", "compound"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRule:
+    """What raises an alarm on a datastream of devices of `kinds`. Its parameters are edited per installation.
+
+    `subject` is the word that keeps classes apart (火警, 故障, 屏蔽). `category` groups rules in a flood and names what
+    stewards look after. `property` "" means the device as a whole (missing data). `params` are the parameters of `test`
+    with their shipped values (`ioc.alarms.params` lists them); `example`: the values stand for no standard.
+
+    `limit_from`: names of the station's own attribute the limit comes from, `@limit_high` and `@limit_low` being the
+    datastream's; a station without any has no alarm of this rule. `datum`: the limit is a level and must be in the
+    datum of the readings. `station`: only stations of that sort. `of`: keys of the rules a compound is made of.
+    `suppressed_by`: while one of these is active on the same device, an alarm of this rule is suppressed by design.
+    `stewards`: duties of those who are told.
+    """
+
+    key: str
+    title: Text
+    test: AlarmTest
+    priority: AlarmPriority
+    subject: Text
+    category: str
+    kinds: tuple[str, ...] = ()
+    property: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    limit_from: tuple[str, ...] = ()
+    limit_name: Text = Text("限值", "limit")
+    datum: bool = False
+    station: Literal["", "river", "reservoir"] = ""
+    of: tuple[str, ...] = ()
+    suppressed_by: tuple[str, ...] = ()
+    stewards: tuple[str, ...] = ()
+    example: bool = False
+    source: Text = Text("", "")  # where the shipped values come from
+    order: int = 50
+
+
 # ---------------------------------------------------------------- packs
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ioc.declare import Flow, Indicator, Layer, Pack, Source
+from ioc.declare import AlarmRule, Flow, Indicator, Layer, Pack, Source
 from ioc.errors import DeclarationError
 
 _NAMES: dict[str, tuple[type, str]] = {
@@ -16,6 +16,7 @@ _NAMES: dict[str, tuple[type, str]] = {
     "INDICATOR": (Indicator, "code"),
     "SOURCE": (Source, "key"),
     "FLOW": (Flow, "key"),
+    "ALARM_RULE": (AlarmRule, "key"),
     "PACK": (Pack, "key"),
 }
 
@@ -64,4 +65,5 @@ class Registry:
     indicators: Mapping[str, Indicator] = field(default_factory=lambda: MappingProxyType({}))
     sources: Mapping[str, Source] = field(default_factory=lambda: MappingProxyType({}))
     flows: Mapping[str, Flow] = field(default_factory=lambda: MappingProxyType({}))
+    alarm_rules: Mapping[str, AlarmRule] = field(default_factory=lambda: MappingProxyType({}))
     packs: Mapping[str, Pack] = field(default_factory=lambda: MappingProxyType({}))

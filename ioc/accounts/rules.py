@@ -23,7 +23,7 @@ WALL_RENEW_RETRY = dt.timedelta(minutes=1)
 SEEN_EVERY = dt.timedelta(minutes=1)
 TOKEN_PREFIX = "ioc_"  # noqa: S105 - names the kind, so that a leaked token is recognised by scanners
 
-_THINGS = ("map", "device", "event", "case", "indicator", "source", "resource", "grid")
+_THINGS = ("map", "device", "event", "case", "indicator", "source", "resource", "grid", "alarm")
 VIEWS = frozenset(f"{thing}.view" for thing in _THINGS)
 ALL_VIEWS = VIEWS | {"reject.view"}
 TOKEN_ACTIONS: dict[str, frozenset[str]] = {

@@ -78,9 +78,7 @@ class DutyDesk:
             "changes_at": None if changes is None else changes.isoformat(),
         }
 
-    def handover(
-        self, officer: Officer, region: str, ends_at: dt.datetime | None = None
-    ) -> dict[str, Any] | None:
+    def handover(self, officer: Officer, region: str, ends_at: dt.datetime | None = None) -> dict[str, Any] | None:
         """The handover to be shown, or that of the shift which ends at `ends_at`, with its facts: as recorded with the
         last act, else as they are now. None: the rosters ask for none."""
         now = self.clock.now()

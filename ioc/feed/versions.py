@@ -8,7 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-TOPICS = ("case", "event", "device", "source", "indicator", "warning", "wall", "region", "grid", "resource", "layer")
+TOPICS = (
+    "case",
+    "event",
+    "device",
+    "source",
+    "indicator",
+    "warning",
+    "alarm",
+    "wall",
+    "region",
+    "grid",
+    "resource",
+    "layer",
+)
 # A bulk change names layers of the map; those are what these topics feed.
 LAYER_TOPICS: Mapping[str, str] = {
     "camera": "device",

@@ -14,6 +14,7 @@ import psycopg
 
 from ioc.clock import Clock
 from ioc.errors import DiskBudget, Reason
+from ioc.intake.alarms import AlarmJudge
 from ioc.intake.fields import TimeRules
 from ioc.intake.modelled import Batch, ModelBook, in_our_words
 from ioc.intake.models import DeviceModel
@@ -67,6 +68,7 @@ class ObservationIntake:
         self._book = ModelBook()
         self._days: set[dt.date] = set()
         self._lock = threading.Lock()
+        self._alarms = AlarmJudge(clock, settings.tz)
 
     def submit(
         self, readings: Sequence[Reading], refused: Sequence[Rejected] = (), prefer_source: str | None = None
@@ -111,7 +113,9 @@ class ObservationIntake:
             if written.gone:
                 raise _Gone
             duplicates += self._compare(written, points, rejected)
+            judged = self._alarms.lock(conn, {stream for stream, _ in written.inserted}, now)
             changed = self._latest(conn, written, points, device_of, now, self._told(batch, prefer))
+            self._alarms.judge(conn, [points[key][0] for key in written.inserted], judged, now)
             store_rejects(conn, self._source, rejected, now, origin=self._origin)
             out = Result(
                 received=received,
@@ -289,6 +293,7 @@ class ObservationIntake:
     def _forget(self) -> None:
         with self._lock:
             self._devices = _Devices(born=self._clock.monotonic())
+        self._alarms.forget()
 
 
 class _Gone(Exception):

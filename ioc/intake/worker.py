@@ -13,6 +13,7 @@ from ioc.cases import escalating
 from ioc.clock import Clock
 from ioc.declare import Source
 from ioc.errors import IocError, StoreUnavailable
+from ioc.intake.alarm_timer import AlarmTimer
 from ioc.intake.context import SourceContext
 from ioc.intake.silence import Sweep
 from ioc.registry import Registry
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 HEALTH_EVERY_S = 2.0
 TIDY_TURNS = 15  # of the health sweep: how often imports that were killed are looked for
 SWEEP_EVERY_S = 5.0
+ALARMS_EVERY_S = 1.0  # delays, silence, shelves, receipts and floods of alarms
 EXPIRE_EVERY_S = 2.0  # warnings whose end has come
 BACKOFF_S = (1.0, 60.0)  # first and longest pause before a failed source is started again
 JOIN_S = 10.0
@@ -53,6 +55,8 @@ def run_ingest(settings: Settings, registry: Registry, store: Store, clock: Cloc
     threads.append(threading.Thread(target=_every, args=(EXPIRE_EVERY_S, _expire(store, clock), stop), name="warnings"))
     escalate = escalating.worker(store, clock)
     threads.append(threading.Thread(target=_every, args=(escalating.EVERY_S, escalate, stop), name="escalation"))
+    timer = AlarmTimer(store, clock, settings.tz)
+    threads.append(threading.Thread(target=_every, args=(ALARMS_EVERY_S, timer.turn, stop), name="alarms"))
     for thread in threads:
         thread.daemon = True
         thread.start()

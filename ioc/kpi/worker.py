@@ -40,6 +40,7 @@ _TOPIC_CLASSES: Mapping[str, frozenset[str]] = {
     "detection": frozenset({"event"}),
     "case": frozenset({"case"}),
     "device": frozenset({"camera", "sensor", "aqi"}),
+    "alarm": frozenset({"alarm"}),
 }
 _FAULTS = (psycopg.Error, IocError, ValueError, TypeError, KeyError, ArithmeticError)
 

@@ -79,6 +79,8 @@ def run_import(
     """
     from ioc.intake.files import import_file
     from ioc.intake.publish import CONFIGURATION, publish_file
+    from ioc.intake.stewards import KIND as STEWARDS
+    from ioc.intake.stewards import import_stewards
 
     columns = mapping_of(mapping)
     layer = layer_options(file, options) if kind == "layer" else None
@@ -115,23 +117,37 @@ def run_import(
                     ).as_dict()
                     print(json.dumps(table, ensure_ascii=False, indent=1) if as_json else summary(table))
                     return bool(table["stored"] or table["unchanged"])
-                result = import_file(
-                    store,
-                    registry,
-                    kind,
-                    file,
-                    crs,
-                    settings=settings,
-                    clock=clock,
-                    actor=f"cli:{getpass.getuser()}",
-                    mapping=columns,
-                    dry_run=dry_run,
-                    source=str(options.get("source") or "files"),
-                    layer=layer,
-                    sheet=str(options.get("sheet") or ""),
-                    file_layer=str(options.get("file_layer") or ""),
-                    progress=report,
-                ).as_dict()
+                result = (
+                    import_stewards(
+                        store,
+                        file,
+                        settings=settings,
+                        clock=clock,
+                        actor=f"cli:{getpass.getuser()}",
+                        mapping=columns,
+                        dry_run=dry_run,
+                        source=str(options.get("source") or "files"),
+                        sheet=str(options.get("sheet") or ""),
+                    ).as_dict()
+                    if kind == STEWARDS
+                    else import_file(
+                        store,
+                        registry,
+                        kind,
+                        file,
+                        crs,
+                        settings=settings,
+                        clock=clock,
+                        actor=f"cli:{getpass.getuser()}",
+                        mapping=columns,
+                        dry_run=dry_run,
+                        source=str(options.get("source") or "files"),
+                        layer=layer,
+                        sheet=str(options.get("sheet") or ""),
+                        file_layer=str(options.get("file_layer") or ""),
+                        progress=report,
+                    ).as_dict()
+                )
         finally:
             store.close()
         if not dry_run and result["stored"] + result["updated"] >= WORTH_ROWS:

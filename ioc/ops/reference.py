@@ -89,6 +89,24 @@ def flows(registry: Registry) -> str:
     return _table(("key", "流程", "flow", "stages", "waiting"), rows)
 
 
+def alarm_rules(registry: Registry) -> str:
+    rows = (
+        (
+            f"`{r.key}`", r.title.zh, r.title.en, r.test, r.priority, f"`{r.property or '—'}`",
+            _limit(r.params, r.limit_from), r.source.zh + ("（示例）" if r.example else ""),
+        )
+        for r in registry.alarm_rules.values()
+    )  # fmt: skip
+    return _table(("key", "规则", "rule", "test", "priority", "property", "limit", "来源"), rows)
+
+
+def _limit(params: Mapping[str, Any], limit_from: Sequence[str]) -> str:
+    """Shipped limits, or the attribute they come from."""
+    names = ("high", "low", "per_hour", "count", "for_s", "intervals", "factor")
+    own = ", ".join(f"{n} {params[n]:g}" for n in names if isinstance(params.get(n), int | float))
+    return "; ".join(p for p in (" / ".join(n for n in limit_from if not n.startswith("@")), own) if p) or "—"
+
+
 def packs(registry: Registry) -> str:
     rows = (
         (f"`{p.key}`", p.place.zh, p.place.en, f"`{p.root_region}`", f"{p.demo.get('cameras', 0):,}",
@@ -124,6 +142,7 @@ TABLES: Mapping[str, Callable[[Registry], str]] = {
     "indicators": indicators,
     "sources": sources,
     "flows": flows,
+    "alarm_rules": alarm_rules,
     "packs": packs,
     "settings": settings,
     "errors": faults,

@@ -59,6 +59,10 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("detection", sql.SQL("occurred_at < %(before)s AND state <> 'review'"), "retention_history_days"),
     ("video_round", sql.SQL("last_at < %(before)s"), "retention_feed_days"),
     ("detection_review", sql.SQL("at < %(before)s"), "retention_history_days"),
+    ("alarm_journal", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("alarm", sql.SQL("ended_at < %(before)s"), "retention_history_days"),
+    ("alarm_group", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
+    ("alarm_hold", sql.SQL("until < %(before)s"), "retention_feed_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
     ("request_key", sql.SQL("created_at < %(before)s"), "retention_reject_days"),
 )

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from ioc.declare import Reading
 from ioc.i18n import Text
+from ioc.store.kpi_alarms import alarm_load
 from ioc.store.kpi_events import events_month, refuted_rate
 from ioc.store.kpi_ratings import repair_rate
 from ioc.store.kpi_readings import aqi, sources_ok, sum_latest
@@ -287,4 +288,5 @@ QUERIES: Mapping[str, Named] = {
     "aqi": Named(aqi, heavy_series=True),
     "sum_latest": Named(sum_latest, heavy_series=True),
     "sources_ok": Named(sources_ok),
+    "alarm_load": Named(alarm_load),
 }

@@ -235,12 +235,26 @@ def _cases(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     return _CASE_LISTS[state], {}
 
 
+_ALARMS = Listing(
+    (("raised_at", "触发时间", "Raised"), ("rule", "规则", "Rule"), _NAME, ("priority", "级别", "Priority"),
+     ("state", "状态", "State"), _REGION),
+    _SQL("'alarm:' || a.alarm_id AS key, a.raised_at, a.rule_key AS rule, a.priority, a.state, {},"
+         " (SELECT d.name FROM device d WHERE d.device_id = a.device_id) AS name").format(_region("a")),
+    _SQL("alarm a"),
+    "a",
+    _SQL("a.hold = '' AND EXISTS (SELECT FROM alarm_journal j WHERE j.alarm_id = a.alarm_id"
+         " AND j.entry IN ('raise', 'realarm') AND j.recorded_at > %(now)s - interval '10 min')"),
+    _SQL("a.raised_at DESC, a.alarm_id DESC"),
+    "alarm.view",
+)  # fmt: skip
+
 _LISTS: Mapping[str, Callable[[Mapping[str, str]], tuple[Listing, dict[str, Any]]]] = {
     "devices": _devices,
     "events": _events,
     "detections": lambda params: (_DETECTIONS, {}),
     "cases": _cases,
     "ratings": lambda params: (_RATINGS, {"bad": BAD}),
+    "alarms": lambda params: (_ALARMS, {}),
     "latest": lambda params: (_READING, readings.latest_params(params)),
     "air": lambda params: (_AIR, readings.air_params(params)),
 }

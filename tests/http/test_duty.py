@@ -170,14 +170,11 @@ def test_a_missing_handover_is_shown_and_told_once(
 @pytest.mark.usefixtures("roster")
 def test_nobody_reads_beyond_the_own_level(sign_in: SignIn, accounts: Accounts, world: World, db: Database) -> None:
     """What only one department or a higher level sees is in nobody's handover."""
-    hidden = (world.near["case"], world.near["incident"])
+    hidden = [world.near["case"], world.near["incident"]]
     with db.owner() as conn:
-        conn.execute(
-            "UPDATE cases SET private_to = '公安', title = '绝密标题' WHERE case_id = %s", (world.near["case"],)
-        )
-        conn.execute(
-            "UPDATE cases SET sensitivity = 2, title = '绝密标题' WHERE case_id = %s", (world.near["incident"],)
-        )
+        conn.execute("UPDATE cases SET title = '绝密标题' WHERE case_id = ANY (%s)", (hidden,))
+        conn.execute("UPDATE cases SET private_to = '公安' WHERE case_id = %s", (hidden[0],))
+        conn.execute("UPDATE cases SET sensitivity = 2 WHERE case_id = %s", (hidden[1],))
     assert "绝密标题" not in sign_in("going").get("/api/v1/duty/handover").text
     given = act(sign_in("going"), "give", 0)
     assert given.json["facts"]["open"]["open"] == 2
@@ -216,3 +213,24 @@ def test_the_zone_of_the_file_is_the_centre_s(db: Database, world: World, settin
     assert before["changes_at"] == "2026-10-03T16:00:00+00:00"
     clock.advance(1)
     assert [e["person"] for e in DutyDesk(db.store, clock).on(SYSTEM, "")["on"]] == ["何"]
+
+
+@pytest.mark.usefixtures("roster")
+def test_alarms_and_what_was_raised_are_handed_over(sign_in: SignIn, world: World, db: Database) -> None:
+    with db.owner() as conn:
+        region = conn.execute("SELECT region_id FROM cases WHERE case_id = %s", (world.near["case"],)).fetchone()
+        assert region
+        for n, (priority, hold) in enumerate((("urgent", ""), ("low", "shelved")), 1):
+            conn.execute(
+                "INSERT INTO alarm (rule_key, datastream_id, device_id, category, priority, state, hold, first_at,"
+                " raised_at, received_at, region_id)"
+                " VALUES ('r', %s, 1, 'c', %s, 'unack', %s, now(), now(), now(), %s)",
+                (n, priority, hold, region["region_id"]),
+            )
+    chief = sign_in("coming")
+    case = world.near["case"]
+    body = {"step": "pass_up", "version": 1, "given": {"reason": "超出本级"}}
+    assert chief.post(f"/api/v1/cases/{case}/steps", json=body, headers=ORIGIN).status_code == 200
+    facts = (chief.get("/api/v1/duty/handover").get_json() or {})["facts"]
+    assert facts["alarms"] == {"n": 2, "urgent": 1, "high": 0, "unack": 2, "shelved": 1}
+    assert [c["case_id"] for c in facts["changed"]["raised"]] == [case]

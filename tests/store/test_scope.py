@@ -113,6 +113,17 @@ ROWS = (
     "INSERT INTO delivery_try (delivery_id, at, what) VALUES (%(i)s, %(t)s, 'retry')",
     "INSERT INTO delivery_receipt (channel, far_id, state, at, received_at)"
     " VALUES ('sms', %(k)s, 'read', %(t)s, %(t)s)",
+    "INSERT INTO alarm (alarm_id, rule_key, datastream_id, device_id, category, priority, state, first_at, raised_at,"
+    " received_at, group_id, region_id, private_to, sensitivity) VALUES (%(i)s, 'r', %(i)s, %(i)s, 'c', 'low', 'unack',"
+    " %(t)s, %(t)s, %(t)s, %(i)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO alarm_journal (alarm_id, rule_key, datastream_id, device_id, entry, at, region_id, private_to,"
+    " sensitivity) VALUES (%(i)s, 'r', %(i)s, %(i)s, 'raise', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO alarm_state (rule_key, datastream_id, phase, since) VALUES ('r', %(i)s, 'active', %(t)s)",
+    "INSERT INTO alarm_hold (rule_key, datastream_id, hold, by_login, set_at)"
+    " VALUES ('r', %(i)s, 'shelved', 'a', %(t)s)",
+    "INSERT INTO alarm_group (group_id, key, kind, first_at, last_at) VALUES (%(i)s, %(k)s, 'class', %(t)s, %(t)s)",
+    "INSERT INTO steward (external_id, duty, name, region_id, private_to, sensitivity)"
+    " VALUES (%(k)s, 'river_chief', 'n', %(r)s, %(p)s, %(s)s)",
     "INSERT INTO indicator_value (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
     "INSERT INTO indicator_history (code, region_id, computed_at, state) VALUES (%(k)s, %(r)s, %(t)s, 'ok')",
 )

@@ -12,6 +12,7 @@ from ioc.intake.columns import DEVICES
 from ioc.intake.event_input import Reader, choice
 from ioc.intake.kinds import Context, Kind, Values
 from ioc.intake.reasons import Refuse
+from ioc.store import alarm_streams
 from ioc.store.merge import Target
 from ioc.store.pool import Conn
 
@@ -166,6 +167,7 @@ def after(conn: Conn, context: Context) -> None:
     conn.execute(_LINK)
     conn.execute(_STREAMS, {"source": context.source})
     conn.execute(_SCOPE)
+    alarm_streams.bump(conn)  # limits and attributes that alarm rules rest on
 
 
 # A status that came with the file, and one that the file changed.

@@ -1,4 +1,4 @@
-"""`ioc bench live|tiles|kpi|screen|import|intake|cases`: each figure beside its floor, in interleaved rounds.
+"""`ioc bench live|tiles|kpi|screen|import|intake|cases|alarms`: each figure beside its floor, in interleaved rounds.
 
 A bench is a module here with `run(job: Job) -> list[Figure]`. It starts what it measures itself, in a folder and on
 ports of its own, with a bound on time and number, and leaves nothing behind.
@@ -31,6 +31,7 @@ BENCHES: Mapping[str, str] = {
     "import": "ioc.ops.bench.imports",
     "intake": "ioc.ops.bench.intake",
     "cases": "ioc.ops.bench.cases",
+    "alarms": "ioc.ops.bench.alarms",
 }
 ROUNDS = 5
 
