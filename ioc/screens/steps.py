@@ -62,7 +62,7 @@ def rank(step: Part) -> tuple[bool, bool, bool]:
 
 def by_itself(step: Part) -> bool:
     """Whether a step is of one case alone: it needs a place or pictures of that very case."""
-    return bool((_ELSEWHERE | _PROOF) & set(step["needs"]))
+    return bool(({"place"} | _PROOF) & set(step["needs"]))
 
 
 def form_of(step: Part, todo: Part, lang: str) -> dict[str, Any]:
