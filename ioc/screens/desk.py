@@ -258,7 +258,7 @@ def events(model: Model) -> Component:
     lang = model.lang
     args = model.page.args
     work = LiveList(
-        id="work", variant="desk", rows=list(model.rows), address=True, pick=True, show=args.get("show") or "all",
+        id="work", variant="desk", address=True, pick=True, show=args.get("show") or "all",
         filter={k: [p for p in args.get(k, "").split(",") if p] for k in ("urgency", "flow")},
         sort="new" if args.get("sort") == "new" else "due",
     )  # fmt: skip
