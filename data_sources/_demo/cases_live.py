@@ -190,7 +190,7 @@ class CaseLife:
                 changes["satisfaction"] = int(self._rng.choice([5, 4, 3, 2], p=[0.72, 0.2, 0.06, 0.02]))
         cases_write.change_case(conn, row["case_id"], changes, "demo", now)
         if last:
-            cases_write.close_events(conn, row["case_id"], "demo", now)
+            cases_write.events_follow(conn, row["case_id"], "closed", "demo", now)
 
 
 def _reporter(s: Setting, f: FlowStory, source: str) -> str:

@@ -6,7 +6,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ioc.cases.sheets import read_sheet
@@ -84,7 +84,7 @@ def test_faults_are_named(line: str, column: str, code: str) -> None:
     assert (7, column, code) in [(r.row, r.reason.field, r.reason.code) for r in found.reasons]
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dates(dt.date(2000, 1, 1), dt.date(2100, 1, 1)), st.integers(0, 1439), st.integers(0, 1440))
 def test_a_shift_is_never_empty_nor_longer_than_a_day(day: dt.date, start: int, end: int) -> None:
     starts, ends = span(day, start, end, ZONE)
@@ -167,7 +167,7 @@ def test_what_changes_by_the_clock_alone_is_said_beforehand() -> None:
     assert seen == [("19:00:00", "open"), ("20:00:00", "open"), ("20:30:01", "missing"), ("00:00:00", "missing")]
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(["give", "take", "return"]), st.sampled_from(["he", "xu", "li"]),
                           st.integers(-120, 900)), max_size=12))  # fmt: skip
 def test_no_way_of_acting_ends_without_both(tries: list[tuple[Act, str, int]]) -> None:
