@@ -25,7 +25,7 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 /
 # Kinds of `ioc import` that are configuration and have no coordinates.
 DISPATCH_TABLES = ("departments", "dispatch", "duplicates", "escalation")
 TABLES = ("models", "aqi-table", "water-table", "noise-table", "patrol-plans", "village-figures")
-KINDS = "|".join(("devices|regions|grids|resources|events|cases|layer|stewards|hotline|deadlines|calendar",
+KINDS = "|".join(("devices|regions|grids|resources|events|cases|layer|stewards|hotline|deadlines|calendar|rosters",
                   *DISPATCH_TABLES, *TABLES))  # fmt: skip
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 

@@ -182,6 +182,23 @@ class Services(Protocol):
 
     def sources(self, scope: Scope) -> Sequence[SourceState]: ...
 
+    def duty(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        """Who is on duty now, who comes next, how the handover stands (`ioc.duty.desk.DutyDesk.on`); {} without the
+        right case.view."""
+        ...
+
+    def handover(self, scope: Scope, login: str, region: str) -> Mapping[str, Any] | None:
+        """The handover to be shown with its facts, and what `login` may do about it. None: the rosters ask for none."""
+        ...
+
+    def saved_views(self, scope: Scope) -> Sequence[Mapping[str, Any]]:
+        """Saved views of the list: own first, then shared ones (`ioc.views.Views.listed`)."""
+        ...
+
+    def steps_in_common(self, scope: Scope, officer: str, case_ids: Sequence[int]) -> Mapping[str, Any]:
+        """Steps all of these cases offer (`ioc.cases.many.common`)."""
+        ...
+
     def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
         """The 督办 list and the manual pool: {total, entries, pool_total, pool}."""
         ...

@@ -9,9 +9,11 @@ from typing import Any, cast
 from ioc import __version__
 from ioc.cache import ScopedCache
 from ioc.cases import merging, supervising
+from ioc.cases.many import common
 from ioc.cases.work import WORKING, Actor, Cases
 from ioc.clock import Clock
 from ioc.declare import Indicator
+from ioc.duty.desk import DutyDesk, Officer
 from ioc.i18n import Text, t
 from ioc.ops.doctor import examine
 from ioc.registry import Registry
@@ -33,6 +35,7 @@ from ioc.store import counts as counting
 from ioc.store import detail as details
 from ioc.store import worklist as work
 from ioc.store.regions import Regions
+from ioc.views import Views
 from ioc.villages.page import village
 
 TILES_KEPT_S = 1.0
@@ -181,6 +184,20 @@ class LiveServices:
         ids = self._regions.ids(scope, region)
         with self._store.scoped(scope) as conn:
             return lower_view.page(conn, scope, ids, self.now())
+
+    def duty(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        return DutyDesk(self._store, self._clock).on(scope, region) if scope.can("case.view") else {}
+
+    def handover(self, scope: Scope, login: str, region: str) -> Mapping[str, Any] | None:
+        scope.require("case.view")
+        return DutyDesk(self._store, self._clock).handover(Officer(scope, login), region)
+
+    def saved_views(self, scope: Scope) -> Sequence[Mapping[str, Any]]:
+        return Views(self._store, self._clock).listed(scope) if scope.account_id is not None else []
+
+    def steps_in_common(self, scope: Scope, officer: str, case_ids: Sequence[int]) -> Mapping[str, Any]:
+        scope.require("case.view")
+        return common(self._cases, Actor(scope, officer), case_ids)
 
     def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
         scope.require("case.view")

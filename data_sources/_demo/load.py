@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from psycopg.types.json import Jsonb
 
-from data_sources._demo import bulk, bulk_work, casework, copying, drop, grids, indexes, patrols, terms
+from data_sources._demo import bulk, bulk_work, casework, copying, drop, duty, grids, indexes, patrols, terms
 from data_sources._demo.copying import Conn
 from data_sources._demo.fleet import Gates, build_fleet
 from data_sources._demo.places import Ground, ground_of
@@ -163,6 +163,7 @@ class _Job:
             counts["thematic_feature"] = bulk.base_map(conn, place, self.at)
             counts["source"] = bulk.sources(conn, systems, self.at)
             terms.publish(conn, self.at)
+            duty.publish(conn, ids[place.root], self.settings.tz, self.at)
             counts["warning"] = bulk.warnings(conn, self.pack.demo.get("warnings", ()), ids, self.at)
         return ground, systems, ids, grid
 

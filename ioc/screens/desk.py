@@ -8,8 +8,9 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
-from ioc.screens import data_tabs, fmt, panels, parts, supervise
+from ioc.screens import data_tabs, fmt, panels, parts, saved, supervise
 from ioc.screens import detail as details
+from ioc.screens import duty as duties
 from ioc.screens.elements import Component, html
 from ioc.screens.inbox import bell
 from ioc.screens.marks import icon, urgency_mark
@@ -75,6 +76,7 @@ def _user(model: Model) -> Any:
     items = [
         html.Li(theme, className="theme"),
         html.Li(language, className="theme"),
+        *duties.menu_item(model.duty, lang),
         html.Li(html.A([icon("key"), t("screens.who.password", lang)], href=model.page.href("/desk/password"))),
         html.Li(html.A([icon("expand"), t("screens.who.wall", lang)], href=model.page.href("/wall", theme=""))),
         html.Li(out),
@@ -90,6 +92,7 @@ def _top(model: Model) -> Component:
             crumbs,
             SearchBox(id="search", placeholder=t("screens.search", lang)),
             *report_button(model),
+            *duties.button(model.duty, model.view),
             html.Span(parts.demo_tag(model.centre, lang), id="demo"),
             *bell(model),
             _user(model),
@@ -123,6 +126,7 @@ def frame(model: Model, current: str, main: Any) -> Component:
     )
     body = [_nav(model, current), _top(model), strip, main, _status(model)]
     tail = [ConnStrip(id="conn", variant="strip"), Keys(id="keys", page=f"desk-{current}"), records_dialog()]
+    tail += [duties.drawer(model.view)] if model.duty else []
     return html.Main([*parts.boot(model), *body, *tail], className=f"desk at-{current}")
 
 
@@ -247,7 +251,10 @@ def _filters(lang: str) -> Component:
 
 
 def _key_help(lang: str) -> Component:
-    pairs = ((("J", "K"), "move"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"), (("?",), "all"))
+    pairs = (
+        (("J", "K"), "move"), (("X",), "pick"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"),
+        (("?",), "all"),
+    )  # fmt: skip
     return html.Div(
         [
             html.Span([*[html.Span(k, className="kbd") for k in keys], t(f"screens.key.{word}", lang)])
@@ -259,9 +266,16 @@ def _key_help(lang: str) -> Component:
 
 def events(model: Model) -> Component:
     lang = model.lang
-    work = LiveList(id="work", variant="desk", rows=list(model.rows[:20]))
+    args = model.page.args
+    work = LiveList(
+        id="work", variant="desk", address=True, pick=True, show=args.get("show") or "all",
+        filter={k: [p for p in args.get(k, "").split(",") if p] for k in ("urgency", "flow")},
+        sort="new" if args.get("sort") == "new" else "due",
+    )  # fmt: skip
+    picked = html.Div(id="many", className="many", role="toolbar", **{"aria-label": t("many.bar", lang)})
+    views = saved.row(model.views, model.page, model.who)
     queue = html.Section(
-        [_tabs(model), _filters(lang), *parts.fault(model, "rows"), work, _key_help(lang)],
+        [_tabs(model), _filters(lang), views, *parts.fault(model, "rows"), work, picked, _key_help(lang)],
         className="col que",
         **{"aria-label": t("screens.ev.list", lang)},
     )

@@ -56,6 +56,8 @@ class Model:
     doctor: Sequence[Mapping[str, Any]] = ()
     outbound: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lower: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    duty: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    views: Sequence[Mapping[str, Any]] = ()
     supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
@@ -111,7 +113,7 @@ class _Reader:
 _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
-    "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
+    "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "settings": frozenset({"warnings", "sources"}),
@@ -162,6 +164,10 @@ def read_model(
         if page.sel and kind in ("overview", "events", "village")
         else None,
         village=part("village", lambda: services.village(scope, region, page.args), None),
+        duty=reader.get("duty", lang, lambda: services.duty(scope, region), {})
+        if page.surface != "embed" and not centre.empty
+        else {},
+        views=part("views", lambda: services.saved_views(scope), ()),
         supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
         outbound=part("outbound", lambda: services.outbound(scope), {}) if tab == "outbound" else {},

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ioc.i18n import t
+from ioc.screens import duty as duties
 from ioc.screens import panels, parts
 from ioc.screens.elements import Component, html
 from ioc.screens.model import WALL_ROWS, Model, counts_json, wall_tiles
@@ -19,7 +20,10 @@ MAX_LEADS = 3
 
 def _top(model: Model) -> Component:
     lang = model.lang
-    left = html.Div([Clock(id="date", format="date", className="wx")], className="l")
+    duty = html.Span(
+        duties.head(model.duty, model.view, wall=True), id="duty", className="wx dutyl", **duties.head_attrs(model.duty)
+    )
+    left = html.Div([Clock(id="date", format="date", className="wx"), duty], className="l")
     counter = html.Span(panels.source_counter(model.sources, lang), id="src-count", className="wx srcs")
     right = html.Div(
         [

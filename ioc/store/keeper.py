@@ -39,6 +39,17 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("event", sql.SQL("occurred_at < %(before)s AND status <> 'open'"), "retention_history_days"),
     ("cases", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),
+    ("duty_entry", sql.SQL("ends_at < %(before)s"), "retention_history_days"),
+    ("duty_handover", sql.SQL("at < %(before)s"), "retention_history_days"),
+    (
+        "duty_roster",
+        sql.SQL(
+            "published_at < %(before)s AND NOT EXISTS (SELECT FROM duty_entry e"
+            " WHERE e.roster_id = duty_roster.roster_id)"
+        ),
+        "retention_history_days",
+    ),
+    ("saved_view", sql.SQL("deleted_at < %(before)s"), "retention_history_days"),
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
     ("delivery", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
     ("delivery_try", sql.SQL("at < %(before)s"), "retention_history_days"),

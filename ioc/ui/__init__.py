@@ -89,7 +89,7 @@ class LiveList(_Ui):
     """The work list, live. `rows` are records (ioc/records.py) for first paint."""
 
     _type = "LiveList"
-    _props = ("rows", "variant", "limit", "offset", "show", "filter", "sort", "empty", "name")
+    _props = ("rows", "variant", "limit", "offset", "show", "filter", "sort", "empty", "name", "address", "pick")
 
 
 class CountRow(_Ui):

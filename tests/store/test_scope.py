@@ -106,6 +106,14 @@ ROWS = (
     " VALUES (%(i)s, 'inspect', 2, 's', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO village_figure (region_id, section, item, as_of, value, source, updated_at, private_to, sensitivity)"
     " VALUES (%(r)s, 'people', %(k)s, '2026-09-30', 9, 's', %(t)s, %(p)s, %(s)s)",
+    "INSERT INTO duty_entry (roster_id, day, shift, starts_at, ends_at, duty, person, region_id, private_to,"
+    " sensitivity) VALUES (1, '2026-10-03', 'd', %(t)s, %(t)s::timestamptz + interval '8 h', 'chief', 'p', %(r)s,"
+    " %(p)s, %(s)s)",
+    "INSERT INTO duty_handover (region_id, ends_at, version, shift, starts_at, act, login, at, private_to, sensitivity)"
+    " VALUES (%(r)s, %(t)s, %(i)s, 'd', %(t)s, 'give', 'a', %(t)s, %(p)s, %(s)s)",
+    "INSERT INTO saved_view (account_id, name, region_id, created_at, updated_at)"
+    " VALUES (%(i)s, 'v', %(r)s, %(t)s, %(t)s)",
+    "INSERT INTO saved_view_default (account_id, view_id, set_at) VALUES (%(i)s, %(i)s, %(t)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO request_key (actor, key, what, body_hash, answer, created_at)"
@@ -173,7 +181,7 @@ def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
     regional = {"indicator_value", "indicator_history", "warning"}
     # their addressee's, asked for by the system alone
     addressed = {"notice", "request_key", "caller", "delivery", "delivery_try", "delivery_receipt",
-                 "warning_message"}  # fmt: skip
+                 "warning_message", "saved_view", "saved_view_default"}  # fmt: skip
     for table in _tables(filled):
         if table in placeless:
             assert _count(filled.store, TOWN_A, table) == 2, table
