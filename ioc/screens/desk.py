@@ -8,8 +8,8 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
+from ioc.screens import alarms, fmt, panels, parts, supervise
 from ioc.screens import detail as details
-from ioc.screens import fmt, panels, parts, supervise
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
@@ -23,6 +23,7 @@ from ioc.ui import Clock, ConnStrip, CountRow, Keys, LangSwitch, LiveList, Searc
 NAV = (
     ("overview", "/desk", "grid"),
     ("events", "/desk/events", "list"),
+    ("alarms", "/desk/alarms", "bell"),
     ("supervision", "/desk/supervision", "flag"),
     ("data", "/desk/data", "db"),
     ("settings", "/desk/settings", "gear"),
@@ -34,10 +35,14 @@ MAX_CARDS = 3
 def _nav(model: Model, current: str) -> Component:
     links: list[Any] = []
     may = model.who is not None and model.who.can("detection.review")
-    for key, path, glyph in (*NAV[:2], *((REVIEW,) if may else ()), *NAV[2:]):
+    sees = alarms.sees(model)
+    for key, path, glyph in (*NAV[:3], *((REVIEW,) if may else ()), *NAV[3:]):
+        if key == "alarms" and not sees:
+            continue
         on = key == current
         here: dict[str, Any] = {"aria-current": "page"} if on else {}
-        name = "review.nav" if key == "review" else f"screens.nav.{key}"
+        own = {"review": "review.nav", "alarms": "alarm.nav"}
+        name = own.get(key, f"screens.nav.{key}")
         words = [icon(glyph), html.Span(t(name, model.lang))]
         class_name = f"{'on' if on else ''} {'end' if key == 'settings' else ''}".strip()
         links.append(html.A(words, href=model.page.href(path), className=class_name, **{"data-keep": "1"}, **here))
@@ -111,7 +116,7 @@ def frame(model: Model, current: str, main: Any) -> Component:
         role="status",
         **{"aria-label": t("screens.warn.label", model.lang), "data-scrolls": "1"},
     )
-    body = [_nav(model, current), _top(model), strip, main, _status(model)]
+    body = [_nav(model, current), _top(model), strip, *alarms.bar(model), main, _status(model)]
     tail = [ConnStrip(id="conn", variant="strip"), Keys(id="keys", page=f"desk-{current}"), records_dialog()]
     return html.Main([*parts.boot(model), *body, *tail], className=f"desk at-{current}")
 
@@ -256,6 +261,18 @@ def events(model: Model) -> Component:
         **{"aria-label": t("screens.ev.list", lang)},
     )
     return frame(model, "events", html.Div([queue, _map(model), _detail(model, hint=True)], className="main evs"))
+
+
+# ---------------------------------------------------------------- alarms
+
+
+def alarm_list(model: Model) -> Component:
+    side = _detail(model, hint=True)
+    return frame(model, "alarms", html.Div([alarms.listed(model), side], className="main alm"))
+
+
+def alarm_rule_editor(model: Model) -> Component:
+    return frame(model, "alarms", alarms.rules(model))
 
 
 # ---------------------------------------------------------------- supervision

@@ -109,6 +109,8 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
     "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
+    "alarms": frozenset({"warnings", "sources"}),
+    "alarm-rules": frozenset({"warnings", "sources"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor"}),
     "settings": frozenset({"warnings", "sources"}),
@@ -155,7 +157,7 @@ def read_model(
         topics=part("topics", lambda: services.hotline_topics(scope, region), ()),
         map_config=part("map", lambda: services.map_config(scope, page.surface, page.theme, lang, region), {}),
         detail=read_detail(services, scope, page.sel, reader, lang, who.name if who else "")
-        if page.sel and kind in ("overview", "events")
+        if page.sel and kind in ("overview", "events", "alarms")
         else None,
         supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),

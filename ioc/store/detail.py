@@ -1,5 +1,5 @@
 """Everything the detail panel shows about one thing, by key: `device:1`, `event:1`, `case:1`, `grid:1`, `resource:1`,
-`region:CODE`, `feature:1`, `warning:1`, and `cell:LAYER:H3` for a cell of the overview.
+`region:CODE`, `feature:1`, `warning:1`, `alarm:1`, `alarm_group:1`, and `cell:LAYER:H3` for a cell of the overview.
 
 What lies outside the scope is not found, exactly like what does not exist.
 """
@@ -17,6 +17,7 @@ from ioc.errors import NotFound
 from ioc.scope import INTERNAL, Scope
 from ioc.store import detail_parts as parts
 from ioc.store.cells import device_counts
+from ioc.store.detail_alarm import alarm, group
 from ioc.store.detail_device import device
 from ioc.store.detail_parts import SHANGHAI, Asked, Part, Row, both, field
 from ioc.store.detail_work import case, event
@@ -272,5 +273,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
     "region": ("map.view", _region),
     "feature": ("map.view", _thematic),
     "warning": ("map.view", _warning),
+    "alarm": ("alarm.view", alarm),
+    "alarm_group": ("alarm.view", group),
     "cell": ("device.view", _cell),
 }
