@@ -99,14 +99,21 @@
     const fault = make("p", { className: "sfault", role: "alert", hidden: true });
     const send = make("button", { type: "submit", className: "btn p l", textContent: form.words.send });
     const cancel = make("button", { type: "button", className: "btn l", textContent: form.words.cancel });
-    const files = Object.fromEntries(form.fields.filter((f) => f.kind === "files").map((f) => [f.name, window.iocFiles(f, form.words)]));
+    let away = false; // the form steps aside while a place is looked for on the map
+    const aside = (on) => {
+      away = on;
+      if (on) box.close();
+      else box.showModal();
+    };
+    const widgets = { files: (f) => window.iocFiles(f, form.words), place: (f) => window.iocPlace(f, form.words, aside) };
+    const files = Object.fromEntries(form.fields.filter((f) => widgets[f.kind]).map((f) => [f.name, widgets[f.kind](f)]));
     const row = (f) => make(files[f.name] ? "div" : "label", { className: "fd" }, make("span", { textContent: f.label }), files[f.name]?.element ?? control(f, form.words));
     const rows = form.fields.map(row);
     const head = make("h2", {}, make("span", { textContent: form.title }), make("small", { className: "num", textContent: form.sub }));
     const body = make("form", {}, head, ...rows, fault, make("div", { className: "acts" }, send, cancel));
     const box = make("dialog", { className: "stepbox" }, body);
     cancel.addEventListener("click", () => box.close());
-    box.addEventListener("close", () => box.remove());
+    box.addEventListener("close", () => away || box.remove());
     body.addEventListener("submit", async (event) => {
       event.preventDefault();
       const value = (f) => (files[f.name] ? files[f.name].ids() : body.elements[f.name].value.trim());

@@ -116,13 +116,14 @@
       const answer = await fetch(`/api/v1/detections?${query}`, { credentials: "same-origin" });
       if (!answer.ok) throw new Error(String(answer.status));
       const body = await answer.json();
+      if (root() !== at) return; // the page has been left or drawn anew meanwhile
       rows = body.detections;
       for (const tab of at.querySelectorAll("[data-review-state]")) tab.querySelector("i").textContent = String(body.counts[tab.dataset.reviewState]);
       if (!current()) chosen = rows[0]?.detection_id ?? 0;
       list();
       detail();
     } catch {
-      say(word("stale"));
+      if (root()) say(word("stale"));
     } finally {
       asking = false;
     }

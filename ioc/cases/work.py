@@ -183,7 +183,9 @@ class Cases:
         }
         case_steps.record(conn, row, step, now)
         if taken.after.closed_at and not state.closed_at:
-            cases_write.close_events(conn, row["case_id"], actor.scope.actor, now)
+            cases_write.events_follow(conn, row["case_id"], "closed", actor.scope.actor, now)
+        elif taken.step.reopens:
+            cases_write.events_follow(conn, row["case_id"], "open", actor.scope.actor, now)
         after = _found(case_steps.read(conn, SYSTEM, row["case_id"], lock=False), row["case_id"])
         done = Done(conn, row, after, taken, actor.scope.actor, actor.name, now, self.zone)
         return follow.after_step(done, self._act(conn, now), notify_role=notify_role)

@@ -24,8 +24,6 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     # those every centre starts with (ioc/dictionaries/rating_reason.json)
     "tags": ("late", "extra_condition", "extra_material", "unresolved", "attitude", "other"),
 }
-# A place is chosen on the map: its step has no form here.
-_ELSEWHERE = frozenset({"place"})
 _PROOF = frozenset({"photo_before", "photo_after"})
 # Steps with which something is shown; pictures may be given with them beside what they need.
 _SHOWS = frozenset({"finish", "note", "rework", "return", "self_handle"})
@@ -39,7 +37,7 @@ def step_bar(detail: Part, view: Any) -> Component | None:
         return None
     if "event_id" in todo:
         return html.Div([_take_up(todo, view)], className="dsteps", role="group")
-    steps = [s for s in todo.get("steps") or () if not _ELSEWHERE & set(s["needs"])]
+    steps = list(todo.get("steps") or ())
     if not steps:
         return None
     steps.sort(key=lambda s: (s["key"] in _BACKWARD, not s["to"], s["key"] not in _KEYS))
@@ -73,7 +71,8 @@ def _take_up(todo: Part, view: Any) -> Component:
 
 
 def _words(lang: str) -> dict[str, str]:
-    words = ("send", "cancel", "failed", "choose", "upload", "uploading", "needed", "remove")
+    words = ("send", "cancel", "failed", "choose", "upload", "uploading", "needed", "remove",
+             "pick", "picking", "degrees")  # fmt: skip
     return {w: t(f"screens.step.{w}", lang) for w in words}
 
 
@@ -117,6 +116,8 @@ def _field(name: str, todo: Part, lang: str) -> dict[str, Any]:
         return {**field, "kind": "choice", "choices": _same(todo.get("departments") or ())}
     if name == "region":
         return {**field, "kind": "choice", "choices": [(r["code"], r["name"]) for r in todo.get("regions") or ()]}
+    if name == "place":
+        return {**field, "kind": "place"}
     if name in _PROOF or name == "photos":
         return {**field, "kind": "files", "needed": name in _PROOF}
     if name == "amount":

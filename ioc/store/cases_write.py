@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -152,13 +152,13 @@ def link_event(conn: Conn, event_id: int, case_id: int, actor: str, now: dt.date
     )
 
 
-def close_events(conn: Conn, case_id: int, actor: str, now: dt.datetime) -> None:
-    """The open events of a case are closed with it."""
+def events_follow(conn: Conn, case_id: int, status: Literal["open", "closed"], actor: str, now: dt.datetime) -> None:
+    """The events of a case are closed with it, and open again when it is; void ones stay void."""
     conn.execute(
         """
         WITH changed AS (
-          UPDATE event SET status = 'closed', version = version + 1, updated_at = %(now)s
-          WHERE case_id = %(case)s AND status = 'open' RETURNING *
+          UPDATE event SET status = %(status)s, version = version + 1, updated_at = %(now)s
+          WHERE case_id = %(case)s AND status IN ('open', 'closed') AND status <> %(status)s RETURNING *
         )
         INSERT INTO event_history (event_id, version, recorded_at, op, actor, region_id, private_to, sensitivity,
                                    origin, record)
@@ -166,7 +166,7 @@ def close_events(conn: Conn, case_id: int, actor: str, now: dt.datetime) -> None
                ioc_history_record(to_jsonb(c), c.geom)
         FROM changed c
         """,
-        {"case": case_id, "actor": actor, "now": now},
+        {"case": case_id, "status": status, "actor": actor, "now": now},
     )
 
 

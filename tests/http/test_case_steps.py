@@ -102,6 +102,7 @@ def test_the_whole_line_by_those_who_do_it(sign_in: SignIn, world: World, db: Da
     assert len(log) == 7, "six steps and the stage it came with, nothing told twice"
     assert keys(chief, case) == {"reopen"}
     assert take(chief, case, "reopen", reason="群众反映未修好").json["stage"] == "handling"
+    assert one(db, "SELECT status FROM event WHERE event_id = %s", world.near["event"])["status"] == "open"
 
 
 @pytest.mark.usefixtures("people")

@@ -62,6 +62,14 @@ export class Focus {
     this.o.changed();
   }
 
+  /** What is selected may be put elsewhere (a corrected place): its frame goes along. */
+  follow(): void {
+    const was = this.selected;
+    const item = was && this.o.page.live.store.get(was.key);
+    if (!was || !item || item.lon == null || item.lat == null || (item.lon === was.lon && item.lat === was.lat)) return;
+    this.show({ lon: item.lon, lat: item.lat, key: was.key });
+  }
+
   private show(s: { lon: number; lat: number; key: string }): void {
     this.selected = s;
     this.o.show(s);

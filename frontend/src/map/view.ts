@@ -241,7 +241,10 @@ export class IocMap implements MapHandle {
   private listen(): void {
     const { page } = this.options;
     this.off.push(
-      page.live.store.onChange(() => this.invalidate()),
+      page.live.store.onChange(() => {
+        this.focus.follow();
+        this.invalidate();
+      }),
       page.live.onChange((c) => this.sources.heard(c, this.map.getZoom())),
       page.live.onResync(() => this.sources.refreshAll()),
       page.theme.on(() => void this.themed()),
