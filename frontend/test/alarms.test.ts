@@ -100,7 +100,7 @@ class Centre implements AlarmWorld {
     const page = this.pages.length > 1 ? this.pages.shift() : this.pages[0];
     await this.hold;
     if (!page) throw new TypeError('network');
-    return new Response(JSON.stringify(page));
+    return { ok: true, status: 200, json: async () => page } as unknown as Response;
   };
   now = (): number => this.ms;
   later = (fn: () => void, ms: number): number => (this.timers.push({ at: this.ms + ms, fn, id: ++this.n }), this.n);
@@ -189,11 +189,11 @@ describe('the alarms of a page', () => {
     await settle();
     centre.pages = Array.from({ length: 40 }, (_, i) => answer(rows.slice(i * 500, i * 500 + 500), i < 39 ? (i + 1) * 500 : null));
     alarms.wantWhole();
-    for (let i = 0; i < 30; i++) await settle();
+    for (let i = 0; i < 200 && alarms.sorted().length < 20_000; i++) await settle();
     expect(alarms.sorted()).toHaveLength(20_000);
     change({ record: alarm(99_999) });
     const before = performance.now();
     expect(alarms.sorted()[0]?.key).toBe('alarm:99999');
     expect(performance.now() - before).toBeLessThan(1000);
-  });
+  }, 30_000);
 });

@@ -78,7 +78,7 @@ def history(conn: Conn, rule_key: str, limit: int = 100) -> Sequence[Mapping[str
         " CASE h.record->>'target' WHEN 'region' THEN r.name WHEN 'device' THEN d.name ELSE h.record->>'ref' END"
         " AS name,"
         " r.region_id AS seen_region, d.region_id AS seen_device"
-        " FROM entity_history h LEFT JOIN account u ON u.login = h.actor"
+        " FROM entity_history h LEFT JOIN account u ON 'account:' || u.login = h.actor"
         " LEFT JOIN region r ON h.record->>'target' = 'region' AND r.region_id::text = h.record->>'ref'"
         " LEFT JOIN device d ON h.record->>'target' = 'device' AND d.device_id::text = h.record->>'ref'"
         " WHERE h.entity = 'alarm_rule' AND starts_with(h.entity_id, %(of)s)"

@@ -17,7 +17,7 @@ from ioc.errors import NotFound
 from ioc.scope import INTERNAL, Scope
 from ioc.store import detail_parts as parts
 from ioc.store.cells import device_counts
-from ioc.store.detail_alarm import alarm, group
+from ioc.store.detail_alarm import alarm, group, with_alarms
 from ioc.store.detail_device import device
 from ioc.store.detail_parts import SHANGHAI, Asked, Part, Row, both, field
 from ioc.store.detail_work import case, event
@@ -265,7 +265,7 @@ def _cell(asked: Asked, name: str) -> Part:
 
 
 _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
-    "device": ("device.view", device),
+    "device": ("device.view", lambda a, n: with_alarms(a, device(a, n), parts.row_id(n))),
     "event": ("event.view", event),
     "case": ("case.view", case),
     "grid": ("grid.view", _grid),

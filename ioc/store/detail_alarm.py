@@ -25,6 +25,7 @@ RIGHTS: Mapping[str, str] = {
     "case": "case.accept",
 }
 MEMBERS = 50
+DEVICE_ALARMS = 6
 
 
 def _field(zh: str, en: str, value: Any, unit: str = "", sel: str = "") -> Part:
@@ -140,6 +141,26 @@ def _journal(lines: Sequence[Mapping[str, Any]]) -> list[Part]:
         }  # fmt: skip
         out.append({"at": line["at"], "actor": line["by"], "text": said})
     return out
+
+
+def with_alarms(asked: Asked, found: Part, device_id: int) -> Part:
+    """A device's panel with its open alarms before everything else it leads to: the way from the map to the alarm."""
+    if not asked.scope.can("alarm.view"):
+        return found
+    rows, _ = alarm_read.listed(
+        asked.conn, asked.scope, Filter(device_id=device_id, hold="any"), asked.now, DEVICE_ALARMS
+    )
+    words = ("priority_text", "state_text")
+    links = [
+        {
+            "key": r["key"],
+            "title": r["rule"],
+            "icon": "bell",
+            "sub": {lang: " · ".join(r[w][lang] for w in words) for lang in ("zh", "en")},
+        }
+        for r in rows
+    ]
+    return {**found, "links": [*links, *(found.get("links") or ())]} if links else found
 
 
 def group(asked: Asked, name: str) -> Part:

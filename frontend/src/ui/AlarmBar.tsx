@@ -28,7 +28,7 @@ export function AlarmBar(props: Base & { setup?: AlarmSetup }): React.ReactEleme
   const failing = useSignal(desk.feed.failing);
   const said = useSignal(desk.said);
   const now = useNow(1);
-  const [open, setOpen] = React.useState(() => localStorage.getItem(OPEN) !== '0');
+  const [open, setOpen] = React.useState(() => localStorage.getItem(OPEN) === '1');
   const rows = desk.feed.sorted();
   const top = rows[0];
   const firstAt = React.useRef({ key: '', at: 0 });
@@ -41,7 +41,9 @@ export function AlarmBar(props: Base & { setup?: AlarmSetup }): React.ReactEleme
     return () => clearTimeout(timer);
   }, [said, desk]);
   const frozen = conn === 'lost' || conn === 'signed-out' || failing > 0;
-  const shown = rows.slice(0, open ? ROWS : 1);
+  // Folded it is one row high; what is urgent and unanswered is never folded away.
+  const asking = rows.findIndex((r) => r.rank > 0 || r.state !== 'unack');
+  const shown = rows.slice(0, open ? ROWS : Math.min(ROWS, Math.max(1, asking < 0 ? rows.length : asking)));
   const flip = (): void => {
     localStorage.setItem(OPEN, open ? '0' : '1');
     setOpen(!open);
@@ -80,10 +82,10 @@ export function AlarmBar(props: Base & { setup?: AlarmSetup }): React.ReactEleme
             {counts.held['out_of_service'] ? ` · ${say('outN', lang, { n: count(counts.held['out_of_service']) })}` : ''}
           </span>
         ) : null}
-        {rows.length > 1 ? (
-          <button type="button" className="btn sq" aria-expanded={open} onClick={flip} title={open ? say('less', lang) : say('more', lang, { n: rows.length - 1 })}>
+        {rows.length > (open ? 1 : shown.length) ? (
+          <button type="button" className="btn sq" aria-expanded={open} onClick={flip} title={open ? say('less', lang) : say('more', lang, { n: rows.length - shown.length })}>
             <Icon name="down" className={open ? 'up' : undefined} />
-            {open ? null : <span className="num">{count(rows.length - 1)}</span>}
+            {open ? null : <span className="num">{count(rows.length - shown.length)}</span>}
           </button>
         ) : null}
         <SoundButton />

@@ -1,5 +1,5 @@
 import * as React from 'react';
-import { paramName, say } from '../core/alarm_words';
+import { inOrder, paramName, say } from '../core/alarm_words';
 import { dateTime } from '../core/format';
 import { page } from '../core/page';
 import type { Lang, Text } from '../core/types';
@@ -131,7 +131,7 @@ function OneRule({ rule, reload, ...props }: Props & { rule: Rule; reload: () =>
             <span>{say('rules.shipped', lang)}</span>
           </h3>
           <dl className="kv2">
-            {rule.editable.map((name) => (
+            {inOrder(rule.editable).filter((name) => shown(rule.params[name], lang) !== '—').map((name) => (
               <React.Fragment key={name}>
                 <dt>{paramName(name, lang)}</dt>
                 <dd className="num">{word(props.choices, name, rule.params[name], lang)}</dd>
@@ -359,7 +359,7 @@ function Editor({ rule, setting, choices, kinds, regions, close, reload }: Props
               </option>
             ))}
           </datalist>
-          {rule.editable.map((name) => (
+          {inOrder(rule.editable).map((name) => (
             <label key={name} className={cx('fd', faults[name] && 'bad')}>
               <span>{paramName(name, lang)}</span>
               {control(name)}
