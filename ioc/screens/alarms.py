@@ -15,7 +15,7 @@ from ioc.alarms.params import PRIORITIES as PRIORITY_KEYS
 from ioc.alarms.record import PRIORITIES, both
 from ioc.dictionaries import shipped
 from ioc.flows import flows
-from ioc.i18n import Text, t
+from ioc.i18n import Text, catalogue, t
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon
 from ioc.screens.model import Model
@@ -26,8 +26,8 @@ RIGHTS = (VIEW, "alarm.ack", "alarm.shelve", "alarm.service", "alarm.rules", "ca
 # Words of parameters that are chosen, not written (ioc/alarms/params.py).
 _CHOICES: Mapping[str, Mapping[str, Text]] = {
     "priority": {key: PRIORITIES[key] for key in PRIORITY_KEYS},
-    "side": {"high": Text("高于", "above"), "low": Text("低于", "below")},
-    "mode": {"all": Text("全部满足", "all of them"), "any": Text("任一满足", "any of them")},
+    "side": {side: catalogue()[f"alarm.side.{side}"] for side in ("high", "low")},
+    "mode": {mode: catalogue()[f"alarm.mode.{mode}"] for mode in ("all", "any")},
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ioc.alarms.record import PRIORITIES, both
+from ioc.dictionaries import shipped
 from ioc.errors import NotFound
 from ioc.i18n import Text
 from ioc.store import alarm_read
@@ -103,11 +104,17 @@ def _side(record: Mapping[str, Any]) -> str:
     return "low" if value is not None and value < limit else "high"
 
 
+def _kind(code: str | None) -> Any:
+    entry = shipped()["device_kind"].get(code or "")
+    return {"zh": entry.zh, "en": entry.en} if entry else code
+
+
 def _links(asked: Asked, record: Mapping[str, Any]) -> list[Part]:
     device = record["device"]
     out: list[Part] = []
     if asked.scope.can("device.view"):
-        out.append({"key": f"device:{device['id']}", "title": device["name"], "icon": "sensor", "sub": device["kind"]})
+        out.append({"key": f"device:{device['id']}", "title": device["name"], "icon": "sensor",
+                    "sub": _kind(device["kind"])})  # fmt: skip
         if device["gateway_id"] is not None:
             out.append({"key": f"device:{device['gateway_id']}", "title": device["gateway"], "icon": "gateway"})
     if record["case_id"] is not None and asked.scope.can("case.view"):
