@@ -8,7 +8,7 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
-from ioc.screens import data_tabs, fmt, panels, parts, saved, supervise
+from ioc.screens import alarms, data_tabs, fmt, panels, parts, saved, supervise
 from ioc.screens import detail as details
 from ioc.screens import duty as duties
 from ioc.screens.elements import Component, html
@@ -25,6 +25,7 @@ from ioc.ui import Clock, ConnStrip, CountRow, Keys, LangSwitch, LiveList, Searc
 NAV = (
     ("overview", "/desk", "grid"),
     ("events", "/desk/events", "list"),
+    ("alarms", "/desk/alarms", "bell"),
     ("village", "/desk/village", "home"),
     ("supervision", "/desk/supervision", "flag"),
     ("data", "/desk/data", "db"),
@@ -37,10 +38,14 @@ MAX_CARDS = 3
 def _nav(model: Model, current: str) -> Component:
     links: list[Any] = []
     may = model.who is not None and model.who.can("detection.review")
-    for key, path, glyph in (*NAV[:2], *((REVIEW,) if may else ()), *NAV[2:]):
+    sees = alarms.sees(model)
+    for key, path, glyph in (*NAV[:3], *((REVIEW,) if may else ()), *NAV[3:]):
+        if key == "alarms" and not sees:
+            continue
         on = key == current
         here: dict[str, Any] = {"aria-current": "page"} if on else {}
-        name = "review.nav" if key == "review" else f"screens.nav.{key}"
+        own = {"review": "review.nav", "alarms": "alarm.nav"}
+        name = own.get(key, f"screens.nav.{key}")
         words = [icon(glyph), html.Span(t(name, model.lang))]
         class_name = f"{'on' if on else ''} {'end' if key == 'settings' else ''}".strip()
         links.append(html.A(words, href=model.page.href(path), className=class_name, **{"data-keep": "1"}, **here))
@@ -124,7 +129,7 @@ def frame(model: Model, current: str, main: Any) -> Component:
         role="status",
         **{"aria-label": t("screens.warn.label", model.lang), "data-scrolls": "1"},
     )
-    body = [_nav(model, current), _top(model), strip, main, _status(model)]
+    body = [_nav(model, current), _top(model), strip, *alarms.bar(model), main, _status(model)]
     tail = [ConnStrip(id="conn", variant="strip"), Keys(id="keys", page=f"desk-{current}"), records_dialog()]
     tail += [duties.drawer(model.view)] if model.duty else []
     return html.Main([*parts.boot(model), *body, *tail], className=f"desk at-{current}")
@@ -280,6 +285,18 @@ def events(model: Model) -> Component:
         **{"aria-label": t("screens.ev.list", lang)},
     )
     return frame(model, "events", html.Div([queue, _map(model), detail_aside(model, hint=True)], className="main evs"))
+
+
+# ---------------------------------------------------------------- alarms
+
+
+def alarm_list(model: Model) -> Component:
+    side = _detail(model, hint=True)
+    return frame(model, "alarms", html.Div([alarms.listed(model), side], className="main alm"))
+
+
+def alarm_rule_editor(model: Model) -> Component:
+    return frame(model, "alarms", alarms.rules(model))
 
 
 # ---------------------------------------------------------------- supervision

@@ -11,6 +11,7 @@ from typing import Any
 
 from ioc.i18n import t
 from ioc.screens import draw, fmt
+from ioc.screens.alarms import actions as alarm_actions
 from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
 from ioc.screens.marks import SHAPES, icon, level_mark, level_text, urgency_mark
@@ -314,7 +315,7 @@ def detail_panel(detail: Part, view: View) -> list[Any]:
     parts.append(told(detail, view))
     parts.append(_history(detail, view))
     shown = [part for part in parts if part is not None]
-    foot = step_bar(detail, view)
+    foot = step_bar(detail, view) or alarm_actions(detail, view.lang)
     return [shown[0], html.Div(shown[1:], className="db"), *([foot] if foot is not None else [])]
 
 

@@ -114,6 +114,8 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
     "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views"}),
+    "alarms": frozenset({"warnings", "sources"}),
+    "alarm-rules": frozenset({"warnings", "sources"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "settings": frozenset({"warnings", "sources"}),
@@ -161,7 +163,7 @@ def read_model(
         topics=part("topics", lambda: services.hotline_topics(scope, region), ()),
         map_config=part("map", lambda: services.map_config(scope, page.surface, page.theme, lang, region), {}),
         detail=read_detail(services, scope, page.sel, reader, lang, who.name if who else "")
-        if page.sel and kind in ("overview", "events", "village")
+        if page.sel and kind in ("overview", "events", "alarms", "village")
         else None,
         village=part("village", lambda: services.village(scope, region, page.args), None),
         duty=reader.get("duty", lang, lambda: services.duty(scope, region), {})

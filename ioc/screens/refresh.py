@@ -84,7 +84,7 @@ def crumbs(services: Services, scope: Scope, page: PageState, region: str) -> li
 def detail(services: Services, scope: Scope, page: PageState, key: str, officer: str = "") -> tuple[list[Any], str]:
     """(content, class) of the detail panel. `officer`: the asker's name, as cases carry it."""
     view = make_view(services, page.lang)
-    hint = site.kind_of(page) == "events"
+    hint = site.kind_of(page) in ("events", "alarms")
     if not key:
         return desk.detail_children(None, "", "", view, hint), "det"
     try:

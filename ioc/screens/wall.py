@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ioc.i18n import t
+from ioc.screens import alarms, panels, parts
 from ioc.screens import duty as duties
-from ioc.screens import panels, parts
 from ioc.screens.elements import Component, html
 from ioc.screens.model import WALL_ROWS, Model, counts_json, wall_tiles
 from ioc.screens.state import View
@@ -205,4 +205,5 @@ def wall(model: Model) -> Component:
         **{"aria-label": t("screens.warn.label", model.lang)},
     )
     body = [_top(model), strip, _kpi(model), _districts(model), _map(model), _incidents(model), _work(model)]
-    return html.Main([*parts.boot(model), *body, ConnStrip(id="conn", variant="strip")], className="wall")
+    tail = [ConnStrip(id="conn", variant="strip"), *alarms.wall(model)]
+    return html.Main([*parts.boot(model), *body, *tail], className="wall")

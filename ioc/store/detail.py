@@ -1,5 +1,5 @@
 """Everything the detail panel shows about one thing, by key: `device:1`, `event:1`, `case:1`, `grid:1`, `resource:1`,
-`region:CODE`, `feature:1`, `warning:1`, and `cell:LAYER:H3` for a cell of the overview.
+`region:CODE`, `feature:1`, `warning:1`, `alarm:1`, `alarm_group:1`, and `cell:LAYER:H3` for a cell of the overview.
 
 What lies outside the scope is not found, exactly like what does not exist.
 """
@@ -18,6 +18,7 @@ from ioc.scope import INTERNAL, Scope
 from ioc.store import detail_parts as parts
 from ioc.store import detail_patrol
 from ioc.store.cells import device_counts
+from ioc.store.detail_alarm import alarm, group, with_alarms
 from ioc.store.detail_device import device
 from ioc.store.detail_parts import SHANGHAI, Asked, Part, Row, both, field
 from ioc.store.detail_work import case, event
@@ -270,7 +271,7 @@ def _cell(asked: Asked, name: str) -> Part:
 
 
 _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
-    "device": ("device.view", device),
+    "device": ("device.view", lambda a, n: with_alarms(a, device(a, n), parts.row_id(n))),
     "event": ("event.view", event),
     "case": ("case.view", case),
     "grid": ("grid.view", _grid),
@@ -278,6 +279,8 @@ _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
     "region": ("map.view", _region),
     "feature": ("map.view", _thematic),
     "warning": ("map.view", _warning),
+    "alarm": ("alarm.view", alarm),
+    "alarm_group": ("alarm.view", group),
     "cell": ("device.view", _cell),
     "patrol": ("grid.view", detail_patrol.patrol),
     # what is pressed on these layers of the map
