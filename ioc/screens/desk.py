@@ -291,7 +291,7 @@ def events(model: Model) -> Component:
 
 
 def alarm_list(model: Model) -> Component:
-    side = _detail(model, hint=True)
+    side = detail_aside(model, hint=True)
     return frame(model, "alarms", html.Div([alarms.listed(model), side], className="main alm"))
 
 
