@@ -72,6 +72,7 @@
   };
   /** "" when it was done, else why not. */
   const sendStep = async (form, given) => {
+    if (form.many) return window.iocMany(form, given);
     const [url, asked] = form.post
       ? [form.post, { ...form.body, ...given }]
       : form.event
@@ -87,6 +88,7 @@
     if (answer.ok) {
       // the report is part of a case now: that is what goes on
       if (form.reload) location.reload();
+      if (form.post) window.dispatchEvent(new CustomEvent("ioc:duty"));
       if (form.event) window.iocPage?.url.replace({ sel: `case:${body.case_id}` });
       return "";
     }

@@ -23,7 +23,9 @@ class Reason:
     value: str = ""
 
     def as_dict(self) -> dict[str, str]:
-        return {"field": self.field, "code": self.code, "zh": self.zh, "en": self.en, "value": self.value}
+        """Half a surrogate pair, which may be what is wrong, can be neither sent nor stored: it becomes a `?`."""
+        said = {"field": self.field, "code": self.code, "zh": self.zh, "en": self.en, "value": self.value}
+        return {k: v.encode("utf-8", "replace").decode() for k, v in said.items()}
 
 
 @dataclass

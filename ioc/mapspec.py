@@ -146,8 +146,11 @@ def legend(layer: Layer, lang: str) -> Iterator[dict[str, Any]]:
     if isinstance(overview, Heat):
         yield {"swatch": "ramp", "text": t("map.heat", lang, days=overview.days), "steps": 5}
     if layer.query in ("event", "case"):
+        doubt = {"suspected": True} if layer.where.get("suspected") else {}
         for urgency in ("critical", "urgent", "routine"):
-            yield {"swatch": urgency, "text": t(f"map.{urgency}", lang)}
+            yield {"swatch": urgency, "text": t(f"map.{urgency}", lang), **doubt}
+        if doubt:
+            yield {"swatch": "line", "text": t("visible.suspected", lang), **doubt}
     elif layer.query == "device":
         marks = layer.marks if isinstance(layer.marks, SmallMarks) else SmallMarks()
         yield {"swatch": "online", "text": t("map.online", lang)}

@@ -93,7 +93,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Warning_:
-    """An official warning in force (预警)."""
+    """An official warning (预警): in force, or `upcoming` (即将生效) until `onset_at`."""
 
     key: str
     kind: Text
@@ -103,6 +103,8 @@ class Warning_:
     sender: str
     onset_at: dt.datetime
     origin: str = "real"
+    upcoming: bool = False
+    expires_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,23 @@ class Services(Protocol):
 
     def sources(self, scope: Scope) -> Sequence[SourceState]: ...
 
+    def duty(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        """Who is on duty now, who comes next, how the handover stands (`ioc.duty.desk.DutyDesk.on`); {} without the
+        right case.view."""
+        ...
+
+    def handover(self, scope: Scope, login: str, region: str) -> Mapping[str, Any] | None:
+        """The handover to be shown with its facts, and what `login` may do about it. None: the rosters ask for none."""
+        ...
+
+    def saved_views(self, scope: Scope) -> Sequence[Mapping[str, Any]]:
+        """Saved views of the list: own first, then shared ones (`ioc.views.Views.listed`)."""
+        ...
+
+    def steps_in_common(self, scope: Scope, officer: str, case_ids: Sequence[int]) -> Mapping[str, Any]:
+        """Steps all of these cases offer (`ioc.cases.many.common`)."""
+        ...
+
     def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
         """The 督办 list and the manual pool: {total, entries, pool_total, pool}."""
         ...
@@ -196,8 +215,20 @@ class Services(Protocol):
         """The records behind an indicator (`Indicator.records`): {total, columns, rows, as_of}."""
         ...
 
+    def outbound(self, scope: Scope) -> Mapping[str, Any]:
+        """Channels with state, age and queue, and what could not be sent: {channels, dead}. {} without the right."""
+        ...
+
+    def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        """Centres of the level below, their numbers, and their open cases and reports: {centres, numbers, rows}."""
+        ...
+
     def map_config(self, scope: Scope, surface: str, theme: str, lang: str, region: str) -> Mapping[str, Any]:
         """Style, view, layer panel and pydeck layer specs for the map component (docs/map.md)."""
+        ...
+
+    def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        """The village page of a region: {region, cards, compare, list} (`ioc.villages.page`). Raises NotFound."""
         ...
 
     def doctor(self) -> Sequence[Mapping[str, Any]]: ...

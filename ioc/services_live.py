@@ -9,9 +9,11 @@ from typing import Any, cast
 from ioc import __version__
 from ioc.cache import ScopedCache
 from ioc.cases import merging, supervising
+from ioc.cases.many import common
 from ioc.cases.work import WORKING, Actor, Cases
 from ioc.clock import Clock
 from ioc.declare import Indicator
+from ioc.duty.desk import DutyDesk, Officer
 from ioc.i18n import Text, t
 from ioc.ops.doctor import examine
 from ioc.registry import Registry
@@ -28,11 +30,13 @@ from ioc.services import (
     WorkPage,
 )
 from ioc.settings import Settings
-from ioc.store import Store, centre, dispatch, health, kpi, kpi_records
+from ioc.store import Store, centre, dispatch, health, kpi, kpi_records, lower_view, outbound_view, told
 from ioc.store import counts as counting
 from ioc.store import detail as details
 from ioc.store import worklist as work
 from ioc.store.regions import Regions
+from ioc.views import Views
+from ioc.villages.page import village
 
 TILES_KEPT_S = 1.0
 
@@ -153,6 +157,7 @@ class LiveServices:
     def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
         with self._store.scoped(scope) as conn:
             found = details.detail(conn, self._regions, scope, key, self.now(), self._settings.tz)
+        found = {**found, "may_call": scope.can("caller.view"), **self._told(scope, key)}
         if key.startswith("case:") and WORKING & scope.permissions:
             case_id, actor = int(key.removeprefix("case:")), Actor(scope, officer)
             like = merging.like_case(self._cases, actor, case_id) if scope.can(merging.RIGHT) else {}
@@ -160,6 +165,39 @@ class LiveServices:
         if key.startswith("event:") and scope.can("case.accept") and found.get("unclaimed"):
             return {**found, "todo": {"event_id": int(key.removeprefix("event:")), "number": found.get("number")}}
         return found
+
+    def _told(self, scope: Scope, key: str) -> Mapping[str, Any]:
+        """Who was told about a record that notices speak of. They are their addressees': read as the system."""
+        if key.partition(":")[0] not in ("case", "event", "warning") or not scope.can("case.view"):
+            return {}
+        with self._store.reading(SYSTEM) as conn:
+            found = told.about(conn, scope, key)
+        return {"told": found} if found and found["total"] else {}
+
+    def outbound(self, scope: Scope) -> Mapping[str, Any]:
+        if not scope.can("notify.manage"):
+            return {}
+        with self._store.reading(SYSTEM) as conn:
+            return outbound_view.outbound(conn, self.now())
+
+    def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        ids = self._regions.ids(scope, region)
+        with self._store.scoped(scope) as conn:
+            return lower_view.page(conn, scope, ids, self.now())
+
+    def duty(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        return DutyDesk(self._store, self._clock).on(scope, region) if scope.can("case.view") else {}
+
+    def handover(self, scope: Scope, login: str, region: str) -> Mapping[str, Any] | None:
+        scope.require("case.view")
+        return DutyDesk(self._store, self._clock).handover(Officer(scope, login), region)
+
+    def saved_views(self, scope: Scope) -> Sequence[Mapping[str, Any]]:
+        return Views(self._store, self._clock).listed(scope) if scope.account_id is not None else []
+
+    def steps_in_common(self, scope: Scope, officer: str, case_ids: Sequence[int]) -> Mapping[str, Any]:
+        scope.require("case.view")
+        return common(self._cases, Actor(scope, officer), case_ids)
 
     def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
         scope.require("case.view")
@@ -180,6 +218,9 @@ class LiveServices:
             Mapping[str, Any],
             map_config(self._store, self._settings, self._registry, scope, surface, theme, lang, region, self.now()),
         )
+
+    def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        return village(self._store, scope, region, asked, self.now(), self._settings.tz)
 
     def doctor(self) -> Sequence[Mapping[str, Any]]:
         return [finding.as_dict() for finding in examine(self._settings, self._clock)]

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
 
     retention_observation_days: int = 90
     retention_history_days: int = 1095
+    retention_track_days: int = Field(default=30, ge=7)  # where officers were on patrol: personal data
     retention_feed_days: int = 7
     retention_reject_days: int = 180
     disk_budget_mb: int = 0  # 0: no budget beyond the free space below

@@ -23,7 +23,7 @@ from ioc.accounts.base import Accounts
 from ioc.accounts.credentials import Credentials
 from ioc.accounts.unknown import UnknownLogins
 from ioc.accounts.users import sign_in_hints
-from ioc.api import Deps, _json, auth, events_asgi, health, register_all
+from ioc.api import Deps, _json, auth, clean, events_asgi, health, register_all
 from ioc.api import errors as api_errors
 from ioc.api.tiles_asgi import PREFIX, Tiles
 from ioc.cache import CacheUser, make_cache
@@ -68,6 +68,7 @@ class JsonProvider(flask.json.provider.DefaultJSONProvider):
 def bare_server(settings: Settings) -> flask.Flask:
     server = flask.Flask("ioc", static_folder=None)
     server.json = JsonProvider(server)
+    server.url_map.converters["int"] = clean.Id
     server.config["MAX_CONTENT_LENGTH"] = BODY_MAX
     server.secret_key = settings.secret
     return server
@@ -79,6 +80,7 @@ def compose(server: flask.Flask, deps: Deps, pages: Pages | None, metrics: Metri
     server.before_request(metrics.begin)
     auth.install(server, deps.credentials, deps.clock, deps.shared)
     server.before_request(_front_door)
+    clean.install(server)
     api_errors.install(server)
     register_all(server, deps)
     app = pages(server) if pages is not None else None

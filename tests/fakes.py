@@ -12,6 +12,7 @@ from ioc.errors import NotFound
 from ioc.i18n import Text
 from ioc.scope import SYSTEM, Scope
 from ioc.services import CentreInfo, Counts, DistrictRow, Record, RegionRef, SourceState, TileState, Warning_, WorkPage
+from tests.fake_duty import duty_now
 from tests.fake_numbers import COUNTS, INDICATORS, NO_INCIDENTS, eight_states, sources, tile, tiles
 from tests.fake_work import COUNTIES, NOW, ROOT, case_detail, device_detail, work
 
@@ -50,6 +51,11 @@ class FakeServices:
         ]
     )
     map: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    out: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    below: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    duty_now: Mapping[str, Any] = field(default_factory=duty_now)
+    handover_now: Mapping[str, Any] | None = None
+    views: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     asked: list[tuple[str, Scope]] = field(default_factory=list[tuple[str, Scope]])
 
     def now(self) -> dt.datetime:
@@ -115,6 +121,18 @@ class FakeServices:
     def sources(self, scope: Scope) -> Sequence[SourceState]:
         return [] if self.is_empty else sources()
 
+    def duty(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        return self.duty_now
+
+    def handover(self, scope: Scope, login: str, region: str) -> Mapping[str, Any] | None:
+        return self.handover_now
+
+    def saved_views(self, scope: Scope) -> Sequence[Mapping[str, Any]]:
+        return self.views
+
+    def steps_in_common(self, scope: Scope, officer: str, case_ids: Sequence[int]) -> Mapping[str, Any]:
+        return {"steps": [], "cases": [], "missing": list(case_ids), "departments": [], "regions": []}
+
     def supervision(self, scope: Scope, region: str) -> Mapping[str, Any]:
         return {"total": 0, "entries": [], "pool_total": 0, "pool": []}
 
@@ -149,6 +167,15 @@ class FakeServices:
 
     def map_config(self, scope: Scope, surface: str, theme: str, lang: str, region: str) -> Mapping[str, Any]:
         return self.map or blank_map()
+
+    def outbound(self, scope: Scope) -> Mapping[str, Any]:
+        return self.out if scope.can("notify.manage") else {}
+
+    def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        return self.below
+
+    def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        return {"region": None, "cards": {}, "compare": {"rows": []}, "list": None}
 
     def doctor(self) -> Sequence[Mapping[str, Any]]:
         return [

@@ -248,9 +248,10 @@ def warnings(conn: Conn, items: Sequence[Mapping[str, Any]], ids: Mapping[str, i
             """
             INSERT INTO warning (source, source_id, kind, kind_en, colour, area, note, sender, region_ids, geom,
                                  onset_at,
-                                 expires_at, status, origin, recorded_at, updated_at)
+                                 expires_at, status, origin, recorded_at, updated_at, begun_at)
             SELECT 'demo.warning', %s, %s, %s, %s, %s, %s, %s, %s,
-                   (SELECT ST_Multi(ST_Union(geom)) FROM region WHERE code = ANY (%s)), %s, %s, 'active', 'demo', %s, %s
+                   (SELECT ST_Multi(ST_Union(geom)) FROM region WHERE code = ANY (%s)),
+                   %s, %s, 'active', 'demo', %s, %s, %s
             """,
             (
                 f"W{k + 1}",
@@ -264,6 +265,7 @@ def warnings(conn: Conn, items: Sequence[Mapping[str, Any]], ids: Mapping[str, i
                 list(w["regions"]),
                 onset,
                 now + dt.timedelta(hours=w["until_h"]),
+                onset,
                 onset,
                 onset,
             ),

@@ -13,7 +13,8 @@ from ioc.store.retry import retried
 Conn = psycopg.Connection[Any]
 # Rows that are reached only through another table, and those others point at, go in this order; the rest in any.
 _FIRST = ("outbox", "feed", "event_history", "case_history", "entity_history", "device_state_log", "indicator_value",
-          "indicator_history", "thematic_feature", "event", "cases", "device")  # fmt: skip
+          "indicator_history", "thematic_feature", "patrol_finding", "patrol_track", "patrol", "event", "cases",
+          "device")  # fmt: skip
 _LAST = ("grid_cell", "region")
 # Links without a foreign key (the tables can be sharded), by column.
 _OWN_LINKS = (("event", "device_id"), ("event", "case_id"), ("device", "gateway_id"), ("cases", "grid_cell_id"))

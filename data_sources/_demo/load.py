@@ -13,7 +13,19 @@ from typing import Any
 import numpy as np
 from psycopg.types.json import Jsonb
 
-from data_sources._demo import bulk, bulk_work, casework, copying, drop, duty_tables, grids, indexes, terms
+from data_sources._demo import (
+    bulk,
+    bulk_work,
+    casework,
+    copying,
+    drop,
+    duty,
+    duty_tables,
+    grids,
+    indexes,
+    patrols,
+    terms,
+)
 from data_sources._demo.copying import Conn
 from data_sources._demo.fleet import Gates, build_fleet
 from data_sources._demo.places import Ground, ground_of
@@ -163,6 +175,7 @@ class _Job:
             counts["thematic_feature"] = bulk.base_map(conn, place, self.at)
             counts["source"] = bulk.sources(conn, systems, self.at)
             terms.publish(conn, self.at)
+            duty.publish(conn, ids[place.root], self.settings.tz, self.at)
             counts["warning"] = bulk.warnings(conn, self.pack.demo.get("warnings", ()), ids, self.at)
         return ground, systems, ids, grid
 
@@ -201,12 +214,13 @@ class _Job:
             counts["resource"] = bulk.resources(conn, frame, self.scale.resources, self.at)
             counts["event"], counts["cases"] = bulk_work.write(conn, s, done, frame, grid)
             duty_tables.publish(conn, frame.ground, self.at)
+            counts |= patrols.write(conn, grid, frame.systems.report("grid"), self.seed, self.at)
 
     def _finish(self, conn: Conn, place: PlaceData) -> None:
         indexes.put_back(self.dsns.owner, conn)
         conn.execute(
             "ANALYZE device, datastream, latest, event, cases, region, region_closure, grid_cell, resource,"
-            " thematic_feature"
+            " thematic_feature, patrol, patrol_track, patrol_plan, village_figure"
         )
         with conn.transaction():
             self.report.counts["device_cell"] = rebuild_device_cells(conn)

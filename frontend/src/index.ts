@@ -1,5 +1,9 @@
 /** Components for Dash, on `window.ioc_ui` (docs/ui.md). */
 import { Ready } from './core/ready';
+import { AlarmBar } from './ui/AlarmBar';
+import { AlarmList } from './ui/AlarmList';
+import { AlarmRules } from './ui/AlarmRules';
+import { AlarmWall } from './ui/AlarmWall';
 import { CountRow, Timeline } from './ui/counters';
 import { Keys, SearchBox, Svg } from './ui/dialogs';
 import { LayerPanel } from './ui/LayerPanel';
@@ -10,5 +14,5 @@ import { Clock, ConnStrip, FreshRing, LangSwitch, ThemeSwitch } from './ui/statu
 
 window.iocReady ??= new Ready();
 Object.assign(window, {
-  ioc_ui: { Page, MapView, LiveList, CountRow, ConnStrip, Clock, FreshRing, Timeline, LayerPanel, SearchBox, Keys, LangSwitch, ThemeSwitch, Svg },
+  ioc_ui: { Page, MapView, LiveList, CountRow, ConnStrip, Clock, FreshRing, Timeline, LayerPanel, SearchBox, Keys, LangSwitch, ThemeSwitch, Svg, AlarmBar, AlarmList, AlarmRules, AlarmWall },
 });

@@ -156,7 +156,7 @@ describe('names on the map', () => {
 });
 
 describe('events and cases', () => {
-  const work = (o: Partial<Work>): Work => ({ key: 'case:1', lon: 0, lat: 0, urgency: 'routine', level: null, provisional: false, title: '', icon: 'pin', item: null, ...o });
+  const work = (o: Partial<Work>): Work => ({ key: 'case:1', lon: 0, lat: 0, urgency: 'routine', level: null, provisional: false, suspected: false, title: '', icon: 'pin', item: null, ...o });
   it('leaves routine marks to z 14', () => {
     expect(shownAt(work({}), 11, '')).toBe(false);
     expect(shownAt(work({}), 14, '')).toBe(true);

@@ -66,6 +66,20 @@ class Alarm:
         return self.state in ("unack", "acked")
 
 
+def possible(state: str, hold: str, priority: str, ended: bool, in_case: bool) -> list[str]:
+    """What people may do with an alarm as it is now, by the names of the API's actions; rights are another matter."""
+    if ended:
+        return []
+    out = ["ack"] if state in ("unack", "rtn_unack") else []
+    if hold == "shelved":
+        out.append("unshelve")
+    elif not hold and priority != "urgent":
+        out.append("shelve")
+    out.append("false_alarm")
+    out.append("in_service" if hold == "out_of_service" else "out_of_service")
+    return out if in_case else [*out, "case"]
+
+
 def begin(priority: str, at: dt.datetime, hold: Hold = "", hold_until: dt.datetime | None = None) -> Alarm:
     """A new alarm. An urgent one is never shelved nor suppressed."""
     if priority == "urgent" and hold in ("shelved", "suppressed"):

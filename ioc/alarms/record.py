@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ioc.alarm_rules import alarm_rules
-from ioc.alarms.life import FALSE_CAUSES, HOLDS, STATES
+from ioc.alarms.life import FALSE_CAUSES, HOLDS, STATES, possible
 from ioc.i18n import Text
 
 VERSION = 1
@@ -112,7 +112,12 @@ def alarm_record(row: Row, now: dt.datetime) -> dict[str, Any]:
         "value": row["value"],
         "limit": row["limit_value"],
         "limit_name": both(rule.limit_name) if rule else None,
-        "now": {"value": row["now_value"], "at": iso(row["now_at"]), "quality": row["now_quality"]},
+        "now": {
+            "value": row["now_value"],
+            "at": iso(row["now_at"]),
+            "quality": row["now_quality"],
+            "interval_s": row.get("interval_s"),
+        },
         "place": row["place"] or row["address"] or row["region_name"] or "",
         "region_id": row["region_id"],
         "region_code": row["region_code"],
@@ -127,6 +132,9 @@ def alarm_record(row: Row, now: dt.datetime) -> dict[str, Any]:
         "ended": row["ended"],
         "false_cause": both(FALSE_CAUSES[row["false_cause"]]) if row["false_cause"] in FALSE_CAUSES else None,
         "realarms": row["realarms"],
+        "may": possible(
+            row["state"], row["hold"], row["priority"], row["ended_at"] is not None, row["case_id"] is not None
+        ),
         "chattering": int(row.get("raised_lately") or 0) >= CHATTER_COUNT,
         "stale": active and now - row["raised_at"] > STALE,
         "notified": row["notify_step"],
@@ -182,6 +190,7 @@ def group_record(row: Row) -> dict[str, Any]:
         "state": "unack" if row["unacked"] else "acked",
         "active": row["closed_at"] is None,
         "sounds": bool(row["unacked"]),
+        "may": ["ack"] if row["unacked"] else [],
         "place": row["region_name"] or "",
         "region_id": row["region_id"],
         "first_at": iso(row["first_at"]),

@@ -115,6 +115,25 @@ class RuleSettings:
         seen = device is not None and scope.sees(device["region_id"])
         return ref, None if seen else _fault("unknown_device", ref)
 
+    def history(self, scope: Scope, key: str) -> list[dict[str, Any]]:
+        """Changes of a rule's parameters, newest first, without those of places outside the scope. Raises NotFound."""
+        scope.require("alarm.view")
+        rule = _rule(key)
+        with self.store.reading(SYSTEM) as conn:
+            rows = alarm_settings.history(conn, rule.key)
+        out: list[dict[str, Any]] = []
+        for row in rows:
+            record, target = row["record"], row["record"]["target"]
+            region = row["seen_region"] if target == "region" else row["seen_device"] if target == "device" else None
+            if target in ("region", "device") and not scope.sees(region):
+                continue
+            out.append({
+                "at": iso(row["recorded_at"]), "by": row["actor_name"] or row["actor"], "target": target,
+                "name": row["name"] or record["ref"], "params": record["params"], "version": record["version"],
+                "valid_from": record["valid_from"], "valid_to": record["valid_to"],
+            })  # fmt: skip
+        return out
+
     def unset(self, scope: Scope, key: str) -> list[dict[str, Any]]:
         """Stations the rule speaks of and does not watch, with the reason (未配置, 高程基准不一致). Raises NotFound."""
         scope.require("alarm.view")

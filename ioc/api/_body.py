@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import flask
 from pydantic import BaseModel, ValidationError
 
+from ioc.api.clean import faults_in
 from ioc.errors import Invalid, Reason
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -31,6 +32,9 @@ def read(model: type[Model]) -> Model:
     data: Any = flask.request.get_json(silent=True) if flask.request.is_json else flask.request.form.to_dict()
     if flask.request.is_json and data is None:
         raise Invalid(reasons=[Reason("", "bad_json", "不是有效的 JSON", "not valid JSON")])
+    unfit = faults_in(data)
+    if unfit:
+        raise Invalid(reasons=unfit)
     try:
         return model.model_validate(data)
     except ValidationError as e:

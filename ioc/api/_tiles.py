@@ -13,8 +13,9 @@ from ioc.clock import Clock
 from ioc.errors import NotFound
 from ioc.feed.versions import FeedVersions
 from ioc.registry import Registry
-from ioc.scope import Scope
+from ioc.scope import SYSTEM, Scope
 from ioc.store import Store, thematic, tiles
+from ioc.store.accounts import audit
 from ioc.store.loop import LoopReader
 from ioc.store.regions import Regions, RegionTree
 
@@ -31,9 +32,14 @@ _TOPICS: Mapping[str, tuple[str, ...]] = {
     "region": ("region",),
     "warning": ("warning", "region"),
     "thematic": ("layer", "region"),
+    "patrol_coverage": ("patrol_coverage", "grid", "region"),
+    "patrol_track": ("patrol_track", "region"),
 }
 # What also changes as time passes is made anew this often (seconds).
-_TICKS: Mapping[str, int] = {"heat": 600, "warning": 60}
+_TICKS: Mapping[str, int] = {"heat": 600, "warning": 60, "patrol_coverage": 600, "patrol_track": 600}
+# Layers that show where people were: whoever opens one is written into the audit, once in this many seconds a region.
+_LOOKED: Mapping[str, int] = {"patrol_track": 600}
+_LOOKS_KEPT = 10_000
 _LEVELS = ("city", "county", "town", "village")
 
 
@@ -60,6 +66,7 @@ class TileService:
         self._kept = TileMemory()
         self._making: dict[Hashable, asyncio.Future[bytes | None]] = {}  # the event loop's alone
         self._regions = Regions.of(store)
+        self._looks: dict[tuple[str, str, str], dt.datetime] = {}
 
     def get(self, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = "") -> Kept:
         """`v`: a version of the client's own; another one is never answered from what an earlier one left behind.
@@ -67,13 +74,14 @@ class TileService:
         Raises NotFound (no such layer, tile or region for this asker) and Forbidden.
         """
         wanted = self._wanted(scope, key, z, x, y, region, v)
+        self._note_look(wanted, region)
         return self._kept.get(wanted.place, KEEP_S, lambda: tagged(self._made(wanted)))
 
     async def soon(
         self, reader: LoopReader, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = ""
     ) -> Kept | None:
         """`get` on the event loop, `reader`'s. None: something would have to be waited for; ask from a thread."""
-        if region and not self._regions.at_hand:
+        if (region and not self._regions.at_hand) or key in _LOOKED:
             return None
         wanted = self._wanted(scope, key, z, x, y, region, v)
         found = self._kept.find(wanted.place)
@@ -81,6 +89,21 @@ class TileService:
             return found
         body = await self._once(wanted, reader)
         return None if body is None else self._kept.put(wanted.place, KEEP_S, *tagged(body))
+
+    def _note_look(self, w: _Wanted, region: str) -> None:
+        """Before the tile is given. Told again when some time has passed, not for each of a map's tiles."""
+        every = _LOOKED.get(w.query)
+        if every is None:
+            return
+        look = (w.scope.actor, w.key, region)
+        last = self._looks.get(look)
+        if last is not None and (w.now - last).total_seconds() < every:
+            return
+        with self._store.scoped(SYSTEM) as conn:
+            audit(conn, actor=w.scope.actor, action="patrol.look", object_=f"layer:{w.key}", detail={"region": region})
+        if len(self._looks) >= _LOOKS_KEPT:
+            self._looks.clear()
+        self._looks[look] = w.now
 
     async def _once(self, wanted: _Wanted, reader: LoopReader) -> bytes | None:
         """One asker makes the tile, the others wait for it."""

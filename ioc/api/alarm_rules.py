@@ -67,6 +67,16 @@ def register(server: flask.Flask, deps: Deps) -> None:
         rows = settings.unset(require("alarm.view"), key)
         return flask.jsonify({"rule": key, "rows": rows, "total": len(rows)})
 
+    @bp.get("/api/v1/alarm-rules/<key>/history")
+    @doc(
+        "Changes of a rule's parameters, newest first, with who made them",
+        returns={"type": "object"},
+        statuses={404: "No such rule"},
+        permission="alarm.view",
+    )
+    def history(key: str) -> Response:
+        return flask.jsonify({"rule": key, "rows": settings.history(require("alarm.view"), key)})
+
     @bp.put("/api/v1/alarm-rules/<key>")
     @doc(
         "Change the parameters of a rule: everywhere, or for a kind, a region or a device",

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ioc.api import Deps, _once, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
+from ioc.cases.many import MOST, Chosen, take_many
 from ioc.cases.work import Actor, Cases
 from ioc.errors import Invalid, Reason
 
@@ -28,6 +29,31 @@ STATE: dict[str, Any] = {
     },
 }
 
+ANSWERS: dict[str, Any] = {
+    "type": "object",
+    "required": ["taken", "refused", "results"],
+    "properties": {
+        "taken": {"type": "integer"},
+        "refused": {"type": "integer"},
+        "results": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["case_id", "ok"],
+                "properties": {
+                    "case_id": {"type": "integer"},
+                    "ok": {"type": "boolean"},
+                    "version": {"type": "integer", "description": "after the step"},
+                    "stage": {"type": "string"},
+                    "status": {"type": "integer", "description": "what the single step would have answered"},
+                    "zh": {"type": "string"},
+                    "en": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
 
 class StepIn(BaseModel):
     """One step: the version of the case the asker saw, and what the step needs."""
@@ -36,6 +62,23 @@ class StepIn(BaseModel):
     step: str = Field(min_length=1, max_length=40, description="key of a step that is offered")
     version: int = Field(ge=1, description="a case that has changed since is not touched (409)")
     given: dict[str, Any] = Field(default_factory=dict[str, Any], description="what the step needs, by name")
+
+
+class ChosenIn(BaseModel):
+    """A case, and the version the asker saw."""
+
+    model_config = ConfigDict(extra="forbid")
+    case_id: int = Field(ge=1, le=2**63 - 1)
+    version: int = Field(ge=1, le=2**31 - 1)
+
+
+class StepsIn(BaseModel):
+    """One step and what it needs, for up to 200 cases."""
+
+    model_config = ConfigDict(extra="forbid")
+    step: str = Field(min_length=1, max_length=40, description="key of a step that all of them offer")
+    given: dict[str, Any] = Field(default_factory=dict[str, Any], description="what the step needs, by name")
+    cases: list[ChosenIn] = Field(min_length=1, max_length=MOST)
 
 
 class CaseIn(BaseModel):
@@ -83,6 +126,22 @@ def register(server: flask.Flask, deps: Deps) -> None:
         require("case.view")
         asked = body(StepIn)
         return flask.jsonify(cases.take(actor(), case_id, asked.step, asked.given, asked.version, _once.asked()))
+
+    @server.post("/api/v1/cases/steps")
+    @doc(
+        "Take one step with up to 200 cases; each is done or refused by itself, and its answer says which",
+        body=StepsIn,
+        returns=ANSWERS,
+        statuses={422: "The request itself is wrong; nothing was done"},
+        permission="case.view",
+    )
+    def take_all() -> flask.Response:
+        require("case.view")
+        asked = body(StepsIn)
+        chosen = [Chosen(c.case_id, c.version) for c in asked.cases]
+        results = take_many(cases, actor(), asked.step, asked.given, chosen)
+        taken = sum(1 for r in results if r["ok"])
+        return flask.jsonify({"taken": taken, "refused": len(results) - taken, "results": results})
 
 
 def actor() -> Actor:

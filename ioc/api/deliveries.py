@@ -15,7 +15,7 @@ from ioc.api import Deps, _body, _read
 from ioc.api.auth import own_key, require
 from ioc.api.openapi import doc
 from ioc.clock import parse_time
-from ioc.errors import Forbidden, Invalid, NotFound, TooLarge
+from ioc.errors import Forbidden, Invalid, NotFound, Reason, TooLarge
 from ioc.intake.reasons import reason
 from ioc.outbound import template
 from ioc.outbound.config import Channel, Outbound, Receipt, load
@@ -45,7 +45,8 @@ COUNTS: dict[str, Any] = {
 
 class ResendIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    delivery_ids: list[int] = Field(min_length=1, max_length=1000)
+    delivery_ids: list[int] = Field(default=[], max_length=1000)
+    channel: str = Field(default="", max_length=40)  # every dead letter of it
 
 
 def register(server: flask.Flask, deps: Deps) -> None:
@@ -85,17 +86,30 @@ def register(server: flask.Flask, deps: Deps) -> None:
             rows = deliveries.listed(conn, wanted, channel, limit)
         return flask.jsonify({"deliveries": [_plain(r) for r in rows]})
 
+    @server.get("/api/v1/deliveries/channels")
+    @doc("Channels: state, age, what waits, what was sent within a week, what was given up",
+         returns={"type": "object"}, permission="notify.manage")  # fmt: skip
+    def channels_listed() -> flask.Response:
+        scope = require("notify.manage")
+        return flask.jsonify({"channels": deps.services.outbound(scope)["channels"]})
+
     @server.post("/api/v1/deliveries/resend")
     @doc(
-        "Dead letters are sent again, under their old idempotency keys",
+        "Dead letters are sent again, under their old idempotency keys: those named, or all of a channel",
         body=ResendIn,
         returns={"type": "object", "properties": {"resent": {"type": "array", "items": {"type": "integer"}}}},
         permission="notify.manage",
     )
     def deliveries_resend() -> flask.Response:
         scope, asked, now = require("notify.manage"), _body.read(ResendIn), deps.clock.now()
+        if bool(asked.delivery_ids) == bool(asked.channel):
+            raise Invalid(
+                reasons=[Reason("delivery_ids", "one_of", "给出编号或通道之一", "give either ids or a channel")]
+            )
         ids = [i for i in asked.delivery_ids if 0 < i < 2**63]
         with deps.store.scoped(SYSTEM) as conn:
+            if asked.channel:
+                ids = deliveries.dead_of(conn, asked.channel)
             done = deliveries.resend(conn, ids, scope.actor, now)
             accounts.audit(conn, actor=scope.actor, action="delivery.resend", detail={"deliveries": done})
         return flask.jsonify({"resent": done})

@@ -28,8 +28,9 @@ def _ours(error: IocError) -> Answer:
 
 
 def told(error: IocError) -> dict[str, object]:
-    """The words, and facts a form needs beside them: tries left, end of a lock, the missing right."""
-    keys = ("remaining", "limit", "minutes", "until", "permission", "csrf")
+    """The words, and facts a form needs beside them: tries left, end of a lock, the missing right,
+    the version that is there now."""
+    keys = ("remaining", "limit", "minutes", "until", "permission", "csrf", "version")
     return error.as_dict() | {k: error.context[k] for k in keys if k in error.context}
 
 

@@ -59,7 +59,7 @@ class Cases:
         """The steps the actor may take now, with the version they hold for. Raises NotFound."""
         with self.store.reading(actor.scope) as conn:
             row = _found(case_steps.read(conn, actor.scope, case_id, lock=False), case_id)
-        flow, state = _flow(row), state_of(row)
+        flow, state = flow_of(row), state_of(row)
         steps = rules.choices(flow, state, actor.scope, actor.name)
         return {**_told(row, state), "steps": [step_json(s) for s in steps]}
 
@@ -139,7 +139,7 @@ class Cases:
             if (before := request_keys.claim(conn, once, now)) is not None:
                 return dict(before)
             row = _found(case_steps.read(conn, actor.scope, case_id, lock=True), case_id)
-            _refuse_stale(conn, _flow(row), row, version)
+            _refuse_stale(conn, flow_of(row), row, version)
             after = self._step(conn, actor, row, key, given, now)
             answer = {**self.told(after), "record": case_record(conn, case_id)}
             request_keys.keep(conn, once, answer, row["origin"])
@@ -164,7 +164,7 @@ class Cases:
 
         `beside`: what is kept with the step though nobody gave it (the dispatch rule), and `columns` it sets.
         """
-        flow, state = _flow(row), state_of(row)
+        flow, state = flow_of(row), state_of(row)
         kept = dict(beside or {})
         columns = kept.pop("columns", {})
         taken = rules.take(flow, key, state, given, actor.scope, now, actor.name)
@@ -241,7 +241,7 @@ class Cases:
         srid = metre_srid(conn, lon) or geo.metre_srid(lon)
         x, y = geo.to_metres(np.array([lon]), np.array([lat]), srid)
         case_steps.place(conn, row["case_id"], lon, lat, float(x[0]), float(y[0]), srid)
-        cell = owner_cell(_flow(row), found.grid_cells)
+        cell = owner_cell(flow_of(row), found.grid_cells)
         return {
             "region_id": found.region_id,
             "grid_cell_id": cell["grid_cell_id"] if cell else None,
@@ -305,7 +305,8 @@ def _found(row: case_steps.Row | None, case_id: int) -> case_steps.Row:
     return row
 
 
-def _flow(row: case_steps.Row) -> Flow:
+def flow_of(row: case_steps.Row) -> Flow:
+    """The flow a case is worked on in. Raises Conflict where it has no steps here."""
     found = flows().get(row["flow"])
     if found is None or not found.steps:
         raise Conflict(f"流程 {row['flow']} 不能在此办理", f"cases of the flow {row['flow']} are not worked on here")

@@ -13,7 +13,7 @@ from ioc.scope import Scope
 VERSION = 1
 # Topics that speak of the centre, not of a place: their rows carry no region and are seen by every scope that has the
 # right. Those with `region_ids` in the payload are cut to the asker's own.
-PLACELESS = frozenset({"indicator", "source", "reload", "warning", "wall"})
+PLACELESS = frozenset({"indicator", "source", "reload", "warning", "wall", "notice", "duty", "view"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,10 @@ class TimeRules:
     past: dt.timedelta | None = None
 
 
+# NUL and halves of surrogate pairs: valid in JSON, but no table takes them.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
 def blank(value: Any) -> bool:
     return (
         value is None
@@ -61,7 +65,7 @@ def text(value: Any, limit: int = 500) -> str:
         raise Refuse("bad_text")
     if len(out) > limit:
         raise Refuse("too_long", limit=limit)
-    if "\x00" in out:
+    if _NO_TEXT.search(out):
         raise Refuse("bad_text")
     return out
 

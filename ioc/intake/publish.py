@@ -29,6 +29,7 @@ from ioc.clock import Clock
 from ioc.errors import DeclarationError, Reason
 from ioc.flows import flows
 from ioc.intake.report import SHOWN, ImportReport
+from ioc.intake.rosters import import_rosters
 from ioc.scope import SYSTEM
 from ioc.settings import Settings
 from ioc.store import Store, centre, dictionaries, imports, terms
@@ -36,7 +37,7 @@ from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
 from ioc.store.terms import Publication
 
-CONFIGURATION = ("deadlines", "calendar")
+CONFIGURATION = ("deadlines", "calendar", "rosters")
 Found = tuple[Publication | None, tuple[RowReason, ...]]
 _REFUSED = Reason("file", "file_refused", "同一文件有误，整份未发布", "the file has faults: nothing of it is published")
 
@@ -61,6 +62,8 @@ def publish_file(
 
     Raises Invalid for a file that cannot be read at all, StoreUnavailable. Faults inside are rejects in the report.
     """
+    if kind == "rosters":
+        return import_rosters(store, path, settings=settings, clock=clock, actor=actor, source=source, dry_run=dry_run)
     began = clock.monotonic()
     report = ImportReport(kind, source, path.name, "", dry_run)
     sheet = read_sheet(path.name, path.read_bytes())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ioc.clock import Clock
 from ioc.errors import Invalid
+from ioc.intake import governance
 from ioc.intake.model_file import key, read_models
 from ioc.intake.report import ImportReport
 from ioc.intake.standard_file import read_edition
@@ -25,7 +26,12 @@ Write = Callable[[Conn, ImportReport, dt.datetime], None]
 def import_table(
     store: Store, kind: str, path: Path, *, settings: Settings, clock: Clock, actor: str, dry_run: bool = False
 ) -> ImportReport:
-    """`kind` is one of `KINDS`. Raises Invalid with every fault; then nothing of the file is taken."""
+    """`kind` is one of `KINDS` or `governance.KINDS` (row by row, rejects kept).
+
+    Raises Invalid with every fault; then nothing of the file is taken.
+    """
+    if kind in governance.KINDS:
+        return governance.import_rows(store, kind, path, settings=settings, clock=clock, actor=actor, dry_run=dry_run)
     if kind == "models":
         return import_models(store, path, settings=settings, clock=clock, actor=actor, dry_run=dry_run)
     report = ImportReport(kind, "files", path.name, "", dry_run)

@@ -94,7 +94,7 @@ def _health(store: Store, clock: Clock) -> Callable[[], object]:
 def _expire(store: Store, clock: Clock) -> Callable[[], object]:
     def turn() -> int:
         with store.scoped(SYSTEM) as conn:
-            return warnings.expire(conn, clock.now())
+            return warnings.begin(conn, clock.now()) + warnings.expire(conn, clock.now())
 
     return turn
 

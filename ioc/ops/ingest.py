@@ -9,6 +9,8 @@ from types import FrameType
 from ioc.audit import linker
 from ioc.cases import recompute
 from ioc.clock import Clock
+from ioc.duty import watch as duty_watch
+from ioc.duty.desk import DutyDesk
 from ioc.feed import sequencer
 from ioc.intake import worker
 from ioc.kpi import worker as kpi
@@ -38,6 +40,7 @@ def run(settings: Settings, registry: Registry, clock: Clock) -> None:
         "keeper": lambda s: keeper_loop.run(settings, clock, s),
         "kpi": lambda s: kpi.run(store, registry, clock, settings, s),
         "deadlines": lambda s: recompute.run(store, clock, settings.tz, s),
+        "duty": lambda s: duty_watch.run(DutyDesk(store, clock).watch, s),
         "outbound": lambda s: outbound.run(settings, store, clock, s),
         "sources": lambda s: worker.run_ingest(settings, registry, store, clock, s),
     }

@@ -36,6 +36,12 @@ def current_who() -> Who | None:
     )
 
 
+def current_login() -> str:
+    """The account's name by which rosters know the asker; "" for what is no person."""
+    identity = _identity()
+    return str(identity.login) if identity is not None and identity.kind == "session" else ""
+
+
 def current_page(default_lang: str = "zh") -> PageState:
     """The page of this request, or the one this Dash call belongs to; language and theme also from cookies."""
     url = str(flask.request.environ.get(PAGE_KEY) or "") or flask.request.full_path.rstrip("?")

@@ -232,8 +232,23 @@ class Pages:
         self.scope()
         if who is not None and who.must_change and page.surface == "desk":
             return flask.redirect(page.href("/desk/password"), 302)  # pyright: ignore[reportReturnType]
+        if wanted := self._first_view(page):
+            return flask.redirect(wanted, 302)  # pyright: ignore[reportReturnType]
         tree, model = self.tree(page, fresh=True)
         return Response(self.html(page, to_html(tree, self.render), site.title(model)), mimetype="text/html")
+
+    def _first_view(self, page: PageState) -> str:
+        """Where the list begins for this person, when the address asks for nothing of its own; "": here."""
+        asks = {"show", "urgency", "flow", "sort", "view", "sel", "region", "v"} & page.args.keys()
+        if page.path != "/desk/events" or asks:
+            return ""
+        try:
+            found = next((v for v in self.services.saved_views(self.scope()) if v["default"]), None)
+        except IocError as error:  # the page itself says what is wrong
+            log.warning("views without the store: %s", error)
+            return ""
+        kept = [f"{k}={quote(v, safe='')}" for k, v in page.args.items()]
+        return f"{page.path}?{'&'.join([*kept, found['address']])}" if found else ""
 
     def _phone(self, page: PageState) -> Response:
         """The officer's page: no Dash, and nothing in it about who asks."""

@@ -8,9 +8,11 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
+from ioc.screens import alarms, data_tabs, fmt, panels, parts, saved, supervise
 from ioc.screens import detail as details
-from ioc.screens import fmt, panels, parts, supervise
+from ioc.screens import duty as duties
 from ioc.screens.elements import Component, html
+from ioc.screens.inbox import bell
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
 from ioc.screens.report import report_button
@@ -23,6 +25,8 @@ from ioc.ui import Clock, ConnStrip, CountRow, Keys, LangSwitch, LiveList, Searc
 NAV = (
     ("overview", "/desk", "grid"),
     ("events", "/desk/events", "list"),
+    ("alarms", "/desk/alarms", "bell"),
+    ("village", "/desk/village", "home"),
     ("supervision", "/desk/supervision", "flag"),
     ("data", "/desk/data", "db"),
     ("settings", "/desk/settings", "gear"),
@@ -34,10 +38,14 @@ MAX_CARDS = 3
 def _nav(model: Model, current: str) -> Component:
     links: list[Any] = []
     may = model.who is not None and model.who.can("detection.review")
-    for key, path, glyph in (*NAV[:2], *((REVIEW,) if may else ()), *NAV[2:]):
+    sees = alarms.sees(model)
+    for key, path, glyph in (*NAV[:3], *((REVIEW,) if may else ()), *NAV[3:]):
+        if key == "alarms" and not sees:
+            continue
         on = key == current
         here: dict[str, Any] = {"aria-current": "page"} if on else {}
-        name = "review.nav" if key == "review" else f"screens.nav.{key}"
+        own = {"review": "review.nav", "alarms": "alarm.nav"}
+        name = own.get(key, f"screens.nav.{key}")
         words = [icon(glyph), html.Span(t(name, model.lang))]
         class_name = f"{'on' if on else ''} {'end' if key == 'settings' else ''}".strip()
         links.append(html.A(words, href=model.page.href(path), className=class_name, **{"data-keep": "1"}, **here))
@@ -58,14 +66,22 @@ def _user(model: Model) -> Any:
         method="POST",
     )
     other = "dark" if model.page.theme == "light" else "light"
-    # On a phone the bar has no room for the switch of the theme.
+    # On a phone the bar has no room for the switches of theme and language.
     theme = html.A(
         [icon("swap"), t(f"screens.who.{other}", lang)],
         href=model.page.href(model.page.path, theme=other),
         **{"data-keep": "1"},
     )
+    speak = "zh" if lang == "en" else "en"
+    language = html.A(
+        [icon("swap"), t(f"visible.lang.{speak}", lang)],
+        href=model.page.href(model.page.path, lang=speak),
+        **{"data-keep": "1"},
+    )
     items = [
         html.Li(theme, className="theme"),
+        html.Li(language, className="theme"),
+        *duties.menu_item(model.duty, lang),
         html.Li(html.A([icon("key"), t("screens.who.password", lang)], href=model.page.href("/desk/password"))),
         html.Li(html.A([icon("expand"), t("screens.who.wall", lang)], href=model.page.href("/wall", theme=""))),
         html.Li(out),
@@ -81,7 +97,9 @@ def _top(model: Model) -> Component:
             crumbs,
             SearchBox(id="search", placeholder=t("screens.search", lang)),
             *report_button(model),
+            *duties.button(model.duty, model.view),
             html.Span(parts.demo_tag(model.centre, lang), id="demo"),
+            *bell(model),
             _user(model),
             LangSwitch(id="lang"),
             ThemeSwitch(id="theme"),
@@ -111,8 +129,9 @@ def frame(model: Model, current: str, main: Any) -> Component:
         role="status",
         **{"aria-label": t("screens.warn.label", model.lang), "data-scrolls": "1"},
     )
-    body = [_nav(model, current), _top(model), strip, main, _status(model)]
+    body = [_nav(model, current), _top(model), strip, *alarms.bar(model), main, _status(model)]
     tail = [ConnStrip(id="conn", variant="strip"), Keys(id="keys", page=f"desk-{current}"), records_dialog()]
+    tail += [duties.drawer(model.view)] if model.duty else []
     return html.Main([*parts.boot(model), *body, *tail], className=f"desk at-{current}")
 
 
@@ -137,7 +156,7 @@ def detail_children(detail: Mapping[str, Any] | None, sel: str, message: str, vi
     return details.detail_hint(view) if hint else []
 
 
-def _detail(model: Model, hint: bool) -> Component:
+def detail_aside(model: Model, hint: bool) -> Component:
     children = detail_children(model.detail, model.page.sel, model.faults.get("detail", ""), model.view, hint)
     return html.Aside(
         children,
@@ -183,7 +202,7 @@ def overview(model: Model) -> Component:
             CountRow(id="n-case", counts=counts, variant="desk-cases"),
             *parts.fault(model, "rows"),
             LiveList(id="work", variant="desk", show="cases", rows=list(model.rows[:20])),
-            _detail(model, hint=False),
+            detail_aside(model, hint=False),
         ],
         className="col r",
     )
@@ -237,7 +256,10 @@ def _filters(lang: str) -> Component:
 
 
 def _key_help(lang: str) -> Component:
-    pairs = ((("J", "K"), "move"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"), (("?",), "all"))
+    pairs = (
+        (("J", "K"), "move"), (("X",), "pick"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"),
+        (("?",), "all"),
+    )  # fmt: skip
     return html.Div(
         [
             html.Span([*[html.Span(k, className="kbd") for k in keys], t(f"screens.key.{word}", lang)])
@@ -249,13 +271,32 @@ def _key_help(lang: str) -> Component:
 
 def events(model: Model) -> Component:
     lang = model.lang
-    work = LiveList(id="work", variant="desk", rows=list(model.rows[:20]))
+    args = model.page.args
+    work = LiveList(
+        id="work", variant="desk", address=True, pick=True, show=args.get("show") or "all",
+        filter={k: [p for p in args.get(k, "").split(",") if p] for k in ("urgency", "flow")},
+        sort="new" if args.get("sort") == "new" else "due",
+    )  # fmt: skip
+    picked = html.Div(id="many", className="many", role="toolbar", **{"aria-label": t("many.bar", lang)})
+    views = saved.row(model.views, model.page, model.who)
     queue = html.Section(
-        [_tabs(model), _filters(lang), *parts.fault(model, "rows"), work, _key_help(lang)],
+        [_tabs(model), _filters(lang), views, *parts.fault(model, "rows"), work, picked, _key_help(lang)],
         className="col que",
         **{"aria-label": t("screens.ev.list", lang)},
     )
-    return frame(model, "events", html.Div([queue, _map(model), _detail(model, hint=True)], className="main evs"))
+    return frame(model, "events", html.Div([queue, _map(model), detail_aside(model, hint=True)], className="main evs"))
+
+
+# ---------------------------------------------------------------- alarms
+
+
+def alarm_list(model: Model) -> Component:
+    side = detail_aside(model, hint=True)
+    return frame(model, "alarms", html.Div([alarms.listed(model), side], className="main alm"))
+
+
+def alarm_rule_editor(model: Model) -> Component:
+    return frame(model, "alarms", alarms.rules(model))
 
 
 # ---------------------------------------------------------------- supervision
@@ -299,8 +340,12 @@ def check_list(checks: Sequence[Mapping[str, Any]], lang: str) -> Component:
 
 
 def data(model: Model) -> Component:
+    """The data page: sources, or (`tab=`) what goes out, or the centres of the level below."""
     lang = model.lang
-    head = html.Div([html.H2(t("screens.data.title", lang)), html.Span(t("screens.data.side", lang))], className="ph2")
+    head = data_tabs.head(model, "")
+    tab = data_tabs.body(model)
+    if tab is not None:
+        return frame(model, "data", html.Div(tab, className="main two one"))
     table = html.Div(
         [*parts.fault(model, "sources"), panels.source_table(model.sources, model.view)],
         id="src-table",

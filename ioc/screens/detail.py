@@ -11,6 +11,7 @@ from typing import Any
 
 from ioc.i18n import t
 from ioc.screens import draw, fmt
+from ioc.screens.alarms import actions as alarm_actions
 from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
 from ioc.screens.marks import SHAPES, icon, level_mark, level_text, urgency_mark
@@ -19,6 +20,7 @@ from ioc.screens.pictures import pictures
 from ioc.screens.state import View
 from ioc.screens.steps import step_bar
 from ioc.screens.supervise import like
+from ioc.screens.told import callers, chain_mark, told
 
 Part = Mapping[str, Any]
 TYPE_ICONS = {"device": "sensor", "grid": "grid", "resource": "shield", "region": "map", "case": "list", "event": "pin"}
@@ -42,7 +44,7 @@ def _heading(detail: Part, view: View) -> Component:
     if level in SHAPES:
         mark: Any = level_mark(int(level), view.lang, bool(detail.get("provisional") or record.get("provisional")))
     elif kind in ("case", "event") and urgency:
-        mark = urgency_mark(str(urgency), view.lang)
+        mark = urgency_mark(str(urgency), view.lang, bool(record.get("suspected")))
     else:
         mark = icon(str(detail.get("icon") or TYPE_ICONS.get(kind, "pin")))
     return html.H2([mark, html.Span(fmt.word(detail.get("title"), view.lang), className="ellip2")])
@@ -296,7 +298,7 @@ def _history(detail: Part, view: View) -> Component | None:
         parts += [
             html.Time(fmt.moment(at, view) if at else "", className="num", title=fmt.stamp(at, view) if at else ""),
             html.I(className="now" if i == 0 else ""),
-            html.P([html.B(actor), f" {text}", *pictures(entry, view)] if actor else [text, *pictures(entry, view)]),
+            html.P([*([html.B(actor), " "] if actor else []), text, *chain_mark(entry, view), *pictures(entry, view)]),
         ]
     return _section(t("screens.detail.history", view.lang), "", [html.Div(parts, className="log")])
 
@@ -304,14 +306,16 @@ def _history(detail: Part, view: View) -> Component | None:
 def detail_panel(detail: Part, view: View) -> list[Any]:
     """Content of the detail panel."""
     parts: list[Any] = [_head(detail, view), _status_line(detail, view), _fields(detail, view)]
+    parts.append(callers(detail, view))
     parts += [_series(series, view) for series in _list(detail, "series")[:4]]
     parts.append(_sources(detail, view))
     parts.append(_cameras(detail, view))
     parts.append(like(detail, view))
     parts += [_links(detail, key, view) for key in ("officers", "devices", "links")]
+    parts.append(told(detail, view))
     parts.append(_history(detail, view))
     shown = [part for part in parts if part is not None]
-    foot = step_bar(detail, view)
+    foot = step_bar(detail, view) or alarm_actions(detail, view.lang)
     return [shown[0], html.Div(shown[1:], className="db"), *([foot] if foot is not None else [])]
 
 

@@ -63,13 +63,13 @@ def urgency_inner(urgency: str) -> str:
     return '<circle cx="12" cy="12" r="4.2" class="d"/>'
 
 
-def urgency_mark(urgency: str, lang: str) -> Any:
-    """Grey dot, bright dot in a ring, or the inverted chip with the word."""
-    word = t(f"screens.urgency.{urgency}", lang)
+def urgency_mark(urgency: str, lang: str, suspected: bool = False) -> Any:
+    """Grey dot, bright dot in a ring, or the inverted chip with the word; hollow and dashed while 疑似."""
+    word, doubt = t(f"screens.urgency.{urgency}", lang), " susp" if suspected else ""
     if urgency == "critical":
-        return html.Span(word, className="ug ug2", role="img", **{"aria-label": word})
+        return html.Span(word, className=f"ug ug2{doubt}", role="img", **{"aria-label": word})
     rank = 1 if urgency == "urgent" else 0
-    return Svg(className=f"ug ug{rank}", viewBox="0 0 24 24", inner=urgency_inner(urgency), label=word)
+    return Svg(className=f"ug ug{rank}{doubt}", viewBox="0 0 24 24", inner=urgency_inner(urgency), label=word)
 
 
 def centred(mark: Any) -> Component:
@@ -81,7 +81,7 @@ def record_mark(record: Any, lang: str) -> Component:
     level = record.get("level")
     if record.get("flow") == "incident" and level in SHAPES:
         return centred(level_mark(int(level), lang, bool(record.get("provisional"))))
-    return centred(urgency_mark(str(record.get("urgency") or "routine"), lang))
+    return centred(urgency_mark(str(record.get("urgency") or "routine"), lang, bool(record.get("suspected"))))
 
 
 def alarm_mark(priority: str, lang: str) -> Component:

@@ -52,7 +52,12 @@ class Model:
     topics: Sequence[tuple[str, int]] = ()
     map_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     detail: Mapping[str, Any] | None = None
+    village: Mapping[str, Any] | None = None
     doctor: Sequence[Mapping[str, Any]] = ()
+    outbound: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    lower: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    duty: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    views: Sequence[Mapping[str, Any]] = ()
     supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
@@ -108,11 +113,14 @@ class _Reader:
 _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
-    "events": frozenset({"counts", "rows", "warnings", "sources", "map"}),
+    "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views"}),
+    "alarms": frozenset({"warnings", "sources"}),
+    "alarm-rules": frozenset({"warnings", "sources"}),
+    "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
-    "data": frozenset({"counts", "warnings", "sources", "doctor"}),
     "settings": frozenset({"warnings", "sources"}),
     "review": frozenset({"warnings", "sources"}),
+    "village": frozenset({"warnings", "sources", "map", "village"}),
     "embed-tile": frozenset({"tiles"}),
     "embed-map": frozenset({"counts", "rows", "map"}),
 }
@@ -134,7 +142,7 @@ def read_model(
     region, crumbs = _region(services, scope, page.region, reader, lang)
     if region != page.region:
         page = PageState(page.path, page.surface, page.lang, page.theme, region, page.sel, page.args)
-    needs = _NEEDS.get(kind, frozenset())
+    needs, tab = _NEEDS.get(kind, frozenset()), page.args.get("tab", "") if kind == "data" else ""
 
     def part(name: str, call: Callable[[], T], instead: T) -> T:
         return reader.get(name, lang, call, instead) if name in needs and not centre.empty else instead
@@ -155,10 +163,17 @@ def read_model(
         topics=part("topics", lambda: services.hotline_topics(scope, region), ()),
         map_config=part("map", lambda: services.map_config(scope, page.surface, page.theme, lang, region), {}),
         detail=read_detail(services, scope, page.sel, reader, lang, who.name if who else "")
-        if page.sel and kind in ("overview", "events")
+        if page.sel and kind in ("overview", "events", "alarms", "village")
         else None,
+        village=part("village", lambda: services.village(scope, region, page.args), None),
+        duty=reader.get("duty", lang, lambda: services.duty(scope, region), {})
+        if page.surface != "embed" and not centre.empty
+        else {},
+        views=part("views", lambda: services.saved_views(scope), ()),
         supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
+        outbound=part("outbound", lambda: services.outbound(scope), {}) if tab == "outbound" else {},
+        lower=part("lower", lambda: services.lower(scope, region), {}) if tab == "lower" else {},
         faults=reader.faults,
         fixed_now=fixed_now,
     )

@@ -30,6 +30,9 @@ def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = 
     if not warnings:
         return [html.Span(t("screens.warn.none", lang), className="w1")]
     items: list[Any] = []
+    ahead = sum(w.upcoming for w in warnings)
+    if ahead == len(warnings):
+        items.append(html.Span(t("screens.warn.none", lang), className="w1"))
     for warning in warnings[:4]:
         head = t("screens.warn.head", lang, kind=warning.kind(lang), colour=t(f"screens.colour.{warning.colour}", lang))
         note = [html.Span(warning.note, className="mut note")] if warning.note and full else []
@@ -38,15 +41,20 @@ def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = 
                 [
                     warning_flag(warning.colour, lang),
                     html.B(head),
+                    *([html.Span(t("visible.warn.soon", lang), className="soon2")] if warning.upcoming else []),
                     html.Span(warning.area, className="ellip area"),
                     *note,
                     html.Span(t("screens.warn.from", lang, at=fmt.moment(warning.onset_at, view)), className="mut num"),
                 ],
-                className="w1",
+                className="w1 ahead" if warning.upcoming else "w1",
+                title=f"{head} {warning.area} {warning.note}".strip(),
+                **{"data-sel": warning.key},
             )
         )
     senders = " · ".join(dict.fromkeys(w.sender for w in warnings if w.sender))
-    total = t("screens.warn.count", lang, n=len(warnings))
+    total = t("screens.warn.count", lang, n=len(warnings) - ahead)
+    if ahead:
+        total += t("visible.warn.ahead", lang, n=ahead)
     items.append(html.Span(f"{total} · {senders}" if senders else total, className="wr"))
     return items
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ioc.errors import IocError
 from ioc.i18n import t
 from ioc.scope import Scope
-from ioc.screens import desk, embed, panels, parts, records, site, tiles, wall
+from ioc.screens import data_tabs, desk, duty, embed, panels, parts, records, saved, site, tiles, village, wall
 from ioc.screens.model import Model, make_view, wall_tiles
 from ioc.screens.state import PageState
 from ioc.services import Services
@@ -84,13 +84,23 @@ def crumbs(services: Services, scope: Scope, page: PageState, region: str) -> li
 def detail(services: Services, scope: Scope, page: PageState, key: str, officer: str = "") -> tuple[list[Any], str]:
     """(content, class) of the detail panel. `officer`: the asker's name, as cases carry it."""
     view = make_view(services, page.lang)
-    hint = site.kind_of(page) == "events"
+    hint = site.kind_of(page) in ("events", "alarms")
     if not key:
         return desk.detail_children(None, "", "", view, hint), "det"
     try:
         return desk.detail_children(services.detail(scope, key, officer), key, "", view, hint), "det open"
     except IocError as error:
         return desk.detail_children(None, key, error.message(page.lang), view, hint), "det open"
+
+
+def village_body(services: Services, scope: Scope, page: PageState, region: str) -> list[Any]:
+    """What the village page says of the region now chosen; a list is left with the region it spoke of."""
+    view = make_view(services, page.lang)
+    try:
+        asked = page.args if region == page.region else {}
+        return village.body(services.village(scope, region, asked), page, view)
+    except IocError as error:
+        return _said(error, page.lang)
 
 
 def wall_leads(services: Services, scope: Scope, page: PageState, region: str) -> tuple[list[Any], list[Any], str]:
@@ -152,3 +162,55 @@ def tile_records(services: Services, scope: Scope, page: PageState, region: str,
     except IocError as error:
         return records.records_missing(found.indicator.title(lang), error.message(lang), lang)
     return records.records_panel(found, data, offset, view, "".join(place))
+
+
+def outbound(services: Services, scope: Scope, page: PageState) -> list[Any]:
+    try:
+        return data_tabs.outbound(services.outbound(scope), make_view(services, page.lang))
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def duty_head(services: Services, scope: Scope, page: PageState, region: str) -> tuple[list[Any], str]:
+    """(who is on duty, when to ask again) for the page's head."""
+    view = make_view(services, page.lang)
+    try:
+        found = services.duty(scope, region)
+    except IocError as error:
+        return _said(error, page.lang), ""
+    return duty.head(found, view, wall=page.surface == "wall"), duty.head_attrs(found).get("data-until", "")
+
+
+def duty_body(services: Services, scope: Scope, page: PageState, region: str, login: str) -> list[Any]:
+    """The drawer: who is on, the handover and what the asker may confirm."""
+    view = make_view(services, page.lang)
+    try:
+        return duty.body(services.duty(scope, region), services.handover(scope, login, region), view)
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def lower(services: Services, scope: Scope, page: PageState, region: str) -> list[Any]:
+    try:
+        return data_tabs.lower(services.lower(scope, region), make_view(services, page.lang))
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def views(services: Services, scope: Scope, page: PageState) -> list[Any]:
+    """Chips of the saved views."""
+    try:
+        return saved.chips(services.saved_views(scope), page, page.lang)
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def many(services: Services, scope: Scope, page: PageState, keys: Sequence[str], officer: str) -> list[Any]:
+    """The bar over what is picked; `keys` of rows, those of cases count."""
+    ids = [int(k.removeprefix("case:")) for k in keys if k.startswith("case:") and k[5:].isdigit()]
+    if not ids:
+        return []
+    try:
+        return saved.bar(services.steps_in_common(scope, officer, ids), page.lang)
+    except IocError as error:
+        return _said(error, page.lang)

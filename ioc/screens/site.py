@@ -8,7 +8,7 @@ from typing import Any
 
 from ioc.i18n import t
 from ioc.scope import Scope
-from ioc.screens import desk, embed, empty, review, wall
+from ioc.screens import desk, embed, empty, review, village, wall
 from ioc.screens.elements import Component
 from ioc.screens.model import Model, read_model
 from ioc.screens.parts import centre_title
@@ -27,8 +27,11 @@ def kind_of(page: PageState) -> str:
         "/desk": "overview",
         "/desk/overview": "overview",
         "/desk/events": "events",
+        "/desk/alarms": "alarms",
+        "/desk/alarms/rules": "alarm-rules",
         "/desk/supervision": "supervision",
         "/desk/review": "review",
+        "/desk/village": "village",
         "/desk/data": "data",
         "/desk/settings": "settings",
         "/embed/map": "embed-map",
@@ -39,8 +42,11 @@ _BUILD: Mapping[str, Callable[[Model], Any]] = {
     "wall": wall.wall,
     "overview": desk.overview,
     "events": desk.events,
+    "alarms": desk.alarm_list,
+    "alarm-rules": desk.alarm_rule_editor,
     "supervision": desk.supervision,
     "review": review.review,
+    "village": village.village,
     "data": desk.data,
     "settings": desk.settings,
     "embed-map": embed.map_page,
@@ -67,7 +73,10 @@ def title(model: Model) -> str:
         "overview": "screens.nav.overview",
         "events": "screens.nav.events",
         "supervision": "screens.nav.supervision",
+        "alarms": "alarm.nav",
+        "alarm-rules": "alarm.rules",
         "review": "review.nav",
+        "village": "screens.nav.village",
         "data": "screens.nav.data",
         "settings": "screens.nav.settings",
         "wall": "screens.title.wall",

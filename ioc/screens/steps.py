@@ -40,7 +40,7 @@ def step_bar(detail: Part, view: Any) -> Component | None:
     steps = list(todo.get("steps") or ())
     if not steps:
         return None
-    steps.sort(key=lambda s: (s["key"] in _BACKWARD, not s["to"], s["key"] not in _KEYS))
+    steps.sort(key=rank)
     first = bool(steps[0]["to"]) and steps[0]["key"] not in _BACKWARD
     buttons = [_button(s, todo, view, main=first and i == 0) for i, s in enumerate(steps[:SHOWN])]
     rest = [_button(s, todo, view, main=False) for s in steps[SHOWN:]]
@@ -53,6 +53,29 @@ def step_bar(detail: Part, view: Any) -> Component | None:
         else None
     )
     return html.Div([*buttons, more] if more else buttons, className="dsteps", role="group")
+
+
+def rank(step: Part) -> tuple[bool, bool, bool]:
+    """What goes on with a case first, what sends it back or ends it last."""
+    return step["key"] in _BACKWARD, not step["to"], step["key"] not in _KEYS
+
+
+def by_itself(step: Part) -> bool:
+    """Whether a step is of one case alone: it needs a place or pictures of that very case."""
+    return bool(({"place"} | _PROOF) & set(step["needs"]))
+
+
+def form_of(step: Part, todo: Part, lang: str) -> dict[str, Any]:
+    """The form of a step without the case it is taken with."""
+    return {
+        "step": step["key"],
+        "title": fmt.word(step.get("title"), lang),
+        "fields": [
+            *(_field(name, todo, lang) for name in step["needs"]),
+            *({**_field(name, todo, lang), "optional": True} for name in step.get("may") or ()),
+        ],
+        "words": _words(lang),
+    }
 
 
 def _take_up(todo: Part, view: Any) -> Component:
@@ -82,20 +105,14 @@ def _packed(form: Part) -> str:
 
 def _button(step: Part, todo: Part, view: Any, *, main: bool) -> Component:
     lang = view.lang
-    title = fmt.word(step.get("title"), lang)
     more = step["key"] in _SHOWS and not _PROOF & set(step["needs"])
-    form = {
+    form = form_of(step, todo, lang)
+    title = form["title"]
+    form |= {
         "case": todo["case_id"],
         "version": todo["version"],
-        "step": step["key"],
-        "title": title,
         "sub": str(todo.get("number") or ""),
-        "fields": [
-            *(_field(name, todo, lang) for name in step["needs"]),
-            *({**_field(name, todo, lang), "optional": True} for name in step.get("may") or ()),
-            *([_field("photos", todo, lang)] if more else []),
-        ],
-        "words": _words(lang),
+        "fields": [*form["fields"], *([_field("photos", todo, lang)] if more else [])],
     }
     key = _KEYS.get(step["key"])
     label: list[Any] = [title, html.Span(key.upper(), className="kbd")] if key else [title]

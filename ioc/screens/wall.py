@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ioc.i18n import t
-from ioc.screens import panels, parts
+from ioc.screens import alarms, panels, parts
+from ioc.screens import duty as duties
 from ioc.screens.elements import Component, html
 from ioc.screens.model import WALL_ROWS, Model, counts_json, wall_tiles
 from ioc.screens.state import View
@@ -19,7 +20,10 @@ MAX_LEADS = 3
 
 def _top(model: Model) -> Component:
     lang = model.lang
-    left = html.Div([Clock(id="date", format="date", className="wx")], className="l")
+    duty = html.Span(
+        duties.head(model.duty, model.view, wall=True), id="duty", className="wx dutyl", **duties.head_attrs(model.duty)
+    )
+    left = html.Div([Clock(id="date", format="date", className="wx"), duty], className="l")
     counter = html.Span(panels.source_counter(model.sources, lang), id="src-count", className="wx srcs")
     right = html.Div(
         [
@@ -201,4 +205,5 @@ def wall(model: Model) -> Component:
         **{"aria-label": t("screens.warn.label", model.lang)},
     )
     body = [_top(model), strip, _kpi(model), _districts(model), _map(model), _incidents(model), _work(model)]
-    return html.Main([*parts.boot(model), *body, ConnStrip(id="conn", variant="strip")], className="wall")
+    tail = [ConnStrip(id="conn", variant="strip"), *alarms.wall(model)]
+    return html.Main([*parts.boot(model), *body, *tail], className="wall")

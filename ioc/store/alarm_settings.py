@@ -71,6 +71,22 @@ def put(
     return version
 
 
+def history(conn: Conn, rule_key: str, limit: int = 100) -> Sequence[Mapping[str, Any]]:
+    """Settings of a rule as they were written, newest first, with the name of what they were for and of who wrote."""
+    return conn.execute(
+        "SELECT h.recorded_at, h.actor, u.name AS actor_name, h.record,"
+        " CASE h.record->>'target' WHEN 'region' THEN r.name WHEN 'device' THEN d.name ELSE h.record->>'ref' END"
+        " AS name,"
+        " r.region_id AS seen_region, d.region_id AS seen_device"
+        " FROM entity_history h LEFT JOIN account u ON 'account:' || u.login = h.actor"
+        " LEFT JOIN region r ON h.record->>'target' = 'region' AND r.region_id::text = h.record->>'ref'"
+        " LEFT JOIN device d ON h.record->>'target' = 'device' AND d.device_id::text = h.record->>'ref'"
+        " WHERE h.entity = 'alarm_rule' AND starts_with(h.entity_id, %(of)s)"
+        " ORDER BY h.recorded_at DESC, h.history_id DESC LIMIT %(limit)s",
+        {"of": f"{rule_key}/", "limit": limit},
+    ).fetchall()
+
+
 def candidates(conn: Conn, properties: Sequence[str], kinds: Sequence[str], limit: int) -> list[int]:
     """Datastreams of a property on devices of some kinds ([]: any)."""
     rows = conn.execute(

@@ -26,6 +26,16 @@ def read(conn: Conn, scope: Scope, case_id: int, *, lock: bool) -> Row | None:
     return conn.execute(query, {**params, "id": case_id}).fetchone()
 
 
+def read_many(conn: Conn, scope: Scope, case_ids: Sequence[int]) -> Sequence[Row]:
+    """Those of these cases that `scope` sees, unlocked, in the order asked."""
+    seen, params = visible(scope, "c")
+    query = sql.SQL(
+        "SELECT c.* FROM cases c WHERE c.case_id = ANY (%(ids)s::bigint[]) AND {}"
+        " ORDER BY array_position(%(ids)s::bigint[], c.case_id)"
+    ).format(seen)
+    return conn.execute(query, {**params, "ids": list(case_ids)}).fetchall()
+
+
 def since(conn: Conn, case_id: int, version: int) -> Sequence[Row]:
     """Steps after `version`, oldest first: what the other officer did meanwhile."""
     return conn.execute(

@@ -276,6 +276,16 @@ def listed(conn: Conn, states: Sequence[str], channel: str, limit: int) -> Seque
     return conn.execute(_LIST, {"states": list(states), "channel": channel, "limit": limit}).fetchall()
 
 
+def dead_of(conn: Conn, channel: str, limit: int = 10_000) -> list[int]:
+    """Ids of a channel's dead letters, oldest first."""
+    rows = conn.execute(
+        "SELECT delivery_id FROM delivery WHERE channel = %s AND state IN ('dead', 'no_address') AND origin = 'real'"
+        " ORDER BY updated_at, delivery_id LIMIT %s",
+        (channel, limit),
+    ).fetchall()
+    return [int(r["delivery_id"]) for r in rows]
+
+
 def resend(conn: Conn, delivery_ids: Sequence[int], actor: str, now: dt.datetime) -> list[int]:
     """Dead ones wait again from their first try, with their old key: what did arrive after all is not doubled."""
     rows = conn.execute(

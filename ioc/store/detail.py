@@ -1,5 +1,5 @@
 """Everything the detail panel shows about one thing, by key: `device:1`, `event:1`, `case:1`, `grid:1`, `resource:1`,
-`region:CODE`, `feature:1`, `warning:1`, and `cell:LAYER:H3` for a cell of the overview.
+`region:CODE`, `feature:1`, `warning:1`, `alarm:1`, `alarm_group:1`, and `cell:LAYER:H3` for a cell of the overview.
 
 What lies outside the scope is not found, exactly like what does not exist.
 """
@@ -16,7 +16,9 @@ from psycopg import sql
 from ioc.errors import NotFound
 from ioc.scope import INTERNAL, Scope
 from ioc.store import detail_parts as parts
+from ioc.store import detail_patrol
 from ioc.store.cells import device_counts
+from ioc.store.detail_alarm import alarm, group, with_alarms
 from ioc.store.detail_device import device
 from ioc.store.detail_parts import SHANGHAI, Asked, Part, Row, both, field
 from ioc.store.detail_work import case, event
@@ -55,12 +57,14 @@ def _grid(asked: Asked, name: str) -> Part:
         field("department", row["department"]),
         *_sketch(row),
     ]
+    walked, patrols = detail_patrol.of_cell(asked, row["grid_cell_id"])
     return {
         **parts.common(asked, row, row["name"]),
         "number": row["code"],
         "icon": "grid",
-        "fields": [*fields, *_inside(asked, row["grid_cell_id"]), *parts.attributes(row, asked.scope)],
+        "fields": [*fields, *_inside(asked, row["grid_cell_id"]), *walked, *parts.attributes(row, asked.scope)],
         "officers": parts.officer_links(row, asked.scope),
+        "links": patrols,
     }
 
 
@@ -136,7 +140,8 @@ def _thematic(asked: Asked, name: str) -> Part:
 
 def _warning(asked: Asked, name: str) -> Part:
     row = asked.conn.execute(
-        "SELECT w.* FROM warning w WHERE w.warning_id = %(id)s AND (%(whole)s OR w.region_ids && ARRAY("
+        "SELECT w.* FROM warning w WHERE w.warning_id = %(id)s AND (%(whole)s OR w.region_ids = '{}'"
+        " OR w.region_ids && ARRAY("
         " SELECT u.ancestor_id FROM region_closure u WHERE u.descendant_id = ANY (%(regions)s::int[])))",
         {"id": parts.row_id(name), "whole": asked.scope.whole, "regions": sorted(asked.scope.region_ids)},
     ).fetchone()
@@ -164,6 +169,8 @@ def _warning(asked: Asked, name: str) -> Part:
 
 def _warning_state(row: Row, now: dt.datetime) -> str:
     """By the clock, not by when somebody looked last."""
+    if row["status"] == "active" and row["onset_at"] > now:
+        return "upcoming"
     over = row["status"] == "active" and row["expires_at"] is not None and row["expires_at"] <= now
     return "expired" if over else str(row["status"])
 
@@ -264,7 +271,7 @@ def _cell(asked: Asked, name: str) -> Part:
 
 
 _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
-    "device": ("device.view", device),
+    "device": ("device.view", lambda a, n: with_alarms(a, device(a, n), parts.row_id(n))),
     "event": ("event.view", event),
     "case": ("case.view", case),
     "grid": ("grid.view", _grid),
@@ -272,5 +279,11 @@ _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
     "region": ("map.view", _region),
     "feature": ("map.view", _thematic),
     "warning": ("map.view", _warning),
+    "alarm": ("alarm.view", alarm),
+    "alarm_group": ("alarm.view", group),
     "cell": ("device.view", _cell),
+    "patrol": ("grid.view", detail_patrol.patrol),
+    # what is pressed on these layers of the map
+    "patrol_coverage": ("grid.view", _grid),
+    "patrol_track": ("patrol.track", detail_patrol.patrol),
 }

@@ -31,6 +31,7 @@ NEAR_M = 300.0  # cameras that may show the place, VID-03
 # Attributes that open a device or name a person; shown to askers of the sensitive level only, passwords to nobody.
 _GUARDED = ("ip", "user", "rtsp", "url", "stream", "phone", "mobile", "contact", "mac", "port")
 _NEVER = ("password", "passwd", "secret", "token", "密码")
+_ELSEWHERE = ("icon", "诉求人", "联系电话")  # have a place of their own in the panel
 # Of a report made without a name (EVT-07) nobody is told these.
 _WHO = ("reporter", "caller", "name", "openid", "phone", "mobile", "contact", "id_card")
 
@@ -116,7 +117,12 @@ def attributes(row: Row, scope: Scope) -> list[Part]:
         low = name.lower()
         if nameless and any(low == w or low.startswith((f"{w}_", w + ":")) for w in _WHO):
             continue
-        if name.startswith("_") or name == "icon" or isinstance(value, dict | list) or any(n in low for n in _NEVER):
+        if (
+            name.startswith("_")
+            or name in _ELSEWHERE
+            or isinstance(value, dict | list)
+            or any(n in low for n in _NEVER)
+        ):
             continue
         if scope.sensitivity < SENSITIVE and any(low == g or low.startswith((f"{g}_", g + ":")) for g in _GUARDED):
             continue
@@ -249,7 +255,7 @@ def history(versions: Sequence[Row], conn: Conn, told: Collection[int] = ()) -> 
         if row["version"] not in told:
             anew = row["actor"] == RECOMPUTED_BY
             text = both("detail.h_terms") if anew else _told(row["op"], before, record, conn)
-            out.append({"at": iso(row["recorded_at"]), "actor": row["actor"], "text": text})
+            out.append({"at": iso(row["recorded_at"]), "actor": row["actor"], "text": text, "of": row["version"]})
         before = record
     return out[::-1]
 

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from ioc.flows import flows, stage_index, step_title
-from ioc.store import case_steps, detail_terms
+from ioc.store import case_steps, chain_links, detail_callers, detail_terms
 from ioc.store import detail_parts as parts
 from ioc.store import detail_pictures as pictures
 from ioc.store.detail_parts import Asked, Part, Row, both, field, iso
@@ -47,8 +47,16 @@ def event(asked: Asked, name: str) -> Part:
         **_work(asked, record, row, fields, sources),
         "links": links,
         "history": pictures.with_event(
-            asked, row["event_id"], parts.history(_versions(asked, "event", row["event_id"]), asked.conn)
+            asked,
+            row["event_id"],
+            chain_links.marked(
+                asked.conn,
+                parts.history(_versions(asked, "event", row["event_id"]), asked.conn),
+                row["event_id"],
+                "event_history",
+            ),
         ),
+        "callers": detail_callers.of_event(row),
         "unclaimed": row["case_id"] is None and row["status"] == "open",
     }
 
@@ -101,11 +109,13 @@ def case(asked: Asked, name: str) -> Part:
     changes = parts.history(_versions(asked, "case", row["case_id"]), asked.conn, told=done)
     everything = [*_stages(row, {(s["at"], s["stage"]) for s in steps}), *steps, *changes]
     everything = pictures.with_case(asked, row["case_id"], everything)
+    everything = chain_links.marked(asked.conn, everything, row["case_id"], "case_history")
     history = sorted(everything, key=lambda h: (str(h["at"]), h.get("version", 0)), reverse=True)
     return {
         **parts.common(asked, row, row["title"]),
         **_work(asked, record, row, fields, sources),
         "links": _case_events(asked, row["case_id"]),
+        "callers": detail_callers.of_case(asked.conn, asked.scope, row["case_id"]),
         "history": history,
     }
 

@@ -32,20 +32,45 @@ def first_row(conn: psycopg.Connection[Any], query: bytes, params: Mapping[str, 
     text, values = _sent(query, params)
     if conn.prepare_threshold is None:  # a transaction pooler stands between: nothing can stay prepared
         result = conn.pgconn.exec_params(text, values, result_format=pq.Format.BINARY)
-    else:
-        known = _prepared.setdefault(conn, {})
-        if text not in known:
-            name = _name(known)
-            _check(conn, conn.pgconn.prepare(name, text))
-            known[text] = name
-        result = conn.pgconn.exec_prepared(known[text], values, result_format=pq.Format.BINARY)
+        _check(conn, result)
+        return _row(result)
+    try:
+        return _prepared_row(conn, text, values)
+    except errors.InvalidSqlStatementName:
+        _forget(conn)
+        return _prepared_row(conn, text, values)
+
+
+def _prepared_row(conn: psycopg.Connection[Any], text: bytes, values: list[Any]) -> Row:
+    known = _prepared.setdefault(conn, {})
+    if text not in known:
+        name = _name(known)
+        _check(conn, conn.pgconn.prepare(name, text))
+        known[text] = name
+    result = conn.pgconn.exec_prepared(known[text], values, result_format=pq.Format.BINARY)
     _check(conn, result)
     return _row(result)
+
+
+def _forget(conn: psycopg.Connection[Any]) -> None:
+    """psycopg sends DEALLOCATE ALL after a rollback: what was prepared here is gone with its own. Inside a
+    transaction, which the missing statement has ended, nothing can be made good."""
+    if conn.pgconn.transaction_status != IDLE:
+        raise  # what is being handled
+    _prepared.pop(conn, None)
 
 
 async def first_row_soon(conn: psycopg.Connection[Any], query: bytes, params: Mapping[str, Any]) -> Row:
     """`first_row` on the running loop. When it is cancelled the connection is left in the middle of a query."""
     text, values = _sent(query, params)
+    try:
+        return await _prepared_row_soon(conn, text, values)
+    except errors.InvalidSqlStatementName:
+        _forget(conn)
+        return await _prepared_row_soon(conn, text, values)
+
+
+async def _prepared_row_soon(conn: psycopg.Connection[Any], text: bytes, values: list[Any]) -> Row:
     pg, known = conn.pgconn, _prepared.setdefault(conn, {})
     if text not in known:
         name = _name(known)

@@ -8,7 +8,8 @@ DECLARE
                                        'device_state_log', 'source_log', 'audit', 'schema_migration',
                                        'terms_publication', 'deadline_row', 'calendar_hours', 'calendar_day',
                                        'calendar_market', 'delivery_try', 'device_model', 'standard_edition',
-                                       'detection_review', 'alarm_journal'];
+                                       'detection_review', 'alarm_journal', 'duty_roster', 'duty_entry',
+                                       'duty_handover'];
   secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment', 'caller'];
   -- written by triggers and the linker, as the owner
   owners CONSTANT text[] := ARRAY['chain', 'chain_pending', 'chain_head', 'chain_cut', 'chain_shape', 'chain_table'];

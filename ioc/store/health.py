@@ -38,12 +38,13 @@ def sources(conn: Conn, now: dt.datetime) -> list[SourceState]:
 
 
 def warnings(conn: Conn, region_ids: Sequence[int] | None, now: dt.datetime) -> list[Warning_] | None:
-    """Warnings in force that touch `region_ids` (None: all). None when no source of warnings is connected."""
+    """Warnings in force, then those sent ahead, that touch `region_ids` (None: all). None: no source is connected."""
     rows = conn.execute(
-        "SELECT * FROM warning WHERE status = 'active' AND onset_at <= %(now)s"
+        "SELECT * FROM warning WHERE status = 'active'"
         " AND (expires_at IS NULL OR expires_at > %(now)s)"
         " AND (%(ids)s::int[] IS NULL OR region_ids = '{}' OR region_ids && %(ids)s::int[])"
-        " ORDER BY array_position(ARRAY['red', 'orange', 'yellow', 'blue', 'white'], colour), onset_at DESC",
+        " ORDER BY onset_at > %(now)s, array_position(ARRAY['red', 'orange', 'yellow', 'blue', 'white'], colour),"
+        " onset_at DESC",
         {"now": now, "ids": None if region_ids is None else list(region_ids)},
     ).fetchall()
     if not rows and not _connected(conn):
@@ -58,6 +59,8 @@ def warnings(conn: Conn, region_ids: Sequence[int] | None, now: dt.datetime) -> 
             sender=r["sender"],
             onset_at=r["onset_at"],
             origin=r["origin"],
+            upcoming=r["onset_at"] > now,
+            expires_at=r["expires_at"],
         )
         for r in rows
     ]

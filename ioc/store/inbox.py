@@ -102,9 +102,18 @@ def record_seen(conn: Conn, scope: Scope, record: str) -> bool | None:
         )
         return conn.execute(query, {**params, "id": int(number)}).fetchone() is not None
     if kind == "warning":
-        found = conn.execute("SELECT region_ids FROM warning WHERE warning_id = %s", (int(number),)).fetchone()
-        return found is not None and (scope.whole or bool(scope.region_ids & set(found["region_ids"])))
+        return warning_seen(conn, scope, int(number))
     return None
+
+
+def warning_seen(conn: Conn, scope: Scope, warning_id: int) -> bool:
+    """Whether the warning touches a region of `scope`, or one above it; one without regions concerns everybody."""
+    query = (
+        "SELECT 1 FROM warning w WHERE w.warning_id = %(id)s AND (%(whole)s OR w.region_ids = '{}' OR w.region_ids &&"
+        " ARRAY(SELECT u.ancestor_id FROM region_closure u WHERE u.descendant_id = ANY (%(regions)s::int[])))"
+    )
+    values = {"id": warning_id, "whole": scope.whole, "regions": sorted(scope.region_ids)}
+    return conn.execute(query, values).fetchone() is not None
 
 
 _TABLES: Mapping[str, tuple[str, str]] = {

@@ -39,9 +39,31 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("event", sql.SQL("occurred_at < %(before)s AND status <> 'open'"), "retention_history_days"),
     ("cases", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("warning", sql.SQL("updated_at < %(before)s AND status <> 'active'"), "retention_history_days"),
+    ("duty_entry", sql.SQL("ends_at < %(before)s"), "retention_history_days"),
+    ("duty_handover", sql.SQL("at < %(before)s"), "retention_history_days"),
+    (
+        "duty_roster",
+        sql.SQL(
+            "published_at < %(before)s AND NOT EXISTS (SELECT FROM duty_entry e"
+            " WHERE e.roster_id = duty_roster.roster_id)"
+        ),
+        "retention_history_days",
+    ),
+    ("saved_view", sql.SQL("deleted_at < %(before)s"), "retention_history_days"),
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
     ("delivery", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
     ("delivery_try", sql.SQL("at < %(before)s"), "retention_history_days"),
+    ("patrol_track", sql.SQL("begun_at < %(before)s"), "retention_track_days"),
+    ("patrol", sql.SQL("begun_at < %(before)s"), "retention_history_days"),
+    (
+        "village_figure",  # the newest of an item stays, however old
+        sql.SQL(
+            "updated_at < %(before)s AND EXISTS (SELECT FROM village_figure n"
+            " WHERE (n.region_id, n.section, n.item) = (village_figure.region_id, village_figure.section,"
+            " village_figure.item) AND n.as_of > village_figure.as_of)"
+        ),
+        "retention_history_days",
+    ),
     ("caller", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
     ("delivery_receipt", sql.SQL("received_at < %(before)s"), "retention_reject_days"),
     ("lower_record", sql.SQL("received_at < %(before)s AND closed"), "retention_history_days"),

@@ -21,6 +21,13 @@ _COUNTED: Mapping[str, tuple[str, LiteralString]] = {
     "resource": ("resource", "true"),
     "grid_cell": ("grid_cell", "true"),
     "thematic": ("thematic_feature", "true"),
+    "patrol_track": ("patrol_track", "x.begun_at >= %(week)s"),
+    "patrol_coverage": (
+        "grid_cell",
+        "(EXISTS (SELECT FROM patrol_plan p WHERE p.grid_cell_id = x.grid_cell_id)"
+        " OR EXISTS (SELECT FROM patrol p WHERE p.grid_cell_id = x.grid_cell_id AND p.inside > 0"
+        " AND p.ended_at IS NOT NULL))",
+    ),
 }
 
 
@@ -81,6 +88,7 @@ def _rows(conn: Conn, scope: Scope, layer: Layer, region_ids: Sequence[int] | No
     )
     days = layer.overview.days if isinstance(layer.overview, Heat) else Heat().days
     more = {"drill": list(region_ids or ()), "since": now - dt.timedelta(days=days)}
+    more["week"] = now - dt.timedelta(days=7)
     return _number(conn, query, {**params, **values, **more})
 
 

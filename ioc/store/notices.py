@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from ioc.store import outbox
 from ioc.store.pool import Conn
 
 ToKind = Literal["account", "department", "role", "person"]
@@ -50,4 +51,12 @@ RETURNING notice_id
 def put(conn: Conn, notice: Notice, now: dt.datetime) -> int | None:
     """Write it, under the system's scope. Returns its id, None where it had been written before."""
     row = conn.execute(_PUT, {**asdict(notice), "created_at": now}).fetchone()
-    return None if row is None else int(row["notice_id"])
+    if row is None:
+        return None
+    stir(conn, notice.origin)
+    return int(row["notice_id"])
+
+
+def stir(conn: Conn, origin: str = "real") -> None:
+    """Every inbox asks again for what is its own. The record says nothing: a notice is its addressee's."""
+    outbox.put(conn, topic="notice", op="new", entity_id="", permission="case.view", origin=origin, payload={})

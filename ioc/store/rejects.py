@@ -39,9 +39,9 @@ def store_rejects(
             now,
             source,
             batch_id,
-            r.item[:500].replace("\x00", "�"),
-            r.raw[:RAW_LIMIT].replace("\x00", "�"),
-            Jsonb([{k: v.replace("\x00", "�") for k, v in reason.as_dict().items()} for reason in r.reasons]),
+            _storable(r.item[:500]),
+            _storable(r.raw[:RAW_LIMIT]),
+            Jsonb([{k: _storable(v) for k, v in reason.as_dict().items()} for reason in r.reasons]),
             origin,
         )
         for r in rejected
@@ -53,3 +53,8 @@ def store_rejects(
             rows,
         )
     return len(rows)
+
+
+def _storable(text: str) -> str:
+    """What is wrong may be just that: NUL, or half a surrogate pair, which no table takes."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

@@ -73,12 +73,13 @@ def keep_message(conn: Conn, values: Mapping[str, Any], now: dt.datetime) -> Non
 _UPSERT = """
 INSERT INTO warning AS w (source, source_id, kind, kind_en, colour, area, note, sender, region_ids, geom, onset_at,
   expires_at, status, origin, recorded_at, updated_at, sender_id, event_code, severity, urgency, certainty, headline,
-  headline_en, note_en, instruction, exercise, sent_at, event_onset_at, ended_at, replaced_by, attributes)
+  headline_en, note_en, instruction, exercise, sent_at, event_onset_at, ended_at, replaced_by, attributes, begun_at)
 VALUES (%(source)s, %(source_id)s, %(kind)s, %(kind_en)s, %(colour)s, %(area)s, %(note)s, %(sender)s, %(region_ids)s,
   ST_Multi(ST_SetSRID(ST_GeomFromWKB(%(wkb)s), 4326)), %(onset_at)s, %(expires_at)s, %(status)s, %(origin)s,
   %(now)s, %(now)s,
   %(sender_id)s, %(event_code)s, %(severity)s, %(urgency)s, %(certainty)s, %(headline)s, %(headline_en)s, %(note_en)s,
-  %(instruction)s, %(exercise)s, %(sent_at)s, %(event_onset_at)s, %(ended_at)s, %(replaced_by)s, %(attributes)s)
+  %(instruction)s, %(exercise)s, %(sent_at)s, %(event_onset_at)s, %(ended_at)s, %(replaced_by)s, %(attributes)s,
+  CASE WHEN %(onset_at)s::timestamptz <= %(now)s THEN %(onset_at)s::timestamptz END)
 ON CONFLICT (source, source_id) DO UPDATE SET
   kind = excluded.kind, kind_en = excluded.kind_en, colour = excluded.colour, area = excluded.area,
   note = excluded.note, sender = excluded.sender, region_ids = excluded.region_ids, geom = excluded.geom,
@@ -87,6 +88,7 @@ ON CONFLICT (source, source_id) DO UPDATE SET
   certainty = excluded.certainty, headline = excluded.headline, headline_en = excluded.headline_en,
   note_en = excluded.note_en, instruction = excluded.instruction, exercise = excluded.exercise,
   sent_at = excluded.sent_at, event_onset_at = excluded.event_onset_at, attributes = excluded.attributes,
+  begun_at = excluded.begun_at,
   status = CASE WHEN w.status IN ('replaced', 'cancelled') THEN w.status ELSE excluded.status END,
   ended_at = CASE WHEN w.status IN ('replaced', 'cancelled') THEN w.ended_at ELSE excluded.ended_at END,
   version = w.version + 1, updated_at = excluded.updated_at
@@ -171,6 +173,23 @@ def expire(conn: Conn, now: dt.datetime) -> int:
     return len(rows)
 
 
+def begin(conn: Conn, now: dt.datetime) -> int:
+    """Warnings that were sent ahead and whose time has come, each once, with history and a feed record."""
+    rows = conn.execute(
+        """
+        UPDATE warning SET begun_at = onset_at, updated_at = %(now)s, version = version + 1
+        WHERE warning_id IN (SELECT warning_id FROM warning WHERE status = 'active' AND begun_at IS NULL
+                               AND onset_at <= %(now)s AND (expires_at IS NULL OR expires_at > %(now)s)
+                             ORDER BY warning_id FOR UPDATE SKIP LOCKED)
+        RETURNING warning_id
+        """,
+        {"now": now},
+    ).fetchall()
+    for row in rows:
+        told(conn, row["warning_id"], "clock", now)
+    return len(rows)
+
+
 # ---------------------------------------------------------------- history and feed
 
 
@@ -193,14 +212,14 @@ def told(conn: Conn, warning_id: int, actor: str, now: dt.datetime) -> Mapping[s
         entity_id=warning_id,
         permission=PERMISSION,
         origin=row["origin"],
-        payload=payload(row),
+        payload=payload(row, now),
     )
     outbox.wake(conn)
     return row
 
 
-def payload(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What screens receive of a warning."""
+def payload(row: Mapping[str, Any], now: dt.datetime) -> dict[str, Any]:
+    """What screens receive of a warning. `upcoming`: 即将生效; the record comes again when it begins."""
 
     def iso(value: dt.datetime | None) -> str | None:
         return None if value is None else value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
@@ -214,6 +233,7 @@ def payload(row: Mapping[str, Any]) -> dict[str, Any]:
         "area": row["area"],
         "sender": row["sender"],
         "status": row["status"],
+        "upcoming": row["status"] == "active" and row["onset_at"] > now,
         "exercise": row["exercise"],
         "onset_at": iso(row["onset_at"]),
         "expires_at": iso(row["expires_at"]),

@@ -89,7 +89,7 @@ class LiveList(_Ui):
     """The work list, live. `rows` are records (ioc/records.py) for first paint."""
 
     _type = "LiveList"
-    _props = ("rows", "variant", "limit", "offset", "show", "filter", "sort", "empty", "name")
+    _props = ("rows", "variant", "limit", "offset", "show", "filter", "sort", "empty", "name", "address", "pick")
 
 
 class CountRow(_Ui):
@@ -148,6 +148,33 @@ class Keys(_Ui):
     _props = ("page",)
 
 
+class AlarmBar(_Ui):
+    """Active alarms on every page of the desk, with sound and keys. `setup`: ioc/screens/alarms.py."""
+
+    _type = "AlarmBar"
+    _props = ("setup",)
+
+
+class AlarmList(_Ui):
+    """All alarms, live, with filters. `rules`, `states`, `priorities`: keys with their words."""
+
+    _type = "AlarmList"
+    _props = ("rules", "states", "priorities")
+
+
+class AlarmRules(_Ui):
+    """Parameters of alarm rules: read, and changed with the right."""
+
+    _type = "AlarmRules"
+    _props = ("choices", "kinds", "regions", "mayEdit")
+
+
+class AlarmWall(_Ui):
+    """Urgent alarms nobody has acknowledged, on a wall, silent."""
+
+    _type = "AlarmWall"
+
+
 class LangSwitch(_Ui):
     """中 / EN; reloads the page in the other language, all other state kept."""
 
@@ -183,6 +210,10 @@ COMPONENTS: tuple[type[_Ui], ...] = (
     LayerPanel,
     SearchBox,
     Keys,
+    AlarmBar,
+    AlarmList,
+    AlarmRules,
+    AlarmWall,
     LangSwitch,
     ThemeSwitch,
     Svg,

@@ -31,6 +31,13 @@ def conn(props: Props, f: Frame) -> str:
     return f'<div{attrs(props, "conn-strip")} role="status" hidden></div>'
 
 
+def alarm_bar(props: Props, f: Frame) -> str:
+    """One row high until the alarms have come, so that nothing moves on a quiet day."""
+    words = esc(t("alarm.loading", f.lang))
+    row = f'<div class="al-rows"><div class="ab none">{icon("bell")}{words}</div></div>'
+    return f'<section{attrs(props, "abar")}>{row}<div class="al-side num"></div></section>'
+
+
 def fresh(props: Props, f: Frame) -> str:
     as_of = parse(props.get("asOf"))
     interval = float(props.get("intervalS") or 60)

@@ -44,12 +44,21 @@ def live_list(props: Props, f: Frame) -> str:
     variant = str(props.get("variant") or f.surface)
     source = cast(Sequence[Item], props.get("rows") or f.rows)
     rows = sorted((r for r in source if shown(r, str(props.get("show") or "all"), f.now)), key=order_key)
+    if props.get("sort") == "new":
+        rows.sort(key=lambda r: (-_opened(r), -int(r["id"])))
+    for key, wanted in cast(Mapping[str, Sequence[str]], props.get("filter") or {}).items():
+        rows = [r for r in rows if not wanted or r[key] in wanted]
     first = int(props.get("offset") or 0)
     limit = int(props.get("limit") or (DESK_ROWS if variant == "desk" else len(rows)))
     draw = _desk_row if variant == "desk" else _wall_row
     body = "".join(draw(r, f) for r in rows[first : first + limit])
     box = attrs(props, "ql" if variant == "desk" else "rows", "live-list")
     return f'<div{box} role="listbox" aria-label="{esc(t("ui.list", f.lang))}">{body}</div>'
+
+
+def _opened(item: Item) -> float:
+    found = parse(item["opened_at"] or item["occurred_at"])
+    return found.timestamp() if found else 0.0
 
 
 def _row_class(item: Item) -> str:

@@ -231,6 +231,13 @@ def test_rules_and_their_parameters(sign_in: SignIn, raised: dict[str, int]) -> 
     assert chief.put("/api/v1/alarm-rules/none", json=body, headers=ORIGIN).status_code == 404
     stored = {r["key"]: r for r in chief.get("/api/v1/alarm-rules").json["rules"]}["rain_hour"]["settings"]
     assert [(s["ref"], s["params"], s["version"]) for s in stored] == [(small.NEAR_TOWN, {"high": 90.0}, 2)]
+    changes = chief.get("/api/v1/alarm-rules/rain_hour/history").json["rows"]
+    assert [(c["version"], c["params"], c["target"]) for c in changes] == [
+        (2, {"high": 90.0}, "region"), (1, {"high": 80.0}, "region")]  # fmt: skip
+    assert changes[0]["name"] == "近镇"
+    assert not changes[0]["by"].startswith("account:")
+    assert chief.get("/api/v1/alarm-rules/none/history").status_code == 404
+    assert chief.get("/api/v1/alarm-rules/rain_day/history").json["rows"] == []
     unset = chief.get("/api/v1/alarm-rules/river_warning/unset").json
     assert {u["why"] for u in unset["rows"]} == {"no_limit"}
     assert unset["total"] == 2

@@ -7,9 +7,11 @@ operation that is not safe may refuse or do its work, but what it answers is nev
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import flask
 import pytest
@@ -21,6 +23,8 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from starlette.testclient import TestClient
 
+from ioc.accounts.base import Accounts, Grant
+from ioc.accounts.tokens import create_token
 from tests.conftest import Database
 from tests.http import world as small
 from tests.http.conftest import ORIGIN
@@ -203,3 +207,149 @@ def test_a_step_with_one_wrong_value_changes_nothing(
         assert rows(db, "SELECT version FROM cases WHERE case_id = %s", case) == before
 
     ask()
+
+
+# Text that fits into an address: the rest never reaches us as such.
+HOSTILE_TEXT = st.sampled_from(
+    ["", " ", "\x00", "a\x00b", "\u202e" * 5, "x" * 5_000, "'; DROP TABLE event; --", "%s%n{0}", "<script>", "-0", "0",
+     "1e309", "NaN", "Infinity", "9" * 400, "9" * 6_000, str(2**63), str(-(2**63) - 1), "-1", "true", "[]", "{}", "..",
+     "../../etc/passwd", "%00", "\ufffd", "2026-02-30T00:00:00Z", "0000-00-00", "99999-01-01T00:00:00Z", "case:", ":1",
+     "case:" + "9" * 30, "case:1\x00", "region:\x00", "cell:camera:\x00", "1,2,3,NaN", "0,0,1e309,1"]
+)  # fmt: skip
+
+
+def test_no_query_parameter_and_no_part_of_a_path_of_a_get_fails(
+    application: Any, server: flask.Flask, db: Database, token: Token, sign_in: Callable[[str], FlaskClient],
+    real: dict[str, Any],
+) -> None:  # fmt: skip
+    described = server.test_client().get("/api/v1/openapi.json", headers=token("read", "admin")).get_json()
+    gets = [(path, op["get"]) for path, op in described["paths"].items() if "get" in op and not path.startswith(APART)]
+    # what is handled beside Flask, or is not described
+    gets += [("/tiles/{layer}/{z}/{x}/{y}.mvt", {"parameters": [{"in": "query", "name": n} for n in ("region", "v")]})]
+    assert len(gets) > 40
+    chief, native, machine = sign_in("chief"), TestClient(application), token("read", "admin")
+    places = sorted(
+        {(path, p["in"], p["name"]) for path, op in gets for p in op.get("parameters", ())}
+        | {(path, "path", name) for path, _ in gets for name in re.findall(r"{(\w+)}", path)}
+    )
+    places = [p for p in places if p[1] in ("path", "query")]
+    asked, faults = 0, list[str]()
+    before = tally(db)
+
+    @settings(QUICK, max_examples=900)
+    @given(st.sampled_from(places), HOSTILE_TEXT, st.booleans())
+    def ask(place: tuple[str, str, str], value: str, by_machine: bool) -> None:
+        nonlocal asked
+        path, where, name = place
+        asked += 1
+
+        def part(found: re.Match[str]) -> str:
+            mine = where == "path" and found[1] == name
+            return quote(value if mine and value else str(real.get(found[1], 1)), safe="")
+
+        url = re.sub(r"{(\w+)}", part, path) + (f"?{name}={quote(value, safe='')}" if where == "query" else "")
+        begun = time.monotonic()
+        if path.startswith("/tiles/"):
+            status = native.get(url, headers=machine).status_code
+        else:
+            status = (server.test_client().get(url, headers=machine) if by_machine else chief.get(url)).status_code
+        took = time.monotonic() - begun
+        if (status >= 500 and status != 503) or took > SLOW_S:
+            faults.append(f"GET {url[:200]}: {status} {took:.1f} s")
+
+    ask()
+    native.close()
+    assert not faults, "\n".join(dict.fromkeys(faults))
+    assert asked >= 800
+    assert tally(db) == before
+
+
+def test_no_live_stream_and_no_report_is_opened_for_a_region_that_is_no_text(
+    application: Any, token: Token, world: World
+) -> None:
+    native = TestClient(application)
+    for value in ("%00", "a%00b", "x" * 5000, "%ED%A0%80"):
+        answer = native.get(f"/live?region={value}", headers=token("read"))
+        assert answer.status_code in (404, 422), (value, answer.text)
+    native.close()
+
+
+def bodies(db: Database) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """A good body of every endpoint that writes for others, by name: right it needs, address, body."""
+    code = small.NEAR_TOWN
+    return {
+        "account": ("admin", "/api/v1/accounts", {
+            "login": "neu", "name": "n", "password": "", "roles": ["grid"], "regions": [code], "whole": False,
+            "departments": ["x"], "sensitivity": 0}),
+        "token": ("admin", "/api/v1/tokens", {
+            "name": "t", "allow": ["read"], "region": code, "source": "s", "days": 3, "sensitivity": 0}),
+        "warning": ("events:write", "/api/v1/warnings", {
+            "identifier": "W-1", "sender": "s", "senderName": "n", "sendTime": "2026-10-03 14:20:00",
+            "msgType": "Alert", "eventType": "11B03", "color": "橙色", "headline": "暴雨橙色预警", "areaCode": code[:6],
+            "endTime": "2026-10-03 20:20:00", "references": [], "text": "x", "polygon": ""}),
+        "hotline": ("hotline", "/api/v1/hotline", {
+            "工单编号": "H-1", "受理时间": "2026-10-03 14:05", "诉求人": "陈小姐", "联系电话": "13600002222",
+            "标题": "路灯不亮", "内容": "x", "行政区划码": code, "紧急程度": "一般", "办理时限": "2026-10-10 18:00",
+            "满意度": "5", "坐标系": "EPSG:4490", "经度": 112.0, "纬度": 21.8}),
+        "detection": ("events:write", "/api/v1/detections", {
+            "id": "D-1", "algorithm": "fight", "confidence": 0.9, "camera": "x", "lon": 112.0, "lat": 21.8,
+            "crs": "EPSG:4490", "occurred_at": "2026-10-03T14:30:00+08:00", "boxes": [[0.1, 0.1, 0.2, 0.2]],
+            "picture": "", "picture_url": "http://x.example/a"}),
+        "observation": ("observations:write", "/api/v1/observations", {
+            "device": "d", "observed_at": "2026-10-03T14:30:00+08:00", "values": {"level_m": 1.0}}),
+        "catalogue": ("events:write", "/api/v1/video/catalogue", {"xml": ""}),
+    }  # fmt: skip
+
+
+def filled(conn_rows: Callable[[str], list[dict[str, Any]]]) -> dict[str, int]:
+    """How many rows the written tables have: what is refused leaves nothing there but a reject."""
+    names = ("account", "token", "warning", "warning_message", "caller", "detection", "event", "cases", "observation",
+             "video_node", "device")  # fmt: skip
+    (found,) = conn_rows("SELECT " + ", ".join(f"(SELECT count(*) FROM {n})::int AS {n}" for n in names))
+    return found
+
+
+@pytest.mark.parametrize("name", ["account", "token", "warning", "hotline", "detection", "observation", "catalogue"])
+def test_a_body_with_one_hostile_value_is_taken_whole_or_refused_with_reasons(
+    name: str, server: flask.Flask, db: Database, token: Token, accounts: Accounts, world: World
+) -> None:
+    right, url, good = bodies(db)[name]
+    bound = create_token(accounts, f"fuzz-{name}", ["events:write"], Grant(whole=True, sensitivity=2), by="t",
+                         source="hotline")  # fmt: skip
+    heads = {"Authorization": f"Bearer {bound}"} if right == "hotline" else token(right, "read")
+    plain, sent = server.test_client(), 0
+
+    def packed(one: dict[str, Any]) -> tuple[bytes, str]:
+        if name == "hotline":
+            return json.dumps({"orders": [one]}).encode(), "application/json"
+        if name == "catalogue":
+            item = "".join(f"<{n}>{one['xml']}</{n}>" for n in ("DeviceID", "Name", "Longitude"))
+            head = "<CmdType>Catalog</CmdType><SN>1</SN><DeviceID>44170200002000000001</DeviceID><SumNum>1</SumNum>"
+            text = f"<Response>{head}<DeviceList Num='1'><Item>{item}</Item></DeviceList></Response>"
+            return text.encode("utf-8", "replace"), "application/manscdp+xml"
+        return json.dumps(one).encode(), "application/json"
+
+    @settings(QUICK, max_examples=120)
+    @given(st.sampled_from(sorted(good)), HOSTILE, st.sampled_from(["", "list", "dict"]))
+    def ask(field: str, value: Any, inside: str) -> None:
+        nonlocal sent
+        sent += 1
+        wrong: Any = [value] if inside == "list" else {"zh": value} if inside == "dict" else value
+        raw, kind = packed({**good, field: wrong})
+        before = filled(lambda query: rows(db, query))
+        begun = time.monotonic()
+        answer = plain.post(url, data=raw, headers={**heads, "Content-Type": kind})
+        took = time.monotonic() - begun
+        assert answer.status_code < 500 or answer.status_code == 503, (field, wrong, answer.text)
+        assert took < SLOW_S
+        if answer.status_code == 422:
+            said = answer.get_json()
+            told = [said, *(r for k in ("results", "rows") for r in said.get(k) or ())]
+            reasons = [r for one in told for r in one.get("reasons") or ()]
+            assert all(r["zh"] and r["en"] for r in reasons), (field, wrong)
+            assert reasons, (field, wrong, said)
+        if answer.status_code >= 400:
+            assert filled(lambda query: rows(db, query)) == before, (field, wrong)
+
+    ask()
+    assert sent >= 60

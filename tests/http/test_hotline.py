@@ -164,14 +164,16 @@ def test_updates_are_told_in_the_timeline_and_to_who_has_the_case(
     words = "12345 工单 GZ20261003001：退单次数 0 → 1；重复 否 → 是；保密 否 → 是"
     step = rows(db, "SELECT * FROM case_step WHERE step = 'note'")
     assert [(s["given"], s["actor_name"]) for s in step] == [({"text": words}, "12345")]
-    (notice,) = rows(db, "SELECT * FROM notice")
+    (notice,) = rows(db, "SELECT * FROM notice WHERE kind = 'case.changed'")
     assert (notice["to_ref"], notice["body"], notice["sensitivity"]) == ("市城管局", words, 2)
     assert rows(db, "SELECT sensitivity FROM cases WHERE case_id = %s", case) == [{"sensitivity": 2}]
     order["order"] |= {"state": "已撤单", "secret": "0"}
     assert push([order]).json["results"][0]["state"] == "updated"
     assert rows(db, "SELECT status, sensitivity FROM event WHERE source_id = 'GZ20261003001'") == [
         {"status": "void", "sensitivity": 0}]  # fmt: skip
-    assert rows(db, "SELECT priority FROM notice ORDER BY notice_id DESC LIMIT 1") == [{"priority": "high"}]
+    assert rows(db, "SELECT priority FROM notice WHERE kind = 'case.changed' ORDER BY notice_id DESC LIMIT 1") == [
+        {"priority": "high"}
+    ]
     assert push([order]).json["results"][0]["state"] == "unchanged"
     assert len(rows(db, "SELECT 1 FROM case_step WHERE step = 'note'")) == 2
 

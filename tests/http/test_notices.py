@@ -160,7 +160,8 @@ def test_who_has_not_read_it(sign_in: SignIn, world: World, db: Database, clock:
     assert [a["state"] for a in found["addressees"]] == ["delivered", "read", "no_address"]
     assert found["read_rate"] == pytest.approx(1 / 3)
     assert sign_in("fartown").get(f"/api/v1/notices/about/{about}").status_code == 404
-    for wrong in ("case:x", "case:", "device:1e5", "alarm%00:5", "case:99999999999999999999", "alarm:5", "nonsense"):
+    assert town.get("/api/v1/notices/about/alarm%00:5").status_code == 422
+    for wrong in ("case:x", "case:", "device:1e5", "case:99999999999999999999", "alarm:5", "nonsense"):
         assert town.get(f"/api/v1/notices/about/{wrong}").status_code == 404, wrong
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 import pytest
 
@@ -41,6 +43,29 @@ def test_an_error_is_psycopgs_and_the_connection_lives_on(db: Database) -> None:
         assert conn.execute("SELECT 1 AS n").fetchone() == {"n": 1}
     with pytest.raises(TypeError):
         direct.encoded(object())
+
+
+def test_statements_that_were_thrown_away_are_prepared_again(db: Database) -> None:
+    """psycopg sends DEALLOCATE ALL after a rollback: a rolled back write must not spoil the tiles after it."""
+    store, query = Store(db.dsn_app, size=1), b"SELECT %(n)s::int8"
+    with store.reading(SYSTEM) as conn:
+        assert direct.first_row(conn, query, {"n": 1}) == ((1).to_bytes(8, "big"),)
+    with pytest.raises(ZeroDivisionError), store.scoped(SYSTEM) as conn:
+        for _ in range(8):  # past the threshold from which psycopg prepares
+            conn.execute("SELECT %s::int", (1,))
+        raise ZeroDivisionError
+    with store.reading(SYSTEM) as conn:
+        conn.execute("SELECT 1")
+        left = conn.execute("SELECT count(*) AS n FROM pg_prepared_statements WHERE name LIKE 'ioc_direct%'").fetchone()
+        assert left == {"n": 0}, "the test makes them go"
+        assert direct.first_row(conn, query, {"n": 2}) == ((2).to_bytes(8, "big"),)
+        assert asyncio.run(direct.first_row_soon(conn, query, {"n": 3})) == ((3).to_bytes(8, "big"),)
+        conn.execute("DEALLOCATE ALL")
+        assert asyncio.run(direct.first_row_soon(conn, query, {"n": 4})) == ((4).to_bytes(8, "big"),)
+        with pytest.raises(psycopg.errors.InvalidSqlStatementName), conn.transaction():
+            conn.execute("DEALLOCATE ALL")
+            direct.first_row(conn, query, {"n": 5})
+    store.close()
 
 
 def test_a_server_that_goes_away_is_the_stores_fault(db: Database) -> None:

@@ -176,7 +176,7 @@ def test_columns_a_file_does_not_have_are_left_alone(db: Database, bring: Bring,
     bring("devices", table(tmp_path / "a.csv", [[*HEAD, "地址", "品牌"], [*GOOD, "人民路", "甲"]]))
     bring("devices", table(tmp_path / "b.csv", [[*HEAD[:5], "型号"], [*GOOD[:5], "乙"]]))
     assert rows(db, "SELECT address, status, attributes FROM device") == [
-        {"address": "人民路", "status": "online", "attributes": {"品牌": "甲", "型号": "乙"}}
+        {"address": "人民路", "status": "online", "attributes": {"品牌": "甲", "model": "乙"}}
     ]
 
 

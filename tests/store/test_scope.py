@@ -94,6 +94,26 @@ ROWS = (
     " received_at) VALUES ('c', %(k)s, 'event', 1, false, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
     "INSERT INTO lower_indicator (centre_key, region_code, code, record, region_id, private_to, sensitivity,"
     " received_at) VALUES ('c', '1', %(k)s, '{}', %(r)s, %(p)s, %(s)s, %(t)s)",
+    "INSERT INTO patrol (patrol_id, once, account, person, grid_cell_id, kind, begun_at, received_at, updated_at,"
+    " region_id, private_to, sensitivity) VALUES (%(i)s, %(k)s, 'a', 'n', %(i)s, 'inspect', %(t)s, %(t)s, %(t)s, %(r)s,"
+    " %(p)s, %(s)s)",
+    "INSERT INTO patrol_track (patrol_id, begun_at, at_ms, lon, lat, accuracy_m, flag, region_id, private_to,"
+    " sensitivity) VALUES (%(i)s, %(t)s, '{}', '{}', '{}', '{}', '{}', %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO patrol_finding (patrol_id, once, found_at, geom, title, urgency, digest, event_id, region_id,"
+    " private_to, sensitivity) VALUES (%(i)s, %(k)s, %(t)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), 't', 'routine',"
+    " 'd', %(i)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO patrol_plan (grid_cell_id, kind, times_a_week, source, updated_at, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 'inspect', 2, 's', %(t)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO village_figure (region_id, section, item, as_of, value, source, updated_at, private_to, sensitivity)"
+    " VALUES (%(r)s, 'people', %(k)s, '2026-09-30', 9, 's', %(t)s, %(p)s, %(s)s)",
+    "INSERT INTO duty_entry (roster_id, day, shift, starts_at, ends_at, duty, person, region_id, private_to,"
+    " sensitivity) VALUES (1, '2026-10-03', 'd', %(t)s, %(t)s::timestamptz + interval '8 h', 'chief', 'p', %(r)s,"
+    " %(p)s, %(s)s)",
+    "INSERT INTO duty_handover (region_id, ends_at, version, shift, starts_at, act, login, at, private_to, sensitivity)"
+    " VALUES (%(r)s, %(t)s, %(i)s, 'd', %(t)s, 'give', 'a', %(t)s, %(p)s, %(s)s)",
+    "INSERT INTO saved_view (account_id, name, region_id, created_at, updated_at)"
+    " VALUES (%(i)s, 'v', %(r)s, %(t)s, %(t)s)",
+    "INSERT INTO saved_view_default (account_id, view_id, set_at) VALUES (%(i)s, %(i)s, %(t)s)",
     "INSERT INTO notice (key, kind, to_kind, to_ref, title, created_at, region_id, private_to, sensitivity)"
     " VALUES (%(k)s, 'k', 'role', 'chief', 't', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO request_key (actor, key, what, body_hash, answer, created_at)"
@@ -105,6 +125,10 @@ ROWS = (
     "INSERT INTO delivery_try (delivery_id, at, what) VALUES (%(i)s, %(t)s, 'retry')",
     "INSERT INTO delivery_receipt (channel, far_id, state, at, received_at)"
     " VALUES ('sms', %(k)s, 'read', %(t)s, %(t)s)",
+    "INSERT INTO warning (warning_id, source, source_id, kind, colour, area, sender, region_ids, onset_at)"
+    " VALUES (%(i)s, 's', %(k)s, 'k', 'red', 'a', 's', ARRAY[%(r)s::int], %(t)s)",
+    "INSERT INTO warning_message (source, identifier, sender, sent_at, msg_type, digest, actor, content, received_at,"
+    " updated_at) VALUES ('s', %(k)s, 's', %(t)s, 'alert', 'd', 'a', '{}', %(t)s, %(t)s)",
     "INSERT INTO alarm (alarm_id, rule_key, datastream_id, device_id, category, priority, state, first_at, raised_at,"
     " received_at, group_id, region_id, private_to, sensitivity) VALUES (%(i)s, 'r', %(i)s, %(i)s, 'c', 'low', 'unack',"
     " %(t)s, %(t)s, %(t)s, %(i)s, %(r)s, %(p)s, %(s)s)",
@@ -154,9 +178,10 @@ def test_every_table_with_a_policy_fails_closed(filled: Database) -> None:
 
 def test_regions_departments_and_sensitivity_narrow(filled: Database) -> None:
     placeless = {"thematic_layer"}
-    regional = {"indicator_value", "indicator_history"}
+    regional = {"indicator_value", "indicator_history", "warning"}
     # their addressee's, asked for by the system alone
-    addressed = {"notice", "request_key", "caller", "delivery", "delivery_try", "delivery_receipt"}
+    addressed = {"notice", "request_key", "caller", "delivery", "delivery_try", "delivery_receipt",
+                 "warning_message", "saved_view", "saved_view_default"}  # fmt: skip
     for table in _tables(filled):
         if table in placeless:
             assert _count(filled.store, TOWN_A, table) == 2, table
@@ -178,6 +203,27 @@ def test_rows_outside_the_scope_cannot_be_written(filled: Database) -> None:
         )
     with filled.store.scoped(TOWN_A) as conn:
         assert conn.execute("UPDATE event SET title = 'x' WHERE region_id = 2").rowcount == 0
+
+
+def test_a_warning_holds_in_the_regions_below_and_only_the_system_writes_it(filled: Database) -> None:
+    with filled.owner() as conn, conn.transaction():
+        conn.execute("INSERT INTO region (region_id, code, name, kind) VALUES (7, '7', 'C', 'county')")
+        conn.execute("INSERT INTO region_closure (ancestor_id, descendant_id, depth) VALUES (7, 1, 1), (1, 1, 0)")
+        conn.execute("UPDATE warning SET region_ids = ARRAY[7] WHERE warning_id = 2")
+        conn.execute("UPDATE warning SET region_ids = '{}' WHERE warning_id = 3")
+        conn.execute("UPDATE warning SET region_ids = ARRAY[2] WHERE warning_id = 4")
+    seen = {}
+    for name, scope in {"town": TOWN_A, "city": CITY, "nobody": NOBODY}.items():
+        with filled.store.scoped(scope) as conn:
+            seen[name] = [r["warning_id"] for r in conn.execute("SELECT warning_id FROM warning ORDER BY 1")]
+    assert seen == {"town": [1, 2, 3], "city": [1, 2, 3, 4], "nobody": []}
+    for scope in (TOWN_A, CITY):
+        with filled.store.scoped(scope) as conn:
+            assert conn.execute("UPDATE warning SET kind = 'x'").rowcount == 0
+            assert conn.execute("DELETE FROM warning").rowcount == 0
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), filled.store.scoped(TOWN_A) as conn:
+        conn.execute(next(r for r in ROWS if r.startswith("INSERT INTO warning (")),
+                     {"i": 9, "r": 1, "p": None, "s": 0, "t": NOW, "k": "k9"})  # fmt: skip
 
 
 def test_visible_says_what_the_policy_says(filled: Database) -> None:

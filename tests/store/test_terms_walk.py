@@ -92,6 +92,8 @@ def test_what_stands_in_the_store_is_what_stepping_through_the_minutes_gives(db:
         step = rnd.choice(steps)
         clock.advance(60 * rnd.randrange(1, 1440))
         unit = rnd.choice(["work_hours", "work_days", "emergency_hours"])
+        if any(n.startswith("photo_") for n in step.needs):  # pictures have tests of their own
+            continue
         given = {n: {**GIVEN, "amount": rnd.randrange(1, 4), "unit": unit}[n] for n in step.needs}
         after = cases.take(ANYBODY, case, step.key, given, found["version"])
         write_down(told, step.clock, before["request"], after["stage"] != before["stage"], clock.now())

@@ -207,6 +207,37 @@ def test_the_clock_ends_a_warning_once(db: Database, desk: Desk, clock: FixedClo
     assert past.status == "expired"
 
 
+def test_a_warning_sent_ahead_is_to_come_until_it_begins_and_says_so_once(
+    db: Database, desk: Desk, clock: FixedClock
+) -> None:
+    out = desk.json(effectiveTime="2026-10-03 18:00:00")
+    begins = dt.datetime(2026, 10, 3, 10, 0, tzinfo=dt.UTC)
+    assert clock.now() < begins
+
+    def state() -> list[tuple[bool, str]]:
+        with db.store.reading(SYSTEM) as conn:
+            found = health.warnings(conn, None, clock.now()) or []
+            part = detail(conn, Regions.of(db.store), SYSTEM, f"warning:{out.warning_id}", clock.now())
+        return [(w.upcoming, part["fields"][0]["value"]["zh"]) for w in found]
+
+    def turn() -> int:
+        with db.store.scoped(SYSTEM) as conn:
+            return warnings.begin(conn, clock.now())
+
+    def fed() -> list[bool]:
+        found = rows(db, "SELECT payload FROM outbox WHERE topic = 'warning' ORDER BY outbox_id")
+        return [r["payload"]["upcoming"] for r in found]
+
+    assert state() == [(True, "即将生效")]
+    assert (turn(), fed()) == (0, [True])
+    clock.advance((begins - clock.now()).total_seconds())
+    assert (turn(), turn()) == (1, 0)
+    assert fed() == [True, False]
+    assert state()[0][0] is False
+    later = desk.json(effectiveTime="2026-10-03 19:00:00", sendTime="2026-10-03 14:25:00")
+    assert (later.state, state()[0][0]) == ("updated", True), "put off: it is to come again"
+
+
 def test_ingest_sees_to_the_end_of_warnings(db: Database, desk: Desk, settings: Settings, clock: FixedClock) -> None:
     desk.json()
     clock.advance(86_400)

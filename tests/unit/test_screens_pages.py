@@ -24,7 +24,17 @@ from tests.fake_server import create_server
 from tests.fakes import COUNTIES, NO_INCIDENTS, FakeServices, tiles
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("/desk", "/desk/events", "/desk/data", "/desk/settings", "/wall", "/embed/tile/aqi", "/embed/map")
+PAGES = (
+    "/desk",
+    "/desk/events",
+    "/desk/data",
+    "/desk/village",
+    "/desk/settings",
+    "/wall",
+    "/embed/tile/aqi",
+    "/embed/map",
+)
+TABS = ("/desk/data?tab=outbound", "/desk/data?tab=lower")
 WHO = who_of("李嘉欣", ("officer",), "user", permissions=("*",))
 
 
@@ -259,7 +269,7 @@ def test_unknown_page_is_404_in_words(client: Any) -> None:
 
 
 def test_every_callback_output_stands_on_some_page(client: Any) -> None:
-    ids = {str(c.id) for url in PAGES for c in walk(built(url)) if getattr(c, "id", None)}
+    ids = {str(c.id) for url in (*PAGES, *TABS) for c in walk(built(url)) if getattr(c, "id", None)}
     specs = client.get(f"/_p/{encode_page('/desk')}/_dash-dependencies").get_json()
     outputs = {part.split(".")[0] for s in specs for part in s["output"].strip(".").split("...")}
     assert outputs

@@ -2,9 +2,16 @@
 
 type Listener = (nowMs: number) => void;
 
+/** A message that comes so much later than it was written is no measure of the time. */
+const LATE_MS = 2000;
+const SURE_MS = 3000;
+
 export class ServerClock {
   private offsetMs = 0;
   private fixedMs: number | null = null;
+  private synced = false;
+  /** An earlier time the server seems to have, and since when (local). */
+  private doubt: { offset: number; since: number } | null = null;
   private readonly ticks = new Set<Listener>();
   private readonly days = new Set<(day: string) => void>();
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -28,10 +35,24 @@ export class ServerClock {
     if (options.now) this.sync(options.now);
   }
 
-  /** Takes the server's `now`; half a round trip is not corrected: ages are shown in seconds. */
+  /**
+   * Takes the server's `now`; half a round trip is not corrected: ages are shown in seconds. What was said before this
+   * machine slept arrives when it wakes, all at once and late: time may only go back when it is still said a while later
+   * (then this machine's own clock was set).
+   */
   sync(serverNow: string): void {
     const at = Date.parse(serverNow);
-    if (Number.isFinite(at)) this.offsetMs = at - this.local();
+    if (!Number.isFinite(at)) return;
+    const local = this.local();
+    const offset = at - local;
+    if (this.synced && offset < this.offsetMs - LATE_MS) {
+      const same = this.doubt !== null && Math.abs(offset - this.doubt.offset) <= LATE_MS;
+      if (!same) this.doubt = { offset, since: local };
+      if (!same || local - this.doubt!.since < SURE_MS) return;
+    }
+    this.doubt = null;
+    this.synced = true;
+    this.offsetMs = offset;
   }
 
   get fixed(): boolean {

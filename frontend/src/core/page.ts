@@ -3,6 +3,7 @@ import { LiveClient } from '../live/client';
 import { ServerClock } from './clock';
 import { Signal, throttle } from './emit';
 import { tickFresh } from './fresh';
+import { Picked } from './picked';
 import { Ready } from './ready';
 import type { Change, Item, Lang } from './types';
 import { UrlStore } from './url';
@@ -49,6 +50,7 @@ export class PageContext {
   readonly url: UrlStore;
   readonly ready: Ready;
   readonly live: LiveClient;
+  readonly picked = new Picked();
   readonly theme: Signal<'dark' | 'light'>;
   surface: 'wall' | 'desk' | 'embed' = 'desk';
   lang: Lang = 'zh';
@@ -56,6 +58,11 @@ export class PageContext {
   bundle = '';
   private readonly kpi = { n: 0, codes: new Set<string>() };
   private readonly liveState = { n: 0, incidents: 0, warnings: 0, sources: 0, resync: 0, day: '' };
+  private readonly asked = { duty: 0, views: 0, many: 0 };
+  /** Panels that are asked for again as a whole: who is on duty, saved views. */
+  private readonly sendDuty = throttle(this.calmly(() => setStore('st-duty', ++this.asked.duty)), 500);
+  private readonly sendViews = throttle(this.calmly(() => setStore('st-views', ++this.asked.views)), 500);
+  private readonly sendPicked = throttle(() => setStore('st-many', { keys: this.picked.list(), n: ++this.asked.many }), 250);
   private readonly sendKpi = throttle(this.calmly(() => this.flushKpi()), 1000);
   private readonly sendLive = throttle(this.calmly(() => setStore('st-live', { ...this.liveState, n: ++this.liveState.n })), 1000);
   /** The open detail, drawn again: what it shows has changed, or may have while nothing was heard. */
@@ -97,13 +104,21 @@ export class PageContext {
       this.liveState.incidents++;
       if (this.url.value.sel) this.drawDetail();
       this.sendLive();
-      if (reason !== 'poll') this.kpiChanged([]);
+      if (reason !== 'poll') {
+        this.kpiChanged([]);
+        this.sendDuty();
+        this.sendViews();
+      }
     });
+    window.addEventListener('ioc:duty', () => this.sendDuty());
+    window.addEventListener('ioc:views', () => this.sendViews());
+    this.picked.version.on(() => this.sendPicked());
     let last = this.url.value;
     this.url.state.on((s) => {
       if (s.region !== last.region) {
         this.live.setRegion(s.region);
         setStore('st-region', s.region);
+        this.sendDuty();
       }
       if (s.sel !== last.sel) setStore('st-sel', s.sel);
       last = s;
@@ -152,6 +167,9 @@ export class PageContext {
     else if (change.topic === 'warning') this.bump('warnings');
     else if (change.topic === 'source') this.bump('sources');
     else if (change.topic === 'reload') this.bump('resync');
+    else if (change.topic === 'notice') window.dispatchEvent(new CustomEvent('ioc:notice'));
+    else if (change.topic === 'duty') this.sendDuty();
+    else if (change.topic === 'view') this.sendViews();
     else if (change.topic === 'wall') window.dispatchEvent(new CustomEvent('ioc:wall', { detail: change }));
     else if ((change.topic === 'case' || change.topic === 'event') && (record === null || record.flow === 'incident')) this.bump('incidents');
   }

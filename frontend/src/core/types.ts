@@ -92,6 +92,8 @@ export interface Beat {
 export type Conn = 'connecting' | 'open' | 'lost' | 'signed-out' | 'off';
 
 export interface LegendItem {
+  /** 疑似: the same mark, hollow and dashed. */
+  suspected?: boolean;
   swatch: 'ramp' | 'line' | 'icon' | 'fill' | Urgency | 'online' | 'offline' | 'fault' | 'exceeded';
   text: string;
   icon?: string;

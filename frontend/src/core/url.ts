@@ -6,7 +6,19 @@ export interface UrlState {
   sel: string;
   layers: string[] | null;
   view: { lon: number; lat: number; zoom: number } | null;
+  list: ListState;
 }
+
+/** Filter and order of the page's list, and the saved view they came from ("": none). Empty: what is usual. */
+export interface ListState {
+  show: string;
+  urgency: string[];
+  flow: string[];
+  sort: string;
+  saved: string;
+}
+
+const LIST = { show: 'show', urgency: 'urgency', flow: 'flow', sort: 'sort', saved: 'view' } as const;
 
 export function parseUrl(search: string): UrlState {
   const q = new URLSearchParams(search);
@@ -18,6 +30,13 @@ export function parseUrl(search: string): UrlState {
     sel: q.get('sel') ?? '',
     layers: layers === null ? null : layers.split(',').filter(Boolean),
     view: valid ? { lon: v[0]!, lat: v[1]!, zoom: v[2]! } : null,
+    list: {
+      show: q.get('show') ?? '',
+      urgency: (q.get('urgency') ?? '').split(',').filter(Boolean),
+      flow: (q.get('flow') ?? '').split(',').filter(Boolean),
+      sort: q.get('sort') ?? '',
+      saved: q.get('view') ?? '',
+    },
   };
 }
 
@@ -32,6 +51,8 @@ export function writeUrl(search: string, change: Partial<UrlState>): string {
   if (change.sel !== undefined) put('sel', change.sel || null);
   if (change.layers !== undefined) put('layers', change.layers === null ? null : change.layers.join(','));
   if (change.view !== undefined) put('v', change.view && formatView(change.view));
+  if (change.list !== undefined)
+    for (const [name, key] of Object.entries(LIST) as [keyof ListState, string][]) put(key, String(change.list[name]) || null);
   const text = q.toString().replaceAll('%2C', ',').replaceAll('%3A', ':');
   return text ? `?${text}` : '';
 }

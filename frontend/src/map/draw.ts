@@ -92,8 +92,9 @@ export function level(t: Tokens, s: Sizes, n: number, provisional: boolean): Dra
   };
 }
 
-export function urgency(t: Tokens, s: Sizes, u: Urgency, lang: Lang): Drawing {
-  if (u === 'critical') return chip(t, s, word('critical', lang));
+/** `suspected` (疑似): the same shape, hollow and dashed, as everything that is not fully certain. */
+export function urgency(t: Tokens, s: Sizes, u: Urgency, lang: Lang, suspected = false): Drawing {
+  if (u === 'critical') return chip(t, s, word('critical', lang), suspected);
   const size = s.urgent;
   const box = size + 2 * PAD * s.k;
   return {
@@ -108,10 +109,21 @@ export function urgency(t: Tokens, s: Sizes, u: Urgency, lang: Lang): Drawing {
         g.fill();
         g.strokeStyle = t.css['ink-1'];
         g.lineWidth = 2.3;
+        if (suspected) g.setLineDash(SUSPECTED_DASH);
         g.stroke();
         noGlow(g);
+        if (suspected) return;
         g.fillStyle = t.css['ink-1'];
         circle(g, 12, 12, 4.8);
+      } else if (suspected) {
+        g.fillStyle = t.css['map-halo'];
+        circle(g, 12, 12, 6);
+        g.fill();
+        g.strokeStyle = t.css['ink-2'];
+        g.lineWidth = 2.1;
+        g.setLineDash([3.4, 2.9]);
+        g.stroke();
+        return;
       } else {
         g.fillStyle = t.css['ink-3'];
         circle(g, 12, 12, 4.2);
@@ -126,8 +138,10 @@ function circle(g: G, x: number, y: number, r: number): void {
   g.arc(x, y, r, 0, 2 * Math.PI);
 }
 
-/** Inverted word: 特急. */
-function chip(t: Tokens, s: Sizes, text: string): Drawing {
+const SUSPECTED_DASH = [5.6, 4.4];
+
+/** Inverted word: 特急. A suspected one is outlined, not inverted. */
+function chip(t: Tokens, s: Sizes, text: string, suspected: boolean): Drawing {
   const w = textWidth(t, text, s.chip, 600) + 0.6 * s.chip;
   const h = s.chip * 1.36;
   const ring = 2 * s.k;
@@ -138,10 +152,16 @@ function chip(t: Tokens, s: Sizes, text: string): Drawing {
       g.fillStyle = t.css['map-halo'];
       roundRect(g, 0, 0, w + 2 * ring, h + 2 * ring, 4 * s.k);
       g.fill();
-      g.fillStyle = t.css['dev-bg'];
+      g.fillStyle = t.css[suspected ? 'bg-1' : 'dev-bg'];
       roundRect(g, ring, ring, w, h, 3 * s.k);
       g.fill();
-      g.fillStyle = t.css['on-dev'];
+      if (suspected) {
+        g.strokeStyle = t.css['ink-1'];
+        g.lineWidth = 1.5 * s.k;
+        g.setLineDash([3 * s.k, 2.4 * s.k]);
+        g.stroke();
+      }
+      g.fillStyle = t.css[suspected ? 'ink-1' : 'on-dev'];
       g.font = font(t, s.chip, 600);
       g.textAlign = 'center';
       g.textBaseline = 'middle';

@@ -13,6 +13,7 @@ export interface Work {
   urgency: Urgency;
   level: number | null;
   provisional: boolean;
+  suspected: boolean;
   title: string;
   icon: string;
   item: Item | null;
@@ -27,7 +28,7 @@ const URGENCIES: Urgency[] = ['routine', 'urgent', 'critical'];
 export function fromItem(item: Item): Work | null {
   if (item.closed || item.lon == null || item.lat == null) return null;
   const incident = isIncident(item);
-  return { key: item.key, lon: item.lon, lat: item.lat, urgency: item.urgency, level: incident ? (item.level ?? 4) : null, provisional: item.provisional, title: item.title, icon: item.icon, item };
+  return { key: item.key, lon: item.lon, lat: item.lat, urgency: item.urgency, level: incident ? (item.level ?? 4) : null, provisional: item.provisional, suspected: layerOf(item) === SUSPECTED, title: item.title, icon: item.icon, item };
 }
 
 function fromTile(layer: string, row: PointRow): Work {
@@ -39,6 +40,7 @@ function fromTile(layer: string, row: PointRow): Work {
     urgency: URGENCIES[Number(row['u'] ?? 0)] ?? 'routine',
     level: lv >= 1 && lv <= 4 && (layer !== 'case' || row['k'] === 'incident') ? lv : null,
     provisional: Number(row['pv'] ?? 0) > 0,
+    suspected: layer === SUSPECTED,
     title: String(row['title'] ?? ''),
     icon: 'pin',
     item: null,
@@ -132,5 +134,5 @@ export function roomy<T extends { lon: number; lat: number; w: number; h: number
 function put(scene: Scene, w: Work): string {
   const { atlas, tokens, sizes, lang } = scene;
   if (w.level !== null) return atlas.put(`lv|${w.level}|${w.provisional}`, () => draw.level(tokens, sizes, w.level ?? 4, w.provisional));
-  return atlas.put(`ug|${w.urgency}`, () => draw.urgency(tokens, sizes, w.urgency, lang));
+  return atlas.put(`ug|${w.urgency}|${w.suspected}`, () => draw.urgency(tokens, sizes, w.urgency, lang, w.suspected));
 }

@@ -255,7 +255,7 @@ export class IocMap implements MapHandle {
     let last = page.url.value;
     this.off.push(
       page.url.state.on((s) => {
-        if (s.region !== last.region) void this.focus.drill(s.region, true);
+        if (s.region !== last.region) void this.focus.drill(s.region, s.view === null);
         if (s.sel !== last.sel) void this.focus.select(s.sel);
         if (s.layers !== last.layers) this.invalidate();
         if (s.view && s.view !== last.view && this.interactive) this.camera.follow(s.view);

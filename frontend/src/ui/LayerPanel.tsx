@@ -145,7 +145,7 @@ function Swatch({ item, icon, near }: { item: LegendItem; icon: string; near: bo
     case 'critical':
     case 'urgent':
     case 'routine':
-      return <UrgencyMark urgency={item.swatch} lang={page().lang} />;
+      return <UrgencyMark urgency={item.swatch} lang={page().lang} suspected={item.suspected} />;
     case 'icon':
       return <Icon name={item.icon ?? 'pin'} />;
     default:

@@ -2,7 +2,9 @@ import * as React from 'react';
 import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from '@tanstack/virtual-core';
 import { isIncident, matches, newest, type Filter } from '../core/order';
 import { page } from '../core/page';
+import { pickable } from '../core/picked';
 import type { Item, Lang, Urgency } from '../core/types';
+import type { ListState } from '../core/url';
 import { word } from '../core/words';
 import { cx, useEvent, useNow, useRows, useSignal, type Base } from './hooks';
 import { deskLine, DueMark, Icon, itemDue, Mark, Steps, wallLine } from './marks';
@@ -16,6 +18,22 @@ interface Props extends Base, Filter {
   sort?: 'due' | 'new';
   empty?: string;
   name?: string;
+  /** Filter and order stand in the page's address. */
+  address?: boolean;
+  /** Rows can be picked for one step with all of them. */
+  pick?: boolean;
+}
+
+const SHOWS: readonly string[] = ['all', 'incidents', 'cases', 'overdue', 'closed'];
+
+/** What the address says, and what is usual where it says nothing or nonsense. */
+function ownFilter(list: ListState): Filter & { sort: 'due' | 'new' } {
+  return {
+    show: (SHOWS.includes(list.show) ? list.show : 'all') as Filter['show'],
+    urgency: list.urgency,
+    flow: list.flow,
+    sort: list.sort === 'new' ? 'new' : 'due',
+  };
 }
 
 const U: Record<Urgency, string> = { critical: 'u2', urgent: 'u1', routine: 'u0' };
@@ -55,17 +73,19 @@ export function LiveList(props: Props): React.ReactElement {
     if (id === props.id) setChange((old) => ({ ...old, ...rest }));
   });
 
-  const show = change.show ?? props.show ?? 'all';
-  const urgency = change.urgency ?? props.filter?.urgency;
-  const flow = change.flow ?? props.filter?.flow;
-  const sort = change.sort ?? sort0;
+  const own = props.address ? ownFilter(url.list) : null;
+  const show = own?.show ?? change.show ?? props.show ?? 'all';
+  const urgency = own ? own.urgency : (change.urgency ?? props.filter?.urgency);
+  const flow = own ? own.flow : (change.flow ?? props.filter?.flow);
+  const sort = own ? own.sort : (change.sort ?? sort0);
+  useSignal(p.picked.version);
   const minute = Math.floor(now / 60_000);
   const sorted = React.useMemo(() => {
     const at = p.clock.now();
     const list = p.live.store.sorted().filter((r) => matches(r, { show, urgency, flow }, at));
     return sort === 'new' ? list.sort(newest) : list;
     // `minute`: a deadline that passes changes 超时 filters.
-  }, [version, show, urgency, flow, sort, minute, p]);
+  }, [version, show, urgency?.join(), flow?.join(), sort, minute, p]);
   const filterKey = JSON.stringify([show, urgency, flow, sort, url.region]);
   const lastFilter = React.useRef(filterKey);
   const hold = held && variant === 'desk' && lastFilter.current === filterKey;
@@ -98,6 +118,38 @@ export function LiveList(props: Props): React.ReactElement {
     }
   });
 
+  const { pick = false } = props;
+  // What was closed, taken away or has become an incident cannot be worked on any more.
+  React.useEffect(() => {
+    if (pick)
+      p.picked.keep((key) => {
+        const row = p.live.store.get(key);
+        return row !== undefined && pickable(row);
+      });
+  }, [version, pick, p]);
+  React.useEffect(() => {
+    if (pick) p.picked.clear();
+  }, [pick, p, filterKey]);
+  useEvent('ioc:pick', () => {
+    const row = pick ? p.live.store.get(cursor.current) : undefined;
+    if (row && pickable(row)) p.picked.toggle(row.key);
+  });
+  useEvent<number>('ioc:stretch', (step) => {
+    if (!pick || rows.length === 0) return;
+    const from = cursor.current || rows[0]!.key;
+    move(step);
+    p.picked.stretch(rows, from, cursor.current);
+  });
+  const tick = React.useCallback(
+    (key: string, to: boolean) => {
+      if (to) p.picked.stretch(latest.current, p.url.value.sel || key, key);
+      else p.picked.toggle(key);
+    },
+    [p],
+  );
+  const latest = React.useRef<readonly Item[]>(rows);
+  latest.current = rows;
+
   const empty = sorted.length === 0 && p.live.store.loaded;
   const desk = variant === 'desk';
   const released = (e: React.SyntheticEvent): void => {
@@ -113,6 +165,9 @@ export function LiveList(props: Props): React.ReactElement {
       style={props.style}
       role="listbox"
       aria-label={word('list', lang)}
+      aria-multiselectable={pick ? true : undefined}
+      data-address={props.address ? '' : undefined}
+      data-pick={pick ? '' : undefined}
       tabIndex={desk ? 0 : undefined}
       onMouseEnter={desk ? () => setHeld(true) : undefined}
       onMouseLeave={desk ? released : undefined}
@@ -127,7 +182,7 @@ export function LiveList(props: Props): React.ReactElement {
       ) : null}
       {empty ? <p className="none">{props.empty ?? word(show === 'all' && !urgency?.length && !flow?.length ? 'empty' : 'emptyFiltered', lang)}</p> : null}
       {desk ? (
-        <Virtual box={box} rows={rows} render={(r) => <DeskRow key={r.key} item={r} on={r.key === url.sel} now={now} lang={lang} zone={p.clock.zone()} onSelect={select} />} />
+        <Virtual box={box} rows={rows} render={(r) => <DeskRow key={r.key} item={r} on={r.key === url.sel} now={now} lang={lang} zone={p.clock.zone()} onSelect={select} picked={pick && pickable(r) ? p.picked.has(r.key) : null} onPick={tick} />} />
       ) : (
         rows.map((r) => <WallRow key={r.key} item={r} now={now} lang={lang} zone={p.clock.zone()} onSelect={variant === 'embed' ? select : null} />)
       )}
@@ -182,15 +237,39 @@ interface RowProps {
   zone: string;
 }
 
-const DeskRow = React.memo(function DeskRow({ item, on, now, lang, zone, onSelect }: RowProps & { on: boolean; onSelect: (key: string) => void }) {
+interface DeskProps extends RowProps {
+  on: boolean;
+  onSelect: (key: string) => void;
+  /** null: cannot be picked. */
+  picked: boolean | null;
+  onPick: (key: string, to: boolean) => void;
+}
+
+const DeskRow = React.memo(function DeskRow({ item, on, now, lang, zone, onSelect, picked, onPick }: DeskProps) {
   return (
     <div
-      className={cx('q', on && 'on', isIncident(item) ? 'inc' : U[item.urgency], item.closed && 'closed', item.suspected && 'susp')}
+      className={cx('q', on && 'on', picked && 'picked', isIncident(item) ? 'inc' : U[item.urgency], item.closed && 'closed', item.suspected && 'susp')}
       role="option"
       aria-selected={on}
       data-key-row={item.key}
-      onClick={() => onSelect(item.key)}
+      onClick={(e) => (picked !== null && (e.shiftKey || e.ctrlKey || e.metaKey) ? onPick(item.key, e.shiftKey) : onSelect(item.key))}
     >
+      {picked === null ? null : (
+        <button
+          type="button"
+          className="qck"
+          role="checkbox"
+          tabIndex={-1}
+          aria-checked={picked}
+          aria-label={word('pick', lang)}
+          onClick={(e) => {
+            e.stopPropagation();
+            onPick(item.key, e.shiftKey);
+          }}
+        >
+          <i className={cx('ck', picked && 'on')}>{picked ? <Icon name="check" /> : null}</i>
+        </button>
+      )}
       <Mark item={item} lang={lang} />
       <div className="ellip">
         <b>
@@ -229,8 +308,8 @@ const WallRow = React.memo(function WallRow({ item, now, lang, zone, onSelect }:
 }, sameRow);
 
 /** Rows re-render when their record or the text of their deadline changes, not every second. */
-function sameRow(a: RowProps & { on?: boolean }, b: RowProps & { on?: boolean }): boolean {
-  if (a.item !== b.item || a.lang !== b.lang || a.on !== b.on || a.zone !== b.zone) return false;
+function sameRow(a: RowProps & { on?: boolean; picked?: boolean | null }, b: RowProps & { on?: boolean; picked?: boolean | null }): boolean {
+  if (a.picked !== b.picked || a.item !== b.item || a.lang !== b.lang || a.on !== b.on || a.zone !== b.zone) return false;
   if (a.now === b.now) return true;
   const da = itemDue(a.item, a.now, a.lang, a.zone);
   const db = itemDue(b.item, b.now, b.lang, b.zone);

@@ -2,6 +2,7 @@ import * as React from 'react';
 import { page } from '../core/page';
 import type { Text } from '../core/types';
 import { pick } from '../core/types';
+import { say, type AlarmWord } from '../core/alarm_words';
 import { word, type Word } from '../core/words';
 import { cx, useEvent, type Base } from './hooks';
 import { Icon } from './marks';
@@ -161,11 +162,25 @@ function visit(type: Group['type'], item: Hit): void {
   p.url.push({ sel: item.key });
 }
 
+/** Keys of alarms, on every page of the desk (ui/AlarmBar.tsx). */
+const ALARM_KEYS: [string[], AlarmWord][] = [
+  [['A'], 'key.ack'],
+  [['S'], 'key.shelve'],
+  [['F'], 'key.false'],
+  [['O'], 'key.out'],
+  [['L'], 'key.case'],
+  [['E'], 'key.unfold'],
+  [['Q'], 'key.mute'],
+];
+
 const KEYS: [string[], Word][] = [
   [['J', 'K'], 'keyMove'],
   [['Enter'], 'keyOpen'],
   [['Esc'], 'keyUp'],
-  [['1', '…', '6'], 'keyLayers'],
+  [['Space'], 'keyPick'],
+  [['Shift', '↑', '↓'], 'keyStretch'],
+  [['1', '…', '9'], 'keyViews'],
+  [['Shift', '1', '…', '6'], 'keyLayers'],
   [['N'], 'keyReport'],
   [['Ctrl', 'K'], 'keySearch'],
   [['?'], 'keyHelp'],
@@ -179,7 +194,7 @@ export function Keys(props: Base & { page?: string }): React.ReactElement {
     <dialog id={props.id} ref={dialog} className={cx('keys-dialog', props.className)} style={props.style} aria-label={word('keys', p.lang)} onClick={(e) => e.target === dialog.current && dialog.current?.close()}>
       <h2>{word('keys', p.lang)}</h2>
       <dl>
-        {KEYS.map(([keys, text]) => (
+        {[...KEYS.map(([keys, text]) => [keys, word(text, p.lang)] as const), ...ALARM_KEYS.map(([keys, text]) => [keys, say(text, p.lang)] as const)].map(([keys, text]) => (
           <React.Fragment key={text}>
             <dt>
               {keys.map((k) => (
@@ -188,7 +203,7 @@ export function Keys(props: Base & { page?: string }): React.ReactElement {
                 </span>
               ))}
             </dt>
-            <dd>{word(text, p.lang)}</dd>
+            <dd>{text}</dd>
           </React.Fragment>
         ))}
       </dl>

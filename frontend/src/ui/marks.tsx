@@ -33,16 +33,17 @@ export function LevelMark({ level, provisional, lang }: { level: number; provisi
   );
 }
 
-export function UrgencyMark({ urgency, lang }: { urgency: Urgency; lang: Lang }): React.ReactElement {
+export function UrgencyMark({ urgency, lang, suspected }: { urgency: Urgency; lang: Lang; suspected?: boolean | undefined }): React.ReactElement {
+  const susp = suspected ? ' susp' : '';
   if (urgency === 'critical')
     return (
-      <span className="ug ug2" role="img" aria-label={word('critical', lang)}>
+      <span className={`ug ug2${susp}`} role="img" aria-label={word('critical', lang)}>
         {word('critical', lang)}
       </span>
     );
   const urgent = urgency === 'urgent';
   return (
-    <svg className={`ug ug${urgent ? 1 : 0}`} viewBox="0 0 24 24" role="img" aria-label={word(urgency, lang)}>
+    <svg className={`ug ug${urgent ? 1 : 0}${susp}`} viewBox="0 0 24 24" role="img" aria-label={word(urgency, lang)}>
       {urgent ? (
         <>
           <circle cx="12" cy="12" r="9.6" className="r" />
@@ -84,7 +85,7 @@ export function DeviceDisc({ icon, state }: { icon: string; state: DotState }): 
 export function Mark({ item, lang }: { item: Item; lang: Lang }): React.ReactElement {
   return (
     <span className="mkc">
-      {isIncident(item) ? <LevelMark level={item.level ?? 4} provisional={item.provisional} lang={lang} /> : <UrgencyMark urgency={item.urgency} lang={lang} />}
+      {isIncident(item) ? <LevelMark level={item.level ?? 4} provisional={item.provisional} lang={lang} /> : <UrgencyMark urgency={item.urgency} lang={lang} suspected={item.suspected} />}
     </span>
   );
 }

@@ -1,0 +1,1 @@
+"""Patrols and visits of grid cells: rules of tracks and coverage (pure), and the use-cases over the store."""

@@ -1,0 +1,1 @@
+"""The village page: figures with small counts withheld, and playback of what happened. Pure rules."""
