@@ -43,7 +43,8 @@ def _faults() -> Generator[None]:
     except IocError as e:
         Console(stderr=True, soft_wrap=True).print(f"[red]✗[/] {e.message('zh')}\n  {e.message('en')}", highlight=False)
         for reason in getattr(e, "reasons", ()):
-            print(f"  {reason.field}: {reason.zh} / {reason.en}", file=sys.stderr)
+            given = f" [{reason.value}]" if reason.value else ""
+            print(f"  {reason.field}: {reason.zh} / {reason.en}{given}", file=sys.stderr)
         raise typer.Exit(2 if e.status >= 500 else 1) from e
 
 
@@ -332,6 +333,7 @@ def _accounts(cli: typer.Typer) -> None:
         """新建账号 / add an account. The password is asked for, or read from standard input."""
         from ioc.accounts.base import Accounts, Grant
         from ioc.accounts.users import add_user
+        from ioc.ops.config_import import unlisted
         from ioc.store.database import open_store, running
 
         settings = _settings(data_dir)
@@ -344,9 +346,13 @@ def _accounts(cli: typer.Typer) -> None:
                 add_user(
                     Accounts(store, settings, SystemClock()), login, password, role, grant, name=name, own_password=True
                 )
+                unknown = unlisted(store, department or ())
             finally:
                 store.close()
             print(f"已建立 / added: {login}")
+            if unknown:
+                names = "、".join(unknown)
+                print(f"! 部门表中没有，收不到派单 / not in the department table, gets no cases: {names}")
 
     @token.command(name="create")
     def token_create(

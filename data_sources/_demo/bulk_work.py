@@ -23,6 +23,8 @@ def write(conn: Conn, s: Setting, done: Sequence[Work], frame: Frame, grid: Writ
     geom, geom_m = binary.ewkb_points(lon, lat, 4326), binary.ewkb_points(east, north, frame.srid)
     first_event, first_case = next_id(conn, "event", "event_id"), next_id(conn, "cases", "case_id")
     case_of: dict[int, int] = {}
+    for w, at in zip(done, cells, strict=True):
+        _give(w, grid.officer(at))
     cases = _copy_cases(conn, s, done, frame, geom, geom_m, cells, first_case, case_of)
 
     def lines() -> Iterable[str]:
@@ -101,6 +103,14 @@ def write(conn: Conn, s: Setting, done: Sequence[Work], frame: Frame, grid: Writ
         """
     )
     return events, cases
+
+
+def _give(w: Work, officer: str) -> None:
+    """A grid event that has left its first stages is in the hands of the officer of its cell (`Flow.to_officer`)."""
+    if w.flow != "grid" or not officer or w.stage in ("reported", "accepted"):
+        return
+    w.stages = [{**stage, "by": officer} if stage.get("by") == w.officer else stage for stage in w.stages]
+    w.officer = officer
 
 
 def _copy_cases(

@@ -50,6 +50,12 @@ class Written:
 
     cells: Sequence[Cell]
     first_id: int
+    officers: Sequence[str]  # the first of each cell
+
+    def officer(self, ids: Sequence[int]) -> str:
+        """Who answers for a place that lies in these cells: the officer of the general one; "" for none."""
+        cells = [i - self.first_id for i in ids]
+        return next((self.officers[c] for c in cells if self.cells[c].kind == "general"), "")
 
     def at(self, lon: Sequence[float], lat: Sequence[float]) -> list[list[int]]:
         """Ids of the cells each point lies in, at most one of each kind, in the order of the kinds."""
@@ -84,8 +90,9 @@ def write(
         "grid_cell_id", "source", "code", "kind", "name", "geom", "region_id", "department", "officers", "sketch",
         "search", "origin", "recorded_at", "updated_at",
     )  # fmt: skip
-    copy_lines(conn, "grid_cell", columns, _lines(cells, first, g, ids, systems, seed, now))
-    return Written(cells, first)
+    names: list[str] = []
+    copy_lines(conn, "grid_cell", columns, _lines(cells, first, g, ids, systems, seed, now, names))
+    return Written(cells, first, names)
 
 
 def _lines(
@@ -96,6 +103,7 @@ def _lines(
     systems: Systems,
     seed: int,
     now: dt.datetime,
+    names: list[str],
 ) -> Iterator[str]:
     rng = np.random.default_rng([seed, 404])
     inspector: list[dict[str, str]] = []
@@ -106,6 +114,7 @@ def _lines(
         else:
             inspector = [_person(rng, "监督员")] if k % _PATROL == 0 or not inspector else inspector
             officers = inspector
+        names.append(officers[0]["name"])
         department = f"{g.counties[cell.village]}城管局" if unit else g.towns[cell.village]
         geom = shapely.to_wkb(shapely.set_srid(cell.shape, 4326), hex=True, include_srid=True)
         search = fold_all(cell.name, g.towns[cell.village], *(o["name"] for o in officers))

@@ -13,7 +13,19 @@ from typing import Any
 import numpy as np
 from psycopg.types.json import Jsonb
 
-from data_sources._demo import bulk, bulk_work, casework, copying, drop, duty, grids, indexes, patrols, terms
+from data_sources._demo import (
+    bulk,
+    bulk_work,
+    casework,
+    copying,
+    drop,
+    duty,
+    duty_tables,
+    grids,
+    indexes,
+    patrols,
+    terms,
+)
 from data_sources._demo.copying import Conn
 from data_sources._demo.fleet import Gates, build_fleet
 from data_sources._demo.places import Ground, ground_of
@@ -201,6 +213,7 @@ class _Job:
             counts["device_state_log"] = bulk.state_log(conn, city.fleet, frame, city.exceeded)
             counts["resource"] = bulk.resources(conn, frame, self.scale.resources, self.at)
             counts["event"], counts["cases"] = bulk_work.write(conn, s, done, frame, grid)
+            duty_tables.publish(conn, frame.ground, self.at)
             counts |= patrols.write(conn, grid, frame.systems.report("grid"), self.seed, self.at)
 
     def _finish(self, conn: Conn, place: PlaceData) -> None:

@@ -170,6 +170,14 @@ describe('a case ahead of the server', () => {
     expect([done.stage, done.main]).toEqual(['verified', undefined]);
   });
 
+  it('an arrival stays through what others do in the stage, and is asked for again in the next round', () => {
+    const did = (key: string, stage: string): MyCase['progress'][number] => ({ ...({} as MyCase['progress'][number]), step: key, stage });
+    const at = (...progress: MyCase['progress']): MyCase => ({ ...mine(progress), stage: 'handling' });
+    const there = [did('sign', 'handling'), did('arrive', 'handling')];
+    expect(ahead(at(...there, did('ask_extension', 'handling'), did('urge', 'handling')), []).main?.key).toBe('finish');
+    expect(ahead(at(...there, did('finish', 'verified'), did('rework', 'handling')), []).main?.key).toBe('arrive');
+  });
+
   it('what was refused or sent moves nothing', () => {
     expect(ahead(mine(), [queued('sign', 'handling', 'refused')]).stage).toBe('forwarded');
     expect(ahead(mine(), [queued('sign', 'handling', 'sent')]).stage).toBe('forwarded');

@@ -135,10 +135,11 @@ _DEMO: tuple[tuple[str, str, str, int, bool], ...] = (
 )
 
 
-def make_demo_users(accounts: Accounts, town_code: str, department: str = "") -> list[DemoUser]:
+def make_demo_users(accounts: Accounts, town_code: str, department: str = "", officer: str = "") -> list[DemoUser]:
     """Demo accounts with random passwords, written to `<data_dir>/demo-users.json` (owner only). Idempotent.
 
-    `town_code`: the region the grid officer is given; `department`: the one of the department account. Users that
+    `town_code`: the region the grid officer is given, and `officer` the name, which is what grid cells and cases call
+    this person; `department`: the one of the department account. Users that
     exist already keep their passwords, which are read back from the file.
     """
     known = {u.login: u for u in demo_users(accounts)}
@@ -153,6 +154,7 @@ def make_demo_users(accounts: Accounts, town_code: str, department: str = "") ->
         departments = (department,) if role == "department" and department else ()
         grant = Grant(whole, () if whole else (town_code,), departments if role == "department" else None, sensitivity)
         password = make_password()
+        name = (officer if role == "grid" else department if role == "department" else "") or name
         add_user(accounts, login, password, [role], grant, name=name, by="demo", origin="demo")
         made.append(DemoUser(login, name, role, titles.get(role, role), grant.region_codes, password))
     _write(accounts, made)

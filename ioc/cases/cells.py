@@ -48,6 +48,7 @@ class Reasons:
     sheet: Sheet
     columns: Mapping[str, Sequence[str]]
     found: list[RowReason] = field(default_factory=list[RowReason])
+    missing: set[str] = field(default_factory=set[str])  # columns the file lacks: said once, not again in every row
 
     def add(self, row: int, reason: Reason) -> None:
         self.found.append(RowReason(self.sheet.name, row, reason))
@@ -62,6 +63,7 @@ class Reasons:
         have = {known.get(column) for column in self.sheet.columns}
         for column in required:
             if column not in have:
+                self.missing.add(column)
                 self.add(WHOLE, Reason(column, "missing_column", "缺少这一列", "this column is missing"))
         if not self.sheet.rows:
             self.add(WHOLE, Reason("file", "no_rows", "文件没有数据行", "the file has no rows"))
@@ -88,7 +90,7 @@ class Row:
         self.reasons.add(self.number, Reason(column, code, zh, en, self.text(column)[:200]))
 
     def required(self, column: str) -> str | None:
-        if not self.text(column):
+        if not self.text(column) and column not in self.reasons.missing:
             self.refuse(column, "missing_field", "必填项为空", "required")
         return self.text(column) or None
 
@@ -99,8 +101,9 @@ class Row:
             return None
         found = choices.get(word.replace(" ", ""))
         if found is None:
-            names = "、".join(choices)
-            self.refuse(column, "bad_choice", f"应为 {names} 之一", f"must be one of {names}")
+            zh = "、".join(w for w in choices if not w.isascii()) or "、".join(choices)
+            en = ", ".join(w for w in choices if w.isascii()) or zh
+            self.refuse(column, "bad_choice", f"应为 {zh} 之一", f"must be one of {en}")
         return found
 
     def choice_of(self, column: str, choices: Mapping[str, Value], blank: Value) -> Value | None:

@@ -39,8 +39,8 @@ DISPATCH: Mapping[str, Sequence[str]] = {
 }
 DUPLICATES: Mapping[str, Sequence[str]] = {
     "类别": ("类别代码", "category"),
-    "距离": ("距离米", "radius_m"),
-    "小时": ("时间", "hours"),
+    "距离": ("距离米", "距离(米)", "距离(m)", "radius_m"),
+    "小时": ("时间", "时间(小时)", "小时数", "hours"),
     "确定": ("合并阈值", "certain"),
     "疑似": ("提示阈值", "hint"),
 }
@@ -49,8 +49,8 @@ ESCALATION: Mapping[str, Sequence[str]] = {
     "流程": ("flow",),
     "类别": ("类别代码", "category"),
     "环节": ("stage",),
-    "超时比例": ("超时%", "over_pct"),
-    "超时小时": ("over_hours",),
+    "超时比例": ("超时%", "超时比例(%)", "over_pct"),
+    "超时小时": ("超时(小时)", "超时时间(小时)", "over_hours"),
     "通知": ("通知对象", "to"),
 }
 Value = TypeVar("Value")
@@ -58,7 +58,8 @@ To = Literal["department", "role"]
 Level = Literal["city", "county", "town", "village", "unit"]
 LEVELS: Mapping[str, Level] = {
     "市": "city", "市级": "city", "city": "city", "县": "county", "区": "county", "县级": "county", "区级": "county",
-    "county": "county", "镇": "town", "街道": "town", "镇级": "town", "town": "town", "村": "village",
+    "county": "county", "镇": "town", "乡": "town", "街道": "town", "乡镇": "town", "镇级": "town",
+    "乡级": "town", "乡镇级": "town", "街道级": "town", "town": "town", "村": "village",
     "社区": "village", "村级": "village", "village": "village",
     "单位": "unit", "企业": "unit", "unit": "unit",
 }  # fmt: skip
@@ -98,12 +99,11 @@ class Known:
 def read_departments(sheet: Sheet, known: Known) -> Parsed[tuple[Department, ...]]:
     reasons = Reasons(sheet, DEPARTMENTS)
     found: list[tuple[Row, Department]] = []
+    # also a row with a fault of its own is somebody's parent, and names one: every fault is told at once
     for row in reasons.rows("编码", "名称", "层级"):
-        code, name, level = row.required("编码"), row.required("名称"), row.choice("层级", LEVELS)
-        region = _region(row, known)
-        if code and name and level and region is not None:
-            more = (row.text("上级"), row.text("联系人")[:100], row.text("电话")[:40])
-            found.append((row, Department(code[:50], name[:100], level, region, *more)))
+        code, name, level = row.required("编码") or "", row.required("名称") or "", row.choice("层级", LEVELS) or "unit"
+        more = (row.text("上级"), row.text("联系人")[:100], row.text("电话")[:40])
+        found.append((row, Department(code[:50], name[:100], level, _region(row, known) or "", *more)))
     _once(found, "编码", lambda d: d.code)
     _once(found, "名称", lambda d: d.name)
     _tree(found)
@@ -112,7 +112,7 @@ def read_departments(sheet: Sheet, known: Known) -> Parsed[tuple[Department, ...
 
 def _once(found: Sequence[tuple[Row, Department]], column: str, key: Callable[[Department], str]) -> None:
     seen: dict[str, int] = {}
-    for row, department in found:
+    for row, department in (f for f in found if key(f[1])):
         first = seen.setdefault(key(department), row.number)
         if first != row.number:
             row.refuse(column, "set_twice", f"第 {first} 行已有", f"row {first} has it already")
@@ -120,7 +120,7 @@ def _once(found: Sequence[tuple[Row, Department]], column: str, key: Callable[[D
 
 def _tree(found: Sequence[tuple[Row, Department]]) -> None:
     """Every parent exists, by code or name, and nobody stands above themselves."""
-    by_word = {word: d for _, d in found for word in (d.name, d.code)}
+    by_word = {word: d for _, d in found for word in (d.name, d.code) if word}
     for row, department in found:
         above, seen = department, {department.code}
         while above.parent:

@@ -24,6 +24,7 @@ def after_step(done: Done, act: Act, *, notify_role: str = "") -> Row:
         tell_assigned(done, notify_role)
     if done.key == "urge":
         _tell_holder(done, "case.urge", "催办", "Urged", str(done.given.get("text", "")))
+    _tell_turned(done)
     if done.key in ("supervise", "instruct"):
         _supervise(done)
     if done.given.get("satisfaction") is not None and "satisfaction" in done.taken.step.needs:
@@ -45,12 +46,15 @@ def about(case: Row) -> dict[str, Any]:
     }
 
 
-def tell_person(conn: Conn, notice: Notice, now: dt.datetime) -> int | None:
-    """A notice to somebody by name: to the account of that name where exactly one has it."""
-    login = dispatch.login_of(conn, notice.to_ref)
-    if login is None:
-        return notices.put(conn, notice, now)
-    return notices.put(conn, replace(notice, to_kind="account", to_ref=login), now)
+def tell_person(conn: Conn, notice: Notice, now: dt.datetime) -> None:
+    """A notice to somebody by name: to the account of that name at the place of the notice, by name where there is
+    none. A city has many of one name: those of another place are not told; two of one place both are."""
+    logins = dispatch.logins_of(conn, notice.to_ref, notice.region_id)
+    if not logins:
+        notices.put(conn, notice, now)
+    for n, login in enumerate(logins):
+        key = notice.key if n == 0 else f"{notice.key}:{login}"
+        notices.put(conn, replace(notice, key=key, to_kind="account", to_ref=login), now)
 
 
 def tell_assigned(done: Done, notify_role: str = "") -> None:
@@ -93,6 +97,19 @@ def _tell_holder(done: Done, kind: str, zh: str, en: str, body: str) -> None:
         _tell(done, "officer", "person", str(case["officer"]), kind, zh, en, body=body)
     if not case["department"] and not case["officer"]:
         _tell(done, "duty", "role", "officer", kind, zh, en, body=body)
+
+
+def _tell_turned(done: Done) -> None:
+    """Whose turn it is after a request, its answer, or work that comes back: nobody finds that out by looking."""
+    step, title, why = done.taken.step, done.taken.step.title, str(done.given.get("reason") or "")
+    if step.asks:
+        _tell(done, "approve", "role", "chief", "case.asked", title.zh, title.en, body=why)
+    elif step.grants or step.denies:
+        _tell_holder(done, "case.answered", title.zh, title.en, why)
+    elif step.key in ("rework", "reopen"):
+        _tell_holder(done, "case.returned", title.zh, title.en, why)
+    elif step.key == "return":
+        _tell(done, "duty", "role", "officer", "case.returned", title.zh, title.en, body=why)
 
 
 # ------------------------------------------------------------ 督办, 批示

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ioc.cases.dispatch import POOL
-from ioc.cases.follow import tell_person
 from ioc.cases.work import Actor, Cases
 from ioc.errors import Conflict, Forbidden, NotFound
 from ioc.flows import flows, stage_index
 from ioc.scope import SYSTEM, Scope
-from ioc.store import supervision
+from ioc.store import notices, supervision
 from ioc.store.notices import Notice
 
 Row = Mapping[str, Any]
@@ -49,7 +48,7 @@ def answer(cases: Cases, actor: Actor, supervision_id: int, text: str) -> dict[s
             region_id=row["region_id"], private_to=row["private_to"], sensitivity=row["sensitivity"],
             origin=row["origin"],
         )  # fmt: skip
-        tell_person(conn, notice, now)
+        notices.put(conn, notice, now)
         return told({**row, **after}, now)
 
 

@@ -160,7 +160,7 @@ class _Job:
         rejected = self._rejects(reasons)
         for r in rejected:
             report.reasons.update((x.field, x.code) for x in r.reasons)
-        report.shown = sorted(rejected, key=lambda r: r.reasons == [_REFUSED])[:SHOWN]
+        report.shown = [r for r in rejected if r.reasons != [_REFUSED]][:SHOWN]  # the others only share the fate
         if report.dry_run:
             return
         with self.store.scoped(SYSTEM) as conn:

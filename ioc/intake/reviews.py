@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg import sql
 
+from ioc.cases import joining
 from ioc.clock import Clock
 from ioc.errors import Conflict, Invalid, NotFound
 from ioc.intake.detections import make_event
@@ -69,14 +70,14 @@ class Reviews:
         event_id: int | None = row["event_id"]
         if event_id is not None:
             _refuse_case(conn, event_id, decision)
-            event_change.review(conn, event_id, decision, scope.actor, now)
+            _reviewed(conn, event_id, decision, scope.actor, now)
             return event_id
         if decision == "refuted":
             return None
         made = make_event(conn, row, SYSTEM, scope.actor, self.settings, now)
         if isinstance(made, list):
             raise Invalid(reasons=made)
-        event_change.review(conn, made, decision, scope.actor, now)
+        _reviewed(conn, made, decision, scope.actor, now)
         return made
 
     def event(self, scope: Scope, name: str, event_id: int, decision: Decision, why: str) -> dict[str, Any]:
@@ -112,10 +113,18 @@ class Reviews:
         before = row["reviewed"] or "suspected"
         _reasoned(decision, why, before)
         _refuse_case(conn, event_id, decision)
-        version = event_change.review(conn, event_id, decision, scope.actor, now)
+        version = _reviewed(conn, event_id, decision, scope.actor, now)
         scoped = {**row, "detection_id": None}
         detections.add_review(conn, _values(scoped, scope, name, decision, why, now) | {"state_before": before})
         return {"event_id": event_id, "state": decision, "version": version}
+
+
+def _reviewed(conn: Conn, event_id: int, decision: Decision, actor: str, now: Any) -> int:
+    """The event's new version. What is verified joins the open case of the same thing, as a new report would have."""
+    version = event_change.review(conn, event_id, decision, actor, now)
+    if decision == "confirmed":
+        joining.attach(conn, event_id, now)
+    return version
 
 
 def _event_row(conn: Conn, scope: Scope, event_id: int) -> Row | None:

@@ -127,7 +127,10 @@ def run(settings: Settings, clock: Clock, kind: str, file: Path, dry_run: bool, 
             )
         except Invalid as e:
             _tell(e)
-            raise
+            if not e.context.get("rows"):
+                raise
+            zh, en = "整份拒绝，现行版本不变", "refused whole, what is in force stays"
+            raise Invalid(f"{file.name}：{zh}", f"{file.name}: {en}") from e  # the reasons stand above, by row
         finally:
             store.close()
     if as_json:
@@ -140,6 +143,13 @@ def run(settings: Settings, clock: Clock, kind: str, file: Path, dry_run: bool, 
         }
         version = f"，版本 version {result['version']}" if result["version"] else ""
         print(f"{words[result['state']]}: {result['rows']} 行 rows{version}")
+
+
+def unlisted(store: Store, names: Sequence[str]) -> list[str]:
+    """Those of `names` the table of departments lacks. Without a table nothing can be said: []."""
+    with store.scoped(SYSTEM) as conn:
+        known = {str(d["name"]) for d in dispatch.departments(conn)}
+    return [n for n in names if known and n not in known]
 
 
 def _tell(error: Invalid) -> None:

@@ -250,13 +250,34 @@ def load_demo(
     store = open_store(settings)
     try:
         with psycopg.connect(found.owner) as conn:
-            town = conn.execute("SELECT code FROM region WHERE kind = 'town' ORDER BY code LIMIT 1").fetchone()
+            town, officer, department = demo_people(conn)
         accounts = Accounts(store, settings, clock)
         if town:
-            make_demo_users(accounts, str(town[0]))
+            make_demo_users(accounts, town, department, officer)
         return demo_users(accounts)
     finally:
         store.close()
+
+
+def demo_people(conn: psycopg.Connection[Any] | psycopg.Cursor[Any]) -> tuple[str, str, str]:
+    """(town, grid officer, department) of the demo accounts: those with most work in hand, so that each has its own."""
+    busy = conn.execute(
+        """
+        SELECT t.code, c.officer FROM cases c
+        JOIN region_closure k ON k.descendant_id = c.region_id JOIN region t ON t.region_id = k.ancestor_id
+        WHERE c.origin = 'demo' AND c.closed_at IS NULL AND c.officer <> '' AND c.flow = 'grid' AND t.kind = 'town'
+        GROUP BY t.code, c.officer ORDER BY count(*) DESC, t.code, c.officer LIMIT 1
+        """
+    ).fetchone()
+    town = busy or conn.execute("SELECT code, '' FROM region WHERE kind = 'town' ORDER BY code LIMIT 1").fetchone()
+    given = conn.execute(
+        """
+        SELECT department FROM cases
+        WHERE origin = 'demo' AND closed_at IS NULL AND department IN (SELECT name FROM department)
+        GROUP BY department ORDER BY count(*) DESC, department LIMIT 1
+        """
+    ).fetchone()
+    return str(town[0]) if town else "", str(town[1]) if town else "", str(given[0]) if given else ""
 
 
 def user_table(users: list[DemoUser]) -> str:

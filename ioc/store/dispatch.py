@@ -126,10 +126,23 @@ def region_codes(conn: Conn, region_id: int | None) -> list[str]:
     return [r["code"] for r in rows]
 
 
-def login_of(conn: Conn, name: str) -> str | None:
-    """Login of the one account of this name; None where nobody or several people have it."""
-    rows = conn.execute("SELECT login FROM account WHERE name = %s AND NOT disabled LIMIT 2", (name,)).fetchall()
-    return str(rows[0]["login"]) if len(rows) == 1 else None
+_NAMED = """
+SELECT a.login, coalesce(bool_or(r.code = ANY (a.region_codes)), false) AS theirs
+FROM account a LEFT JOIN region_closure c ON c.descendant_id = %(region)s
+     LEFT JOIN region r ON r.region_id = c.ancestor_id
+WHERE a.name = %(name)s AND NOT a.disabled
+GROUP BY a.account_id, a.login, a.whole
+HAVING a.whole OR %(region)s::int IS NULL OR bool_or(r.code = ANY (a.region_codes))
+ORDER BY a.login
+"""
+
+
+def logins_of(conn: Conn, name: str, region_id: int | None) -> list[str]:
+    """Logins of the accounts of this name whose regions have the place: those given it in particular before those of
+    the whole centre. Empty: nobody. Several: namesakes at one place, who both must know."""
+    rows = conn.execute(_NAMED, {"name": name, "region": region_id}).fetchall()
+    near = [r for r in rows if r["theirs"]]
+    return [str(r["login"]) for r in near or rows]
 
 
 _POOL = """

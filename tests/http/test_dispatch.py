@@ -16,6 +16,7 @@ from ioc import geo
 from ioc.accounts.base import Accounts, Grant
 from ioc.accounts.users import add_user
 from ioc.clock import FixedClock
+from ioc.errors import Invalid
 from ioc.ops.config_import import import_table
 from ioc.scope import SYSTEM
 from ioc.settings import Settings
@@ -506,3 +507,86 @@ def test_the_rate_as_an_indicator(sign_in: SignIn, token: Any, db: Database, clo
         assert {r.value for r in repair_rate(conn, ask, {}).values()} == {100}
         later = Ask(clock.now() + dt.timedelta(days=40), ask.tz, [audience])
         assert repair_rate(conn, later, {}) == {}
+
+
+# ------------------------------------------------------------ seams
+
+
+@pytest.mark.usefixtures("people", "tables")
+def test_of_two_officers_of_one_name_the_one_of_the_place_is_told(
+    sign_in: SignIn, token: Any, accounts: Accounts, db: Database
+) -> None:
+    near, far = Grant(False, (small.NEAR,), None, 1), Grant(False, (small.FAR,), None, 1)
+    with db.owner() as conn:
+        conn.execute("DELETE FROM account WHERE login = 'grid1'")
+    for login, grant in (("chen-near", near), ("chen-far", far)):
+        add_user(accounts, login, PASSWORD, ["grid"], grant, name="陈网格", own_password=True)
+    duty, write = sign_in("duty"), token("events:write")
+    case = opened(duty, report(duty, write, "p1")["event_id"])["case_id"]
+    told = rows(db, "SELECT to_ref FROM notice WHERE about = %s AND to_kind = 'account'", f"case:{case}")
+    assert [n["to_ref"] for n in told] == ["chen-near"]
+    assert [n["about"] for n in sign_in("chen-near").get("/api/v1/notices").json["notices"]] == [f"case:{case}"]
+    assert sign_in("chen-far").get("/api/v1/notices").json["notices"] == []
+    add_user(accounts, "chen-two", PASSWORD, ["grid"], near, name="陈网格", own_password=True)
+    other = opened(duty, report(duty, write, "p2", lon=111.155, title="另一处路面坑洼")["event_id"])["case_id"]
+    told = rows(db, "SELECT to_ref FROM notice WHERE about = %s AND to_kind = 'account'", f"case:{other}")
+    assert sorted(n["to_ref"] for n in told) == ["chen-near", "chen-two"], "two of one name at one place: both"
+
+
+@pytest.mark.usefixtures("people", "tables")
+def test_what_is_verified_joins_its_case(sign_in: SignIn, token: Any, db: Database) -> None:
+    duty, write = sign_in("duty"), token("events:write")
+    case = opened(duty, report(duty, write, "p1")["event_id"])["case_id"]
+    suspected = report(duty, write, "ai-7", source="video-ai", suspected=True)
+    assert suspected["case_id"] is None
+    url = f"/api/v1/events/{suspected['event_id']}/confirm"
+    answer = duty.post(url, json={"reason": ""}, headers=ORIGIN)
+    assert answer.status_code == 200, answer.text
+    row = rows(db, "SELECT case_id FROM event WHERE event_id = %s", suspected["event_id"])[0]
+    assert row["case_id"] == case
+    assert f"case:{case}" in found(duty, "ai-7")
+    joined = duty.get(f"/api/v1/cases/{case}/duplicates").json["joined"]
+    assert [(j["number"], j["by"]) for j in joined] == [("ai-7", "自动归并")]
+
+
+@pytest.mark.usefixtures("people", "tables")
+def test_whose_turn_it_is_is_told(sign_in: SignIn, token: Any, accounts: Accounts, db: Database) -> None:
+    """A request to who decides, the answer and work that comes back to who has it, a returned case to the duty."""
+    add_user(accounts, "boss", PASSWORD, ["chief"], Grant(True, (), None, 1), name="何值班长", own_password=True)
+    duty, roads, boss = sign_in("duty"), sign_in("grid1"), sign_in("boss")
+    case = opened(duty, report(duty, token("events:write"), "p1")["event_id"])["case_id"]
+    take(roads, case, "sign")
+    assert take(roads, case, "ask_extension", reason="等料", amount=1, unit="work_days").status_code == 200
+    assert [n["kind"] for n in boss.get("/api/v1/notices").json["notices"]] == ["case.asked"]
+    assert take(boss, case, "deny_extension", reason="不急").status_code == 200
+    assert take(roads, case, "finish", result="已补").status_code == 200
+    assert take(duty, case, "rework", reason="仍不平").status_code == 200
+    assert take(roads, case, "return", reason="非本辖区").status_code == 200
+    told = rows(
+        db, "SELECT kind, to_kind, to_ref, title FROM notice WHERE about = %s ORDER BY notice_id", f"case:{case}"
+    )
+    assert [(n["kind"], n["to_ref"], n["title"].split("：")[0]) for n in told if n["kind"] not in _DISPATCHED] == [
+        ("case.asked", "chief", "申请延期"),
+        ("case.answered", ROADS, "不同意延期"),
+        ("case.answered", "grid1", "不同意延期"),
+        ("case.returned", ROADS, "返工"),
+        ("case.returned", "grid1", "返工"),
+        ("case.returned", "officer", "退回"),
+    ]
+
+
+_DISPATCHED = ("case.assigned", "case.notified")
+
+
+def test_headings_with_their_units_and_one_reason_for_a_missing_column(
+    db: Database, settings: Settings, clock: FixedClock, world: World
+) -> None:
+    good = "类别,距离（米）,时间（小时）,合并阈值,提示阈值\n,50,72,0.75,0.5\n"
+    assert put(db, settings, clock, "duplicates", good)["rows"] == 1
+    with pytest.raises(Invalid) as missing:
+        put(db, settings, clock, "duplicates", "类别,小时,确定,疑似\n,72,0.75,0.5\n0110,72,0.75,0.5\n")
+    assert [(r.field, r.code) for r in missing.value.reasons] == [("距离", "missing_column")]
+    towns = "编码,名称,层级,上级\nA,某局,乡镇级,\nB,某站,乡级,无此局\nC,某所,所级,A\n"
+    with pytest.raises(Invalid) as parent:
+        put(db, settings, clock, "departments", towns)
+    assert [(r.field, r.value) for r in parent.value.reasons] == [("上级", "无此局"), ("层级", "所级")]

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from data_sources import demo
@@ -20,10 +21,13 @@ from ioc.cases.published import current
 from ioc.cases.recompute import recompute
 from ioc.clock import FixedClock
 from ioc.intake.context import SourceContext
+from ioc.ops.config_import import import_table
+from ioc.ops.up import demo_people
 from ioc.registry import Registry
 from ioc.scope import SYSTEM
 from ioc.services_live import LiveServices
 from ioc.settings import Settings
+from ioc.store import dispatch
 from ioc.store.cells import device_counts
 from ioc.store.database import dsns
 from ioc.store.locate import cells_at
@@ -399,3 +403,44 @@ def test_sample_deadlines_come_and_go_with_the_demo(
     demo.drop(settings, dsns(settings), clock)
     for table in ("terms_publication", "deadline_row", "calendar_hours", "calendar_day", "calendar_market"):
         assert count(db, table) == 0, table
+
+
+def test_the_demo_has_its_own_dispatch_and_its_people_have_work(
+    db: Database, settings: Settings, clock: FixedClock, loaded: demo.LoadReport
+) -> None:
+    with db.store.scoped(SYSTEM) as conn:
+        names = {str(d["name"]) for d in dispatch.departments(conn)}
+        rules, (_, escalation) = dispatch.rules(conn), dispatch.escalation(conn)
+    given = "department NOT IN (SELECT name FROM department)"
+    assert count(db, "cases", f"flow <> 'incident' AND {given}") == 0, "every case is with a department of the table"
+    assert {r.department for r in rules.rows if r.department} <= names
+    assert rules.find("grid", "0110", ["440981102000"]) is not None
+    assert [r.level for r in escalation] == [1, 2, 3]
+    with db.owner() as conn, conn.cursor(row_factory=tuple_row) as cur:
+        town, officer, department = demo_people(cur)
+    assert (town, department in names) == ("440981102000", True)
+    mine = "closed_at IS NULL AND flow = 'grid' AND officer = '" + officer + "'"
+    assert count(db, "cases", mine) >= 1
+    assert count(db, "cases", f"closed_at IS NULL AND department = '{department}'") >= 1
+    theirs = (
+        "cases c JOIN grid_cell g USING (grid_cell_id) WHERE c.flow = 'grid' AND c.stage IN ('forwarded', 'handling')"
+    )
+    with db.owner() as conn:
+        query = f"SELECT count(*) AS n FROM {theirs} AND g.officers -> 0 ->> 'name' <> c.officer"
+        assert conn.execute(query).fetchone() == {"n": 0}, "and in the hands of its cell's officer"  # pyright: ignore
+    demo.drop(settings, dsns(settings), clock)
+    for table in ("dispatch_version", "department", "dispatch_rule", "duplicate_rule", "escalation_rule"):
+        assert count(db, table) == 0, table
+
+
+def test_tables_a_place_has_imported_go_before_those_of_the_demo(
+    db: Database, settings: Settings, clock: FixedClock
+) -> None:
+    text = "编码,名称,层级\nA,本市城管局,市级\n".encode()
+    import_table(db.store, settings, clock, "departments", "部门.csv", text, "test", False)
+    load_demo(settings, clock)
+    with db.store.scoped(SYSTEM) as conn:
+        assert [d["name"] for d in dispatch.departments(conn)] == ["本市城管局"]
+    demo.drop(settings, dsns(settings), clock)
+    with db.store.scoped(SYSTEM) as conn:
+        assert [d["name"] for d in dispatch.departments(conn)] == ["本市城管局"]

@@ -19,8 +19,9 @@ export function ahead(c: MyCase, queue: readonly Entry[]): Ahead {
   const live = unsent.filter((e) => e.state !== 'refused');
   const stage = live.reduce((at, e) => e.step?.to || at, c.stage);
   const steps = c.steps[stage] ?? [];
-  const entered = c.progress.map((p) => p.stage === stage && p.step !== 'arrive').lastIndexOf(true);
-  const arrived = live.some((e) => e.step?.key === 'arrive') || c.progress.slice(entered + 1).some((p) => p.step === 'arrive' && p.stage === stage);
+  // where the stage was entered last: 催办, 延期 and remarks afterwards do not take the arrival back
+  const entered = c.progress.map((p, i) => p.stage === stage && c.progress[i - 1]?.stage !== stage).lastIndexOf(true);
+  const arrived = live.some((e) => e.step?.key === 'arrive') || c.progress.slice(Math.max(entered, 0)).some((p) => p.step === 'arrive' && p.stage === stage);
   const usable = steps.filter((s) => s.key === 'arrive' || !s.needs.some((n) => AT_DESK.has(n)));
   const main = FORWARD.map((key) => usable.find((s) => s.key === key)).find((s) => s && !(s.key === 'arrive' && arrived));
   return { stage, steps: usable, main, rest: usable.filter((s) => s !== main), arrived, unsent };

@@ -58,8 +58,8 @@ export class App {
     return this.net === 'online' && Date.now() - this.mineAt < 3 * REFRESH_MS;
   }
 
+  /** After `remembered`. */
   async start(): Promise<void> {
-    await this.remembered();
     this.changed();
     window.addEventListener('online', () => void this.sync(true));
     window.addEventListener('offline', () => this.setNet('offline'));
@@ -186,7 +186,8 @@ export class App {
     return this.rows.put('kept', { id: `${this.login}/${name}`, at: Date.now(), body } as Kept<T>);
   }
 
-  private async remembered(): Promise<void> {
+  /** Who was here last, and what is kept of theirs: the page shows it before the server has answered. */
+  async remembered(): Promise<void> {
     this.login = (await this.rows.get<Kept<string>>('kept', 'who'))?.body ?? '';
     if (!this.login) return;
     const read = async <T>(name: string): Promise<Kept<T> | undefined> => this.rows.get<Kept<T>>('kept', `${this.login}/${name}`);

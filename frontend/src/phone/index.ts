@@ -121,6 +121,7 @@ async function boot(): Promise<void> {
     return;
   }
   app.lang = lang;
+  await app.remembered(); // before a screen is made: one opened by its address shows the draft that is kept for it
   const page = new Page(app);
   page.open();
   document.body.dataset['ready'] = 'true';
