@@ -138,6 +138,7 @@ class Indicator:
     records: str = ""  # desk list that shows the records: "devices?kind=camera&status=offline" ...
     owner: Text = Text("运营指挥中心", "Operations centre")
     order: int = 50
+    wall: bool = True  # a wall has room for few; the rest is the desk's
     zero_text: Text | None = None  # what an empty count says (当前无在办)
 
 

@@ -1,5 +1,5 @@
-"""Who does what in the demo: departments and dispatch rules after the stories its cases tell, and the shipped samples of
-duplicate thresholds and escalation. What a place has imported itself stays in force.
+"""Who does what in the demo: departments and dispatch rules after the stories its cases tell, and the samples of
+duplicate thresholds and escalation the product ships. What a place has imported itself stays in force.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ INDICATORS = (
         decimals=1,
         records="alarms?period=10min",
         order=95,
+        wall=False,
         zero_text=Text("近 10 分钟无告警", "None in 10 minutes"),
     ),
 )

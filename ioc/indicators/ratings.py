@@ -22,5 +22,6 @@ INDICATOR = Indicator(
     scale=(0.0, 100.0),
     records="ratings",
     order=95,
+    wall=False,
     zero_text=Text("本月无差评", "No bad ratings this month"),
 )

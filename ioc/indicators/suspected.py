@@ -27,6 +27,7 @@ INDICATORS = (
         compare=_COMPARE,
         records="events?period=month&count=all",
         order=91,
+        wall=False,
         zero_text=Text("本月无事件", "No events this month"),
     ),
     Indicator(
@@ -48,6 +49,7 @@ INDICATORS = (
         compare=_COMPARE,
         records="events?period=month&count=suspected",
         order=92,
+        wall=False,
         zero_text=Text("本月无疑似事件", "No suspected events this month"),
     ),
     Indicator(
@@ -66,6 +68,7 @@ INDICATORS = (
         compare=_COMPARE,
         records="detections?period=month",
         order=93,
+        wall=False,
         zero_text=Text("本月尚无核查", "None reviewed this month"),
     ),
 )

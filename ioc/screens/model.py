@@ -92,7 +92,8 @@ def counts_json(counts: Counts) -> dict[str, Any]:
 
 def wall_tiles(tiles: Sequence[TileState]) -> list[TileState]:
     """A wall column has room for seven: those judged by a target first, then by their order; shown in their order."""
-    ranked = sorted(tiles, key=lambda tile: (tile.indicator.target is None, tile.indicator.order))[:WALL_TILES]
+    fit = [tile for tile in tiles if tile.indicator.wall]
+    ranked = sorted(fit, key=lambda tile: (tile.indicator.target is None, tile.indicator.order))[:WALL_TILES]
     return sorted(ranked, key=lambda tile: tile.indicator.order)
 
 

@@ -33,7 +33,7 @@ from tests.store.test_observations import rows
 
 pytestmark = pytest.mark.http
 Token = Callable[..., dict[str, str]]
-EXAMPLES, SLOW_S = 12, 20.0
+EXAMPLES, SLOW_S = 6, 20.0
 # Signing in counts tries and signing out ends the asker: they have tests of their own, and would end this one.
 APART = ("/api/v1/auth/", "/live", "/metrics", "/healthz", "/readyz")
 QUICK = settings(
