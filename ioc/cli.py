@@ -437,6 +437,7 @@ def _bench(cli: typer.Typer, composition: Composition) -> None:
         from ioc.ops.imports import mapping_of
 
         with _faults():
+            _quiet()
             options = mapping_of(option or [])
             settings = _settings(data_dir)
             result = run_bench(what, settings, composition, quick=quick, rounds=rounds, options=options)
