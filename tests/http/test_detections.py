@@ -90,7 +90,7 @@ def test_above_the_threshold_is_a_suspected_event_at_its_camera(post: Any, db: D
     assert answer.status_code == 201, answer.get_json()
     made = answer.get_json()
     assert (made["state"], made["status"], made["algorithm"]) == ("suspected", "created", "illegal_parking")
-    (event,) = rows(db, f"SELECT * FROM event WHERE event_id = {made['event_id']}")
+    (event,) = rows(db, "SELECT * FROM event WHERE event_id = %s", made["event_id"])
     assert (event["source"], event["source_id"], event["suspected"], event["status"]) == ("eye", "D-1", True, "open")
     assert (event["category_scheme"], event["category_code"]) == ("gbt30428", "0505")
     assert event["device_id"] == city.near["camera"]
@@ -243,10 +243,10 @@ def test_a_review_is_kept_with_name_time_and_reason_and_cannot_be_lost(
     late = town.post(f"{path}/confirm", json={"version": 1}, headers=ORIGIN)
     assert late.status_code == 409
     assert "chief" in late.get_json()["zh"]
-    (event,) = rows(db, f"SELECT status, reviewed FROM event WHERE event_id = {sure['event_id']}")
+    (event,) = rows(db, "SELECT status, reviewed FROM event WHERE event_id = %s", sure["event_id"])
     assert (event["status"], event["reviewed"]) == ("void", "refuted")
     made = chief.post(f"/api/v1/detections/{waiting['detection_id']}/confirm", json={}, headers=ORIGIN).get_json()
-    (born,) = rows(db, f"SELECT suspected, status, reviewed FROM event WHERE event_id = {made['event_id']}")
+    (born,) = rows(db, "SELECT suspected, status, reviewed FROM event WHERE event_id = %s", made["event_id"])
     assert born == {"suspected": False, "status": "open", "reviewed": "confirmed"}
     corrected = town.post(f"{path}/confirm", json={"reason": "放大后确有车辆"}, headers=ORIGIN).get_json()
     assert corrected["state"] == "confirmed"
@@ -287,8 +287,8 @@ def test_types_are_configured_and_a_rule_may_open_a_case(post: Any, db: Database
     assert post(confidence=0.94).get_json()["state"] == "review"
     plain = post(number=2, confidence=0.96).get_json()
     ruled = post(number=3, confidence=0.98).get_json()
-    (a,) = rows(db, f"SELECT case_id FROM event WHERE event_id = {plain['event_id']}")
-    (b,) = rows(db, f"SELECT case_id, suspected FROM event WHERE event_id = {ruled['event_id']}")
+    (a,) = rows(db, "SELECT case_id FROM event WHERE event_id = %s", plain["event_id"])
+    (b,) = rows(db, "SELECT case_id, suspected FROM event WHERE event_id = %s", ruled["event_id"])
     assert a["case_id"] is None
     assert (b["case_id"] is not None, b["suspected"]) == (True, True)
     assert rows(db, "SELECT count(*) AS n FROM audit WHERE action = 'detection_type.change'") == [{"n": 1}]

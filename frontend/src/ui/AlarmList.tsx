@@ -1,5 +1,4 @@
 import * as React from 'react';
-import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from '@tanstack/virtual-core';
 import { say } from '../core/alarm_words';
 import { byUrgency, isFlood, PRIORITIES, type Alarm, type AlarmState, type Flood, type Page, type Priority, type Row } from '../core/alarms';
 import { count } from '../core/format';
@@ -10,6 +9,7 @@ import { lookups } from './AlarmBar';
 import { Act, AlarmMark, openRow, since, ValueText, when } from './AlarmParts';
 import { cx, useEvent, useNow, useSignal, type Base } from './hooks';
 import { Icon } from './marks';
+import { reveal, Windowed } from './Windowed';
 
 type View = 'now' | 'shelved' | 'out_of_service' | 'suppressed' | 'chattering' | 'stale' | 'ended';
 const VIEWS: readonly View[] = ['now', 'shelved', 'out_of_service', 'suppressed', 'chattering', 'stale', 'ended'];
@@ -23,7 +23,6 @@ const QUERY: Record<Exclude<View, 'now'>, string> = {
 };
 const STATES: readonly AlarmState[] = ['unack', 'rtn_unack', 'acked'];
 const ROW = 62;
-const OVERSCAN = 6;
 const PAGE = 500;
 /** What is over grows for years; the newest of it is enough for a list to scroll, the rest is asked for by filters. */
 const MOST = 20_000;
@@ -125,7 +124,7 @@ export function AlarmList(props: Props): React.ReactElement {
     cursor.current = next.key;
     if (url.sel) p.url.replace({ sel: next.key });
     else p.url.push({ sel: next.key });
-    reveal(box.current, rows.indexOf(next));
+    reveal(box.current, rows.indexOf(next), ROW);
   });
   useEvent('ioc:open', () => {
     const row = rows.find((r) => r.key === cursor.current) ?? rows[0];
@@ -182,45 +181,9 @@ export function AlarmList(props: Props): React.ReactElement {
       ) : null}
       <div ref={box} className="ql al-list" role="listbox" tabIndex={0} aria-label={say('title', lang)}>
         {ready && !rows.length ? <p className="none">{say('empty', lang)}</p> : null}
-        <Rows box={box} rows={rows} render={(r) => <ListRow key={r.key} row={r} on={r.key === url.sel} member={!isFlood(r) && open !== null && r.group_id === open} open={isFlood(r) && r.id === open} now={now} lang={lang} zone={p.clock.zone()} unfold={unfold} />} />
+        <Windowed box={box} rows={rows} height={ROW} render={(r) => <ListRow key={r.key} row={r} on={r.key === url.sel} member={!isFlood(r) && open !== null && r.group_id === open} open={isFlood(r) && r.id === open} now={now} lang={lang} zone={p.clock.zone()} unfold={unfold} />} />
       </div>
     </section>
-  );
-}
-
-function reveal(box: HTMLElement | null, index: number): void {
-  if (!box) return;
-  const top = index * ROW;
-  if (top < box.scrollTop) box.scrollTop = top;
-  else if (top + ROW > box.scrollTop + box.clientHeight) box.scrollTop = top + ROW - box.clientHeight;
-}
-
-/** Draws only the rows in sight, as the work list does. */
-function Rows({ box, rows, render }: { box: React.RefObject<HTMLDivElement>; rows: readonly Row[]; render: (r: Row) => React.ReactElement }): React.ReactElement {
-  const [, draw] = React.useReducer((n: number) => n + 1, 0);
-  const options = {
-    count: rows.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => ROW,
-    overscan: OVERSCAN,
-    initialRect: { width: 0, height: 900 },
-    observeElementRect,
-    observeElementOffset,
-    scrollToFn: elementScroll,
-    onChange: draw,
-  };
-  const [list] = React.useState(() => new Virtualizer<HTMLDivElement, Element>(options));
-  list.setOptions(options);
-  React.useEffect(() => list._didMount(), [list]);
-  React.useLayoutEffect(() => list._willUpdate());
-  const seen = list.getVirtualItems();
-  const [first, last] = [seen[0]?.index ?? 0, (seen[seen.length - 1]?.index ?? -1) + 1];
-  return (
-    <>
-      {first > 0 ? <div style={{ height: first * ROW }} aria-hidden="true" /> : null}
-      {rows.slice(first, last).map(render)}
-      {rows.length > last ? <div style={{ height: (rows.length - last) * ROW }} aria-hidden="true" /> : null}
-    </>
   );
 }
 

@@ -1,5 +1,4 @@
 import * as React from 'react';
-import { Virtualizer, elementScroll, observeElementOffset, observeElementRect } from '@tanstack/virtual-core';
 import { isIncident, matches, newest, type Filter } from '../core/order';
 import { page } from '../core/page';
 import { pickable } from '../core/picked';
@@ -8,6 +7,7 @@ import type { ListState } from '../core/url';
 import { word } from '../core/words';
 import { cx, useEvent, useNow, useRows, useSignal, type Base } from './hooks';
 import { deskLine, DueMark, Icon, itemDue, Mark, Steps, wallLine } from './marks';
+import { reveal, Windowed } from './Windowed';
 
 interface Props extends Base, Filter {
   rows?: Item[];
@@ -37,7 +37,6 @@ function ownFilter(list: ListState): Filter & { sort: 'due' | 'new' } {
 }
 
 const U: Record<Urgency, string> = { critical: 'u2', urgent: 'u1', routine: 'u0' };
-const OVERSCAN = 6;
 
 /** Keeps the order while somebody points at the list: known rows stay put, new ones wait in the pill. */
 export function holdOrder(shown: readonly string[], next: readonly Item[]): { rows: Item[]; waiting: number } {
@@ -104,7 +103,7 @@ export function LiveList(props: Props): React.ReactElement {
     // Moving is not a step of history: Back returns to where the work began.
     if (url.sel) p.url.replace({ sel: next.key });
     else p.url.push({ sel: next.key });
-    reveal(box.current, rows.indexOf(next));
+    reveal(box.current, rows.indexOf(next), ROW);
   };
   const cursor = React.useRef('');
   cursor.current = url.sel;
@@ -182,7 +181,7 @@ export function LiveList(props: Props): React.ReactElement {
       ) : null}
       {empty ? <p className="none">{props.empty ?? word(show === 'all' && !urgency?.length && !flow?.length ? 'empty' : 'emptyFiltered', lang)}</p> : null}
       {desk ? (
-        <Virtual box={box} rows={rows} render={(r) => <DeskRow key={r.key} item={r} on={r.key === url.sel} now={now} lang={lang} zone={p.clock.zone()} onSelect={select} picked={pick && pickable(r) ? p.picked.has(r.key) : null} onPick={tick} />} />
+        <Windowed box={box} rows={rows} height={ROW} render={(r) => <DeskRow key={r.key} item={r} on={r.key === url.sel} now={now} lang={lang} zone={p.clock.zone()} onSelect={select} picked={pick && pickable(r) ? p.picked.has(r.key) : null} onPick={tick} />} />
       ) : (
         rows.map((r) => <WallRow key={r.key} item={r} now={now} lang={lang} zone={p.clock.zone()} onSelect={variant === 'embed' ? select : null} />)
       )}
@@ -191,44 +190,6 @@ export function LiveList(props: Props): React.ReactElement {
 }
 
 const ROW = 66;
-
-function reveal(box: HTMLElement | null, index: number): void {
-  if (!box) return;
-  const top = index * ROW;
-  if (top < box.scrollTop) box.scrollTop = top;
-  else if (top + ROW > box.scrollTop + box.clientHeight) box.scrollTop = top + ROW - box.clientHeight;
-}
-
-/** Draws only the rows in sight; all have one height, so no measuring. */
-function Virtual({ box, rows, render }: { box: React.RefObject<HTMLDivElement>; rows: Item[]; render: (r: Item) => React.ReactElement }): React.ReactElement {
-  const [, draw] = React.useReducer((n: number) => n + 1, 0);
-  const options = {
-    count: rows.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => ROW,
-    overscan: OVERSCAN,
-    // Before it is measured: what a desk shows, so that the first picture is whole.
-    initialRect: { width: 0, height: 900 },
-    observeElementRect,
-    observeElementOffset,
-    scrollToFn: elementScroll,
-    onChange: draw,
-  };
-  const [list] = React.useState(() => new Virtualizer<HTMLDivElement, Element>(options));
-  list.setOptions(options);
-  React.useEffect(() => list._didMount(), [list]);
-  React.useLayoutEffect(() => list._willUpdate());
-  const seen = list.getVirtualItems();
-  const [first, last] = [seen[0]?.index ?? 0, (seen[seen.length - 1]?.index ?? -1) + 1];
-  const below = Math.max(0, rows.length - last) * ROW;
-  return (
-    <>
-      {first > 0 ? <div style={{ height: first * ROW }} aria-hidden="true" /> : null}
-      {rows.slice(first, last).map(render)}
-      {below > 0 ? <div style={{ height: below }} aria-hidden="true" /> : null}
-    </>
-  );
-}
 
 interface RowProps {
   item: Item;

@@ -26,15 +26,7 @@ CREATE TABLE IF NOT EXISTS case_step (
 CREATE INDEX IF NOT EXISTS case_step_at ON case_step (at);
 
 -- Seen by who sees the case now: a transfer keeps the history and changes who sees it.
-ALTER TABLE case_step ENABLE ROW LEVEL SECURITY;
-ALTER TABLE case_step FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON case_step;
-CREATE POLICY scope ON case_step TO ioc_app
-  USING (EXISTS (SELECT FROM cases c WHERE c.case_id = case_step.case_id));
-DROP POLICY IF EXISTS owning ON case_step;
-CREATE POLICY owning ON case_step TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON case_step;
-CREATE POLICY reading ON case_step FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('case_step', 'case');
 
 CREATE SEQUENCE IF NOT EXISTS case_number;
 

@@ -28,12 +28,4 @@ CREATE INDEX IF NOT EXISTS notice_at ON notice (created_at);
 
 -- Not readable by whoever may see the region: a notice is its addressee's. The application asks under the system's
 -- scope with the asker's own login, departments and roles in the predicate.
-ALTER TABLE notice ENABLE ROW LEVEL SECURITY;
-ALTER TABLE notice FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON notice;
-CREATE POLICY scope ON notice TO ioc_app USING (
-  (SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2);
-DROP POLICY IF EXISTS owning ON notice;
-CREATE POLICY owning ON notice TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON notice;
-CREATE POLICY reading ON notice FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('notice', 'system');

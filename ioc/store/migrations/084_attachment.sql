@@ -26,14 +26,6 @@ CREATE INDEX IF NOT EXISTS attachment_at ON attachment (uploaded_at);
 
 -- Seen where its case or its report is seen. What is bound to nothing yet is asked for by the system, with the uploader in
 -- the predicate.
-ALTER TABLE attachment ENABLE ROW LEVEL SECURITY;
-ALTER TABLE attachment FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON attachment;
-CREATE POLICY scope ON attachment TO ioc_app USING (
-  ((SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)
+SELECT ioc_protect('attachment', '((SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)
   OR EXISTS (SELECT FROM cases c WHERE c.case_id = attachment.case_id)
-  OR EXISTS (SELECT FROM event e WHERE e.event_id = attachment.event_id));
-DROP POLICY IF EXISTS owning ON attachment;
-CREATE POLICY owning ON attachment TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON attachment;
-CREATE POLICY reading ON attachment FOR SELECT TO ioc_readonly USING (true);
+  OR EXISTS (SELECT FROM event e WHERE e.event_id = attachment.event_id)');

@@ -152,43 +152,15 @@ CREATE TABLE IF NOT EXISTS alarm_group (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS alarm_group_one ON alarm_group (key) WHERE closed_at IS NULL;
 
-DO $$
-DECLARE
-  tbl text;
-BEGIN
-  FOREACH tbl IN ARRAY ARRAY['alarm', 'alarm_journal'] LOOP
-    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS scope ON %I', tbl);
-    EXECUTE format('CREATE POLICY scope ON %I TO ioc_app USING (
-        ((SELECT ioc_whole()) OR region_id = ANY ((SELECT ioc_regions())::int[]))
-        AND (sensitivity <= (SELECT ioc_sensitivity())) IS TRUE
-        AND (private_to IS NULL OR private_to = '''' OR (SELECT ioc_all_departments())
-             OR private_to = ANY ((SELECT ioc_departments())::text[])))', tbl);
-  END LOOP;
-  -- Seen where its datastream is seen.
-  FOREACH tbl IN ARRAY ARRAY['alarm_state', 'alarm_hold'] LOOP
-    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS scope ON %I', tbl);
-    EXECUTE format('CREATE POLICY scope ON %I TO ioc_app USING (
-        ((SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)
-        OR EXISTS (SELECT FROM datastream d WHERE d.datastream_id = %I.datastream_id))', tbl, tbl);
-  END LOOP;
-  -- A group is seen by who sees one of its alarms.
-  ALTER TABLE alarm_group ENABLE ROW LEVEL SECURITY;
-  ALTER TABLE alarm_group FORCE ROW LEVEL SECURITY;
-  DROP POLICY IF EXISTS scope ON alarm_group;
-  CREATE POLICY scope ON alarm_group TO ioc_app USING (
-      ((SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)
-      OR EXISTS (SELECT FROM alarm a WHERE a.group_id = alarm_group.group_id));
-  FOREACH tbl IN ARRAY ARRAY['alarm', 'alarm_journal', 'alarm_state', 'alarm_hold', 'alarm_group'] LOOP
-    EXECUTE format('DROP POLICY IF EXISTS owning ON %I', tbl);
-    EXECUTE format('CREATE POLICY owning ON %I TO CURRENT_USER USING (true)', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS reading ON %I', tbl);
-    EXECUTE format('CREATE POLICY reading ON %I FOR SELECT TO ioc_readonly USING (true)', tbl);
-  END LOOP;
-END $$;
+SELECT ioc_protect('alarm');
+SELECT ioc_protect('alarm_journal');
+-- Seen where its datastream is seen.
+SELECT ioc_protect(t::regclass, format('((SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)
+  OR EXISTS (SELECT FROM datastream d WHERE d.datastream_id = %I.datastream_id)', t))
+FROM unnest(ARRAY['alarm_state', 'alarm_hold']) AS t;
+-- A group is seen by who sees one of its alarms.
+SELECT ioc_protect('alarm_group', '((SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)
+  OR EXISTS (SELECT FROM alarm a WHERE a.group_id = alarm_group.group_id)');
 
 -- What a list row of an alarm is made of. The caller's own rights hold: the policies of the tables below it.
 DROP VIEW IF EXISTS alarm_row;

@@ -21,15 +21,4 @@ CREATE TABLE IF NOT EXISTS steward (
 CREATE INDEX IF NOT EXISTS steward_region ON steward (region_id, duty);
 CREATE INDEX IF NOT EXISTS steward_device ON steward (device_id) WHERE device_id IS NOT NULL;
 
-ALTER TABLE steward ENABLE ROW LEVEL SECURITY;
-ALTER TABLE steward FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON steward;
-CREATE POLICY scope ON steward TO ioc_app USING (
-  ((SELECT ioc_whole()) OR region_id = ANY ((SELECT ioc_regions())::int[]))
-  AND (sensitivity <= (SELECT ioc_sensitivity())) IS TRUE
-  AND (private_to IS NULL OR private_to = '' OR (SELECT ioc_all_departments())
-       OR private_to = ANY ((SELECT ioc_departments())::text[])));
-DROP POLICY IF EXISTS owning ON steward;
-CREATE POLICY owning ON steward TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON steward;
-CREATE POLICY reading ON steward FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('steward');

@@ -80,22 +80,9 @@ CREATE TABLE IF NOT EXISTS outbound_cursor (
 );
 CREATE INDEX IF NOT EXISTS case_step_recorded ON case_step (recorded_at);
 
-DO $$
-DECLARE
-  tbl text;
-BEGIN
-  FOREACH tbl IN ARRAY ARRAY['delivery', 'delivery_try', 'delivery_receipt'] LOOP
-    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS scope ON %I', tbl);
-    EXECUTE format('CREATE POLICY scope ON %I TO ioc_app USING (
-      (SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS owning ON %I', tbl);
-    EXECUTE format('CREATE POLICY owning ON %I TO CURRENT_USER USING (true)', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS reading ON %I', tbl);
-    EXECUTE format('CREATE POLICY reading ON %I FOR SELECT TO ioc_readonly USING (true)', tbl);
-  END LOOP;
-END $$;
+SELECT ioc_protect('delivery', 'system');
+SELECT ioc_protect('delivery_try', 'system');
+SELECT ioc_protect('delivery_receipt', 'system');
 
 UPDATE role SET permissions = permissions || ARRAY['notify.manage']
 WHERE role_key IN ('chief', 'admin') AND NOT permissions @> ARRAY['notify.manage'];

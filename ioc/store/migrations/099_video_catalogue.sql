@@ -55,15 +55,4 @@ CREATE TABLE IF NOT EXISTS video_node (
 CREATE INDEX IF NOT EXISTS video_node_parent ON video_node (source, platform_id, parent_id, gb_id);
 CREATE INDEX IF NOT EXISTS video_node_device ON video_node (device_id) WHERE device_id IS NOT NULL;
 
-ALTER TABLE video_node ENABLE ROW LEVEL SECURITY;
-ALTER TABLE video_node FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON video_node;
-CREATE POLICY scope ON video_node TO ioc_app USING (
-  ((SELECT ioc_whole()) OR region_id = ANY ((SELECT ioc_regions())::int[]))
-  AND (sensitivity <= (SELECT ioc_sensitivity())) IS TRUE
-  AND (private_to IS NULL OR private_to = '' OR (SELECT ioc_all_departments())
-       OR private_to = ANY ((SELECT ioc_departments())::text[])));
-DROP POLICY IF EXISTS owning ON video_node;
-CREATE POLICY owning ON video_node TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON video_node;
-CREATE POLICY reading ON video_node FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('video_node');

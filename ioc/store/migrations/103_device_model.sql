@@ -22,13 +22,5 @@ CREATE TABLE IF NOT EXISTS device_told (
   origin      text NOT NULL DEFAULT 'real' CHECK (origin IN ('real', 'demo')),
   updated_at  timestamptz NOT NULL
 );
-ALTER TABLE device_told ENABLE ROW LEVEL SECURITY;
-ALTER TABLE device_told FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON device_told;
-CREATE POLICY scope ON device_told TO ioc_app USING (
-    ((SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)
-    OR EXISTS (SELECT FROM device d WHERE d.device_id = device_told.device_id));
-DROP POLICY IF EXISTS owning ON device_told;
-CREATE POLICY owning ON device_told TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON device_told;
-CREATE POLICY reading ON device_told FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('device_told', '((SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)
+    OR EXISTS (SELECT FROM device d WHERE d.device_id = device_told.device_id)');

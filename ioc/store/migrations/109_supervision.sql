@@ -28,12 +28,4 @@ CREATE INDEX IF NOT EXISTS supervision_case ON supervision (case_id);
 CREATE INDEX IF NOT EXISTS supervision_made ON supervision (made_at);
 
 -- Seen by who sees the case now.
-ALTER TABLE supervision ENABLE ROW LEVEL SECURITY;
-ALTER TABLE supervision FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON supervision;
-CREATE POLICY scope ON supervision TO ioc_app
-  USING (EXISTS (SELECT FROM cases c WHERE c.case_id = supervision.case_id));
-DROP POLICY IF EXISTS owning ON supervision;
-CREATE POLICY owning ON supervision TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON supervision;
-CREATE POLICY reading ON supervision FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('supervision', 'case');

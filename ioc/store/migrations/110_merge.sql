@@ -29,12 +29,4 @@ CREATE UNIQUE INDEX IF NOT EXISTS case_merge_one ON case_merge (kind, other_id) 
 CREATE INDEX IF NOT EXISTS case_merge_case ON case_merge (case_id);
 CREATE INDEX IF NOT EXISTS case_merge_at ON case_merge (at);
 
-ALTER TABLE case_merge ENABLE ROW LEVEL SECURITY;
-ALTER TABLE case_merge FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON case_merge;
-CREATE POLICY scope ON case_merge TO ioc_app
-  USING (EXISTS (SELECT FROM cases c WHERE c.case_id = case_merge.case_id));
-DROP POLICY IF EXISTS owning ON case_merge;
-CREATE POLICY owning ON case_merge TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON case_merge;
-CREATE POLICY reading ON case_merge FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('case_merge', 'case');

@@ -15,12 +15,4 @@ CREATE TABLE IF NOT EXISTS case_escalation (
 );
 CREATE INDEX IF NOT EXISTS case_escalation_at ON case_escalation (at);
 
-ALTER TABLE case_escalation ENABLE ROW LEVEL SECURITY;
-ALTER TABLE case_escalation FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON case_escalation;
-CREATE POLICY scope ON case_escalation TO ioc_app
-  USING (EXISTS (SELECT FROM cases c WHERE c.case_id = case_escalation.case_id));
-DROP POLICY IF EXISTS owning ON case_escalation;
-CREATE POLICY owning ON case_escalation TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON case_escalation;
-CREATE POLICY reading ON case_escalation FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('case_escalation', 'case');

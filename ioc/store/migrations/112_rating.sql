@@ -19,12 +19,4 @@ CREATE TABLE IF NOT EXISTS case_rating (
 CREATE INDEX IF NOT EXISTS case_rating_at ON case_rating (at);
 CREATE INDEX IF NOT EXISTS case_rating_bad ON case_rating (case_id) WHERE rating <= 2 AND repaired_at IS NULL;
 
-ALTER TABLE case_rating ENABLE ROW LEVEL SECURITY;
-ALTER TABLE case_rating FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON case_rating;
-CREATE POLICY scope ON case_rating TO ioc_app
-  USING (EXISTS (SELECT FROM cases c WHERE c.case_id = case_rating.case_id));
-DROP POLICY IF EXISTS owning ON case_rating;
-CREATE POLICY owning ON case_rating TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON case_rating;
-CREATE POLICY reading ON case_rating FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('case_rating', 'case');

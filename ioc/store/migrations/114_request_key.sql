@@ -14,12 +14,4 @@ CREATE TABLE IF NOT EXISTS request_key (
 CREATE INDEX IF NOT EXISTS request_key_at ON request_key (created_at);
 
 -- An answer is the asker's own: the application reads it under the system's scope, by actor and key.
-ALTER TABLE request_key ENABLE ROW LEVEL SECURITY;
-ALTER TABLE request_key FORCE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS scope ON request_key;
-CREATE POLICY scope ON request_key TO ioc_app USING (
-  (SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2);
-DROP POLICY IF EXISTS owning ON request_key;
-CREATE POLICY owning ON request_key TO CURRENT_USER USING (true);
-DROP POLICY IF EXISTS reading ON request_key;
-CREATE POLICY reading ON request_key FOR SELECT TO ioc_readonly USING (true);
+SELECT ioc_protect('request_key', 'system');

@@ -25,22 +25,8 @@ CREATE TABLE IF NOT EXISTS saved_view_default (
 );
 
 -- A person's, not a region's: asked for by the system, with the asker's account and regions in the predicate.
-DO $$
-DECLARE
-  tbl text;
-BEGIN
-  FOREACH tbl IN ARRAY ARRAY['saved_view', 'saved_view_default'] LOOP
-    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS scope ON %I', tbl);
-    EXECUTE format('CREATE POLICY scope ON %I TO ioc_app USING (
-        (SELECT ioc_whole()) AND (SELECT ioc_all_departments()) AND (SELECT ioc_sensitivity()) >= 2)', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS owning ON %I', tbl);
-    EXECUTE format('CREATE POLICY owning ON %I TO CURRENT_USER USING (true)', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS reading ON %I', tbl);
-    EXECUTE format('CREATE POLICY reading ON %I FOR SELECT TO ioc_readonly USING (true)', tbl);
-  END LOOP;
-END $$;
+SELECT ioc_protect('saved_view', 'system');
+SELECT ioc_protect('saved_view_default', 'system');
 
 UPDATE role SET permissions = permissions || ARRAY['desk.share']
 WHERE role_key IN ('chief', 'admin') AND NOT 'desk.share' = ANY (permissions);

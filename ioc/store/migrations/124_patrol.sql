@@ -85,25 +85,10 @@ CREATE TABLE IF NOT EXISTS patrol_plan (
   PRIMARY KEY (grid_cell_id, kind)
 );
 
-DO $$
-DECLARE
-  tbl text;
-BEGIN
-  FOREACH tbl IN ARRAY ARRAY['patrol', 'patrol_track', 'patrol_finding', 'patrol_plan'] LOOP
-    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS scope ON %I', tbl);
-    EXECUTE format('CREATE POLICY scope ON %I TO ioc_app USING (
-        ((SELECT ioc_whole()) OR region_id = ANY ((SELECT ioc_regions())::int[]))
-        AND (sensitivity <= (SELECT ioc_sensitivity())) IS TRUE
-        AND (private_to IS NULL OR private_to = '''' OR (SELECT ioc_all_departments())
-             OR private_to = ANY ((SELECT ioc_departments())::text[])))', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS owning ON %I', tbl);
-    EXECUTE format('CREATE POLICY owning ON %I TO CURRENT_USER USING (true)', tbl);
-    EXECUTE format('DROP POLICY IF EXISTS reading ON %I', tbl);
-    EXECUTE format('CREATE POLICY reading ON %I FOR SELECT TO ioc_readonly USING (true)', tbl);
-  END LOOP;
-END $$;
+SELECT ioc_protect('patrol');
+SELECT ioc_protect('patrol_track');
+SELECT ioc_protect('patrol_finding');
+SELECT ioc_protect('patrol_plan');
 
 -- Where others have walked is for the shift chief and the heads of a region (leaders, each in their own regions).
 UPDATE role SET permissions = permissions || given.rights
