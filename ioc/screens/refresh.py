@@ -10,7 +10,7 @@ from ioc.i18n import t
 from ioc.scope import Scope
 from ioc.screens import data_tabs, desk, duty, embed, panels, parts, records, saved, site, tiles, village, wall
 from ioc.screens.model import Model, make_view, wall_tiles
-from ioc.screens.state import PageState
+from ioc.screens.state import PageState, View
 from ioc.services import Services
 
 
@@ -151,6 +151,8 @@ def tile_records(services: Services, scope: Scope, page: PageState, region: str,
     lang, code = page.lang, str(ask.get("code") or "")
     offset = max(0, int(ask.get("offset") or 0))
     view = make_view(services, lang)
+    if records.is_list(code):
+        return _named_list(services, scope, view, region, code, offset)
     found = tiles.by_code(services.tiles(scope, region)).get(code)
     if found is None or not found.indicator.records:
         return records.records_missing(code, t("screens.rec.no_list", lang), lang)
@@ -162,6 +164,16 @@ def tile_records(services: Services, scope: Scope, page: PageState, region: str,
     except IocError as error:
         return records.records_missing(found.indicator.title(lang), error.message(lang), lang)
     return records.records_panel(found, data, offset, view, "".join(place))
+
+
+def _named_list(services: Services, scope: Scope, view: View, region: str, code: str, offset: int) -> list[Any]:
+    """A list that no indicator owns: `list|TITLE|events?grid=12`."""
+    title, query = records.named(code)
+    try:
+        data = services.records(scope, "" if "grid=" in query else region, query, offset, records.PAGE)
+    except IocError as error:
+        return records.records_missing(title, error.message(view.lang), view.lang)
+    return records.list_panel(title, _titled(services, scope, data, view.lang), offset, view)
 
 
 def outbound(services: Services, scope: Scope, page: PageState) -> list[Any]:

@@ -68,7 +68,9 @@ class PageState:
 
     def href(self, path: str, **changes: str) -> str:
         """A link to `path` that keeps region, layers, view, language and theme; a value "" drops the key."""
-        kept = {k: v for k, v in self.args.items() if k in ("region", "layers", "v", "lang", "theme", "still")}
+        kept = {
+            k: v for k, v in self.args.items() if k in ("region", "layers", "colour", "v", "lang", "theme", "still")
+        }
         query = {k: v for k, v in {**kept, **changes}.items() if v}
         return f"{path}?{urlencode(query, safe=',:')}" if query else path
 

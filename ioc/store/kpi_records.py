@@ -1,7 +1,8 @@
 """The records behind a number: the same conditions as its query, under the asker's scope, paged, counted.
 
 A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
-answered_today`, `ratings`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its
+answered_today`, `ratings`, `air`, `latest?property=...&within=...`, `sources`;
+of one grid cell `events?grid=ID`, `cases?grid=ID`. Lists behind a ratio hold its
 denominator and say of each row whether it counts (`counted`); those that do not come first, for they are what there
 is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same
 audience.
@@ -19,9 +20,10 @@ from psycopg import sql
 
 from ioc.cases.ratings import BAD
 from ioc.errors import Invalid, Reason
+from ioc.grids import colours
 from ioc.scope import Scope
 from ioc.settings import Settings
-from ioc.store import Store
+from ioc.store import Store, grid_counts
 from ioc.store import kpi_events as by_month
 from ioc.store import kpi_queries as q
 from ioc.store import kpi_ratings as rated
@@ -180,6 +182,14 @@ _RATINGS = Listing(
     "case.view",
     rated.REPAIRED,
 )  # fmt: skip
+# The overdue ones of a grid cell first; they are what is counted.
+_CASES_CELL = replace(
+    _CASES_OPEN,
+    columns=_CASE,
+    where=grid_counts.CASES_OF,
+    counted=_SQL("coalesce({}, false)").format(grid_counts.OVERDUE),
+    order=_SQL("k.due_at NULLS LAST, k.case_id DESC"),
+)
 _CASE_LISTS: Mapping[str, Listing] = {"open": _CASES_OPEN, "due_today": _CASES_DUE, "answered_today": _CASES_ANSWERED}
 
 
@@ -213,6 +223,8 @@ _DETECTIONS = Listing(
 
 
 def _events(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
+    if "grid" in params:
+        return replace(_EVENTS, where=grid_counts.EVENTS_OF), _cell(params)
     if params.get("period") != "month":
         return _EVENTS, {}
     count = params.get("count", "all")
@@ -224,11 +236,21 @@ def _events(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     return replace(_EVENTS_MONTH, where=where), {"kind": params.get("kind", "")}
 
 
+def _cell(params: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters of a list of one grid cell. Raises Invalid."""
+    cell = params["grid"]
+    if not (cell.isascii() and cell.isdigit() and len(cell) <= 18):
+        raise Invalid(reasons=[Reason("grid", "unknown", "未知的网格", "unknown grid cell", cell[:40])])
+    return {"grid": int(cell)}
+
+
 def _devices(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     return _DEVICES, {"class": params.get("class", "camera")}
 
 
 def _cases(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
+    if "grid" in params:
+        return _CASES_CELL, _cell(params)
     state = params.get("state", "open")
     if state not in _CASE_LISTS:
         raise Invalid(reasons=[Reason("state", "unknown", "未知的列表", "unknown list", state)])
@@ -275,6 +297,7 @@ def records(
     scope.require(listing.permission)
     ids = Regions.of(store).ids(scope, region)
     ask = Ask(now, settings.tz, ()).common() | by_month.month_bounds(now, settings.tz)
+    ask["month_ago"] = now - colours.PERIOD
     with store.scoped(scope) as conn:
         return _page(conn, scope, listing, ids, params.get("part", ""), {**ask, **own}, offset, limit)
 

@@ -102,6 +102,10 @@ ROWS = (
     "INSERT INTO patrol_finding (patrol_id, once, found_at, geom, title, urgency, digest, event_id, region_id,"
     " private_to, sensitivity) VALUES (%(i)s, %(k)s, %(t)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), 't', 'routine',"
     " 'd', %(i)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO grid_count (grid_cell_id, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, %(r)s, coalesce(%(p)s, ''), %(s)s)",
+    "INSERT INTO grid_fact (grid_cell_id, kind, area_km2, made_from, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 'general', 1, %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO patrol_plan (grid_cell_id, kind, times_a_week, source, updated_at, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, 'inspect', 2, 's', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO village_figure (region_id, section, item, as_of, value, source, updated_at, private_to, sensitivity)"

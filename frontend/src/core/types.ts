@@ -111,6 +111,8 @@ export interface LayerEntry {
   legend?: LegendItem[];
   ok?: boolean;
   unit?: string | Text;
+  /** What its areas can be coloured by. */
+  colours?: { key: string; title: string }[];
 }
 
 /** Text in the page's language; a plain string is already in it. */

@@ -273,7 +273,7 @@ function fills(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, war
 }
 
 /** One label (or flag) a shape, on its biggest part in view. */
-function shapeLabels(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, kind: 'areas' | 'lines'): Layer {
+export function shapeLabels(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, kind: 'areas' | 'lines'): Layer {
   const make = (s: ShapeRow): MarkRow => {
     const text = String(s.props['label'] ?? s.props['name'] ?? '');
     const colour = s.props['colour'];

@@ -7,6 +7,7 @@ import type { LayerEntry } from '../core/types';
 import { Atlas } from './atlas';
 import { Camera } from './camera';
 import { activeSpecs, tileZoom } from './bands';
+import { colouredAreas, colouredSpecs } from './grids';
 import { resolution, scaleText, ScaleBar, tools } from './controls';
 import { plainLayer } from './converter';
 import { sizes, type Sizes } from './draw';
@@ -257,7 +258,7 @@ export class IocMap implements MapHandle {
       page.url.state.on((s) => {
         if (s.region !== last.region) void this.focus.drill(s.region, s.view === null);
         if (s.sel !== last.sel) void this.focus.select(s.sel);
-        if (s.layers !== last.layers) this.invalidate();
+        if (s.layers !== last.layers || s.colour !== last.colour) this.invalidate();
         if (s.view && s.view !== last.view && this.interactive) this.camera.follow(s.view);
         last = s;
       }),
@@ -266,6 +267,7 @@ export class IocMap implements MapHandle {
       const [lon, lat, zoom] = (e as CustomEvent<[number, number, number | null]>).detail;
       this.camera.fly(lon, lat, zoom ?? Math.max(this.map.getZoom(), 14));
     };
+    this.off.push(page.colour.changed.on(() => this.specs().forEach((s) => s.ioc?.coloured && typeof s.data === 'string' && this.sources.get(s.data).refresh())));
     window.addEventListener('ioc:fly', fly);
     this.off.push(() => window.removeEventListener('ioc:fly', fly));
     if (page.url.value.region) void this.focus.drill(page.url.value.region, page.url.value.view === null);
@@ -373,6 +375,11 @@ export class IocMap implements MapHandle {
     return this.config.layers.find((l) => l.key === key);
   }
 
+  /** What can be drawn: outlines of grid cells, or the cells coloured as the address says. */
+  private specs(): LayerSpec[] {
+    return colouredSpecs(this.config.spec.layers, this.options.page.url.value.colour);
+  }
+
   private visible(): Set<string> {
     const on = new Set(visibleLayers(this.config.layers, this.options.page.url.value.layers));
     for (const [key, show] of Object.entries(this.state.visible ?? {})) if (show) on.add(key);
@@ -409,7 +416,7 @@ export class IocMap implements MapHandle {
     const visible = this.visible();
     const scene = this.scene(zoom);
     const order = (s: LayerSpec): number => (s.ioc ? (this.entry(s.ioc.layer)?.order ?? 50) : 0);
-    const active = activeSpecs(this.config.spec.layers, visible, zoom).sort((a, b2) => order(a) - order(b2));
+    const active = activeSpecs(this.specs(), visible, zoom).sort((a, b2) => order(a) - order(b2));
     const tiled: { layer: string; data: import('./mvt').ParsedTile }[] = [];
     const layers: Layer[] = [];
     if (this.focus.region) layers.push(...regionLayers(scene, this.focus.region));
@@ -462,6 +469,7 @@ export class IocMap implements MapHandle {
         return roles.icons(inner, spec, ioc, source.data, icon);
       case 'areas':
       case 'lines':
+        if (ioc.coloured) return colouredAreas(inner, spec, source.data);
         return roles.shapes(inner, spec, ioc, source.data, ioc.role);
       default:
         return roles.marks(inner, spec, ioc, source.data, icon);
@@ -532,7 +540,7 @@ export class IocMap implements MapHandle {
     const url = this.options.page.url.value;
     const visible = this.visible();
     const zoom = this.map.getZoom();
-    const open = activeSpecs(this.config.spec.layers, visible, zoom).filter((s) => typeof s.data === 'string' && s.ioc?.role && !this.sources.get(s.data).complete);
+    const open = activeSpecs(this.specs(), visible, zoom).filter((s) => typeof s.data === 'string' && s.ioc?.role && !this.sources.get(s.data).complete);
     return {
       map: !this.map.loaded() || !this.map.areTilesLoaded(),
       moving: this.map.isMoving(),

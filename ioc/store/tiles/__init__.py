@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 from ioc.errors import NotFound
 from ioc.store import direct
 from ioc.store.pool import Plan
-from ioc.store.tiles import areas, devices, patrols, work
+from ioc.store.tiles import areas, devices, grids, patrols, work
 from ioc.store.tiles.devices import DENSE
 from ioc.store.tiles.frame import PINS_TO, Statement, Steps, TileQuery, lonlat_box, resolution
 
@@ -91,7 +91,7 @@ _QUERIES: Mapping[str, Callable[[psycopg.Connection[Any], TileQuery], list[State
     "case": work.cases,
     "heat": work.heat,
     "resource": areas.resources,
-    "grid_cell": areas.grid_cells,
+    "grid_cell": grids.cells,
     "region": areas.regions,
     "warning": areas.warnings,
     "thematic": areas.thematic,

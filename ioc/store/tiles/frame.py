@@ -14,6 +14,7 @@ from ioc.declare import Layer
 from ioc.errors import NotFound
 from ioc.scope import Scope
 from ioc.store.direct import Row
+from ioc.store.grid_counts import Colouring
 from ioc.store.where import visible
 
 MAX_ZOOM = 22
@@ -32,7 +33,10 @@ Steps: TypeAlias = Generator[Statement, Row, bytes]
 
 @dataclass(frozen=True, slots=True)
 class TileQuery:
-    """One tile of one layer for one asker. `region_ids` None: no drill-down. `kinds`: region levels to draw."""
+    """One tile of one layer for one asker. `region_ids` None: no drill-down. `kinds`: region levels to draw.
+
+    `colours`: how the layer's areas are coloured; None draws outlines.
+    """
 
     scope: Scope
     layer: Layer
@@ -42,6 +46,7 @@ class TileQuery:
     now: dt.datetime
     region_ids: tuple[int, ...] | None = None
     kinds: Sequence[str] = ()
+    colours: Colouring | None = None
 
 
 def resolution(z: int) -> int:
