@@ -14,7 +14,7 @@ from ioc.errors import NotFound
 from ioc.feed.versions import FeedVersions
 from ioc.registry import Registry
 from ioc.scope import SYSTEM, Scope
-from ioc.store import Store, grid_counts, thematic, tiles
+from ioc.store import Store, grid_counts, thematic, tiles, topics
 from ioc.store.accounts import audit
 from ioc.store.loop import LoopReader
 from ioc.store.pool import Conn
@@ -44,6 +44,8 @@ _LOOKED: Mapping[str, int] = {"patrol_track": 600}
 _COLOURED_CLOSE, _COLOURED_FAR, _CLOSE_FROM = 60, 600, 12
 _LOOKS_KEPT = 10_000
 _CLASSES_KEPT = 500
+# Layers whose tiles can be asked for `by` something: a measure, or topics.
+_BY, _BY_MAX = frozenset({"grid_cell", "event", "case", "heat"}), 400
 _LEVELS = ("city", "county", "town", "village")
 
 
@@ -75,8 +77,8 @@ class TileService:
         self._looks: dict[tuple[str, str, str], dt.datetime] = {}
 
     def get(self, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = "", by: str = "") -> Kept:
-        """`by`: what grid cells are coloured by. `v`: a version of the client's own; another one is never answered
-        from what an earlier one left behind.
+        """`by`: what grid cells are coloured by, or the topics of work. `v`: a version of the client's own; another one is
+        never answered from what an earlier one left behind.
 
         Raises NotFound (no such layer, tile or region for this asker), Forbidden, Invalid (no measure).
         """
@@ -124,10 +126,11 @@ class TileService:
         tiles.lonlat_box(z, x, y)
         now = self._clock.now()
         query = self._query(scope, key)
-        by = by if query == "grid_cell" else ""
-        if by:
+        by = by[:_BY_MAX] if query in _BY else ""
+        coloured = by and query == "grid_cell"
+        if coloured:
             grid_counts.measure(scope, by)
-        every = _TICKS.get(query) if not by else _COLOURED_CLOSE if z >= _CLOSE_FROM else _COLOURED_FAR
+        every = _TICKS.get(query) if not coloured else _COLOURED_CLOSE if z >= _CLOSE_FROM else _COLOURED_FAR
         tick = int(now.timestamp() // every) if every else 0
         version = self._versions.of(*_TOPICS.get(query, ()))
         place = (scope.class_key, key, z, x, y, region, version, tick, v[:20], by)
@@ -137,8 +140,9 @@ class TileService:
         with self._store.reading(w.scope, tiles.plan(w.query, w.z)) as conn:
             layer = thematic.resolve(conn, w.scope, self._registry.layers, w.key)
             kinds = levels(self._regions.tree(), w.z) if layer.query == "region" else ()
-            colours = self._colours(conn, w) if w.by else None
-            q = tiles.TileQuery(w.scope, layer, w.z, w.x, w.y, w.now, w.region_ids, kinds, colours)
+            colours = self._colours(conn, w) if w.by and w.query == "grid_cell" else None
+            more = topics.predicate(conn, "e", w.by) if w.by and colours is None else None
+            q = tiles.TileQuery(w.scope, layer, w.z, w.x, w.y, w.now, w.region_ids, kinds, colours, more)
             return tiles.render(conn, q)
 
     def _colours(self, conn: Conn, w: _Wanted) -> grid_counts.Colouring:

@@ -21,7 +21,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
         query={
             "region": "12-digit or zone code; what lies outside is left out",
             "v": "version",
-            "by": "what grid cells are coloured by: events, overdue, population",
+            "by": "what grid cells are coloured by (events, overdue, population), or topics of events and cases",
         },
         media=MIME,
         statuses={204: "Nothing here", 304: "Not modified"},

@@ -8,7 +8,7 @@ from typing import Any
 from ioc.errors import IocError
 from ioc.i18n import t
 from ioc.scope import Scope
-from ioc.screens import data_tabs, desk, duty, embed, panels, parts, records, saved, site, tiles, village, wall
+from ioc.screens import data_tabs, desk, duty, embed, panels, parts, records, saved, site, tiles, topics, village, wall
 from ioc.screens.model import Model, make_view, wall_tiles
 from ioc.screens.state import PageState, View
 from ioc.services import Services
@@ -151,6 +151,8 @@ def tile_records(services: Services, scope: Scope, page: PageState, region: str,
     lang, code = page.lang, str(ask.get("code") or "")
     offset = max(0, int(ask.get("offset") or 0))
     view = make_view(services, lang)
+    if code == topics.CODE:
+        return _topics(services, scope, view, region)
     if records.is_list(code):
         return _named_list(services, scope, view, region, code, offset)
     found = tiles.by_code(services.tiles(scope, region)).get(code)
@@ -164,6 +166,14 @@ def tile_records(services: Services, scope: Scope, page: PageState, region: str,
     except IocError as error:
         return records.records_missing(found.indicator.title(lang), error.message(lang), lang)
     return records.records_panel(found, data, offset, view, "".join(place))
+
+
+def _topics(services: Services, scope: Scope, view: View, region: str) -> list[Any]:
+    try:
+        place = [ref.name for ref in services.breadcrumb(scope, region)][-1:]
+        return topics.panel(services.topic_stats(scope, region), "".join(place), view)
+    except IocError as error:
+        return records.records_missing(t("topics.title", view.lang), error.message(view.lang), view.lang)
 
 
 def _named_list(services: Services, scope: Scope, view: View, region: str, code: str, offset: int) -> list[Any]:

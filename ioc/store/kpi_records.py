@@ -2,7 +2,8 @@
 
 A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
 answered_today`, `ratings`, `air`, `latest?property=...&within=...`, `sources`;
-of one grid cell `events?grid=ID`, `cases?grid=ID`. Lists behind a ratio hold its
+of one grid cell `events?grid=ID`, `cases?grid=ID`;
+of a topic `events?topic=KEY`, `cases?topic=KEY&state=open|overdue|closed` (`region=` narrows). Lists behind a ratio hold its
 denominator and say of each row whether it counts (`counted`); those that do not come first, for they are what there
 is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same
 audience.
@@ -23,7 +24,7 @@ from ioc.errors import Invalid, Reason
 from ioc.grids import colours
 from ioc.scope import Scope
 from ioc.settings import Settings
-from ioc.store import Store, grid_counts
+from ioc.store import Store, grid_counts, topics
 from ioc.store import kpi_events as by_month
 from ioc.store import kpi_queries as q
 from ioc.store import kpi_ratings as rated
@@ -190,6 +191,12 @@ _CASES_CELL = replace(
     counted=_SQL("coalesce({}, false)").format(grid_counts.OVERDUE),
     order=_SQL("k.due_at NULLS LAST, k.case_id DESC"),
 )
+_K = sql.Identifier("k")
+_TOPIC_STATES: Mapping[str, sql.Composable] = {
+    "open": topics.OPEN.format(a=_K),
+    "overdue": topics.OVERDUE.format(a=_K),
+    "closed": topics.CLOSED.format(a=_K),
+}
 _CASE_LISTS: Mapping[str, Listing] = {"open": _CASES_OPEN, "due_today": _CASES_DUE, "answered_today": _CASES_ANSWERED}
 
 
@@ -225,6 +232,8 @@ _DETECTIONS = Listing(
 def _events(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     if "grid" in params:
         return replace(_EVENTS, where=grid_counts.EVENTS_OF), _cell(params)
+    if "topic" in params:
+        return replace(_EVENTS, where=topics.REPORTS.format(a=sql.Identifier("e"))), {}
     if params.get("period") != "month":
         return _EVENTS, {}
     count = params.get("count", "all")
@@ -252,6 +261,8 @@ def _cases(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     if "grid" in params:
         return _CASES_CELL, _cell(params)
     state = params.get("state", "open")
+    if "topic" in params and state in _TOPIC_STATES:
+        return replace(_CASES_CELL, where=_TOPIC_STATES[state]), {}
     if state not in _CASE_LISTS:
         raise Invalid(reasons=[Reason("state", "unknown", "未知的列表", "unknown list", state)])
     return _CASE_LISTS[state], {}
@@ -295,10 +306,13 @@ def records(
         raise Invalid(reasons=[Reason("query", "unknown", "未知的列表", "unknown list", name)])
     listing, own = _LISTS[name](params)
     scope.require(listing.permission)
-    ids = Regions.of(store).ids(scope, region)
+    ids = Regions.of(store).ids(scope, params.get("region") or region)
     ask = Ask(now, settings.tz, ()).common() | by_month.month_bounds(now, settings.tz)
-    ask["month_ago"] = now - colours.PERIOD
+    ask["month_ago"] = ask["since"] = now - colours.PERIOD
     with store.scoped(scope) as conn:
+        if "topic" in params:
+            more, codes = topics.predicate(conn, listing.alias, params["topic"])
+            listing, own = replace(listing, where=_SQL("({}) AND {}").format(listing.where, more)), {**own, **codes}
         return _page(conn, scope, listing, ids, params.get("part", ""), {**ask, **own}, offset, limit)
 
 

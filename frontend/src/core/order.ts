@@ -57,6 +57,12 @@ export interface Filter {
   show?: 'all' | 'incidents' | 'cases' | 'overdue' | 'closed' | undefined;
   urgency?: string[] | undefined;
   flow?: string[] | undefined;
+  topic?: string[] | undefined;
+}
+
+/** Whether a record belongs to one of the topics asked for; none asked for: all do. */
+export function ofTopics(item: Item, topics: readonly string[] | undefined): boolean {
+  return !topics?.length || (item.topics ?? []).some((t) => topics.includes(t));
 }
 
 export function matches(item: Item, filter: Filter, nowMs: number): boolean {
@@ -66,5 +72,6 @@ export function matches(item: Item, filter: Filter, nowMs: number): boolean {
   if (show === 'cases' && isIncident(item)) return false;
   if (show === 'overdue' && !(item.due_at && item.due_kind !== 'none' && Date.parse(item.due_at) < nowMs)) return false;
   if (filter.urgency?.length && !filter.urgency.includes(item.urgency)) return false;
-  return !(filter.flow?.length && !filter.flow.includes(item.flow));
+  if (filter.flow?.length && !filter.flow.includes(item.flow)) return false;
+  return ofTopics(item, filter.topic);
 }

@@ -41,6 +41,8 @@ export interface Item {
   opened_at: string;
   closed: boolean;
   suspected: boolean;
+  /** Keys of grid topics; `other` for a category of none. */
+  topics: string[];
   origin: string;
   version: number;
 }

@@ -16,11 +16,12 @@ export interface ListState {
   show: string;
   urgency: string[];
   flow: string[];
+  topic: string[];
   sort: string;
   saved: string;
 }
 
-const LIST = { show: 'show', urgency: 'urgency', flow: 'flow', sort: 'sort', saved: 'view' } as const;
+const LIST = { show: 'show', urgency: 'urgency', flow: 'flow', topic: 'topic', sort: 'sort', saved: 'view' } as const;
 
 export function parseUrl(search: string): UrlState {
   const q = new URLSearchParams(search);
@@ -37,6 +38,7 @@ export function parseUrl(search: string): UrlState {
       show: q.get('show') ?? '',
       urgency: (q.get('urgency') ?? '').split(',').filter(Boolean),
       flow: (q.get('flow') ?? '').split(',').filter(Boolean),
+      topic: (q.get('topic') ?? '').split(',').filter(Boolean),
       sort: q.get('sort') ?? '',
       saved: q.get('view') ?? '',
     },

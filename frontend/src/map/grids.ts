@@ -9,8 +9,16 @@ import type { LayerSpec } from './types';
 /** Farther out a cell is a few pixels wide: borders would be all one sees. */
 const BORDERS_FROM = 11.5;
 const NO_DATA = -1;
+const WORK = new Set(['event', 'event_suspected', 'case', 'heat']);
 /** Distance of hatch lines in pixels. */
 const HATCH_PX = 7;
+
+/** Tiles of work for some topics only: the address of their specs says which. */
+export function topicSpecs(specs: readonly LayerSpec[], topics: readonly string[]): LayerSpec[] {
+  if (!topics.length) return [...specs];
+  const by = `&by=${encodeURIComponent(topics.join(','))}`;
+  return specs.map((s) => (s.ioc && WORK.has(s.ioc.layer) && typeof s.data === 'string' ? { ...s, data: s.data + by } : s));
+}
 
 /** Specs with the measure in their address; without one, coloured specs are left out, and else what they stand for. */
 export function colouredSpecs(specs: readonly LayerSpec[], by: string): LayerSpec[] {

@@ -68,6 +68,8 @@ export class Sources {
   }
 
   private urls(layer: string): string[] {
-    return this.config().spec.layers.flatMap((s) => (s.ioc?.layer === layer && typeof s.data === 'string' ? [s.data] : []));
+    // A measure or a topic lengthens the address of a spec.
+    const bases = this.config().spec.layers.flatMap((s) => (s.ioc?.layer === layer && typeof s.data === 'string' ? [s.data.split('{by}')[0]!] : []));
+    return [...this.byUrl.keys()].filter((url) => bases.some((base) => url.startsWith(base)));
   }
 }

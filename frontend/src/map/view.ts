@@ -3,11 +3,12 @@ import type { Layer } from '@deck.gl/core';
 import { MapLibreOverlay } from '@deck.gl/maplibre';
 import * as maplibregl from 'maplibre-gl';
 import { visibleLayers } from '../core/layers';
+import { ofTopics } from '../core/order';
 import type { LayerEntry } from '../core/types';
 import { Atlas } from './atlas';
 import { Camera } from './camera';
 import { activeSpecs, tileZoom } from './bands';
-import { colouredAreas, colouredSpecs } from './grids';
+import { colouredAreas, colouredSpecs, topicSpecs } from './grids';
 import { resolution, scaleText, ScaleBar, tools } from './controls';
 import { plainLayer } from './converter';
 import { sizes, type Sizes } from './draw';
@@ -258,7 +259,7 @@ export class IocMap implements MapHandle {
       page.url.state.on((s) => {
         if (s.region !== last.region) void this.focus.drill(s.region, s.view === null);
         if (s.sel !== last.sel) void this.focus.select(s.sel);
-        if (s.layers !== last.layers || s.colour !== last.colour) this.invalidate();
+        if (s.layers !== last.layers || s.colour !== last.colour || s.list.topic.join() !== last.list.topic.join()) this.invalidate();
         if (s.view && s.view !== last.view && this.interactive) this.camera.follow(s.view);
         last = s;
       }),
@@ -377,7 +378,8 @@ export class IocMap implements MapHandle {
 
   /** What can be drawn: outlines of grid cells, or the cells coloured as the address says. */
   private specs(): LayerSpec[] {
-    return colouredSpecs(this.config.spec.layers, this.options.page.url.value.colour);
+    const { colour, list } = this.options.page.url.value;
+    return topicSpecs(colouredSpecs(this.config.spec.layers, colour), list.topic);
   }
 
   private visible(): Set<string> {
@@ -494,10 +496,11 @@ export class IocMap implements MapHandle {
       this.workKey = '';
       return [];
     }
-    const key = [store.version, scene.selected, [...only].join(), ...tiled.map((t) => `${t.layer}${dataId(t.data)}`)].join('|');
+    const topics = this.options.page.url.value.list.topic;
+    const key = [store.version, scene.selected, topics.join(), [...only].join(), ...tiled.map((t) => `${t.layer}${dataId(t.data)}`)].join('|');
     if (key !== this.workKey) {
       this.workKey = key;
-      this.workList = works(headOf(store.sorted(), store.get(scene.selected)), (k) => store.get(k), tiled, only);
+      this.workList = works(headOf(store.sorted().filter((i) => ofTopics(i, topics)), store.get(scene.selected)), (k) => store.get(k), tiled, only);
     }
     return workLayers(scene, this.workList, true);
   }
