@@ -26,13 +26,14 @@ MOST, NAME_MAX = 50, 40
 SHOWS = ("all", "incidents", "cases", "overdue", "closed")
 URGENCIES = ("critical", "urgent", "routine")
 SORTS = ("due", "new")
+_ORDER = ("urgency", "flow", "topic", "sort", "v")
 _TOPIC = re.compile(r"^[a-z0-9_]{1,40}(,[a-z0-9_]{1,40}){0,19}$")
 _PLACE = re.compile(r"^-?\d{1,3}(\.\d{1,6})?,-?\d{1,2}(\.\d{1,6})?,\d{1,2}(\.\d{1,3})?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a view is to be. `query`: show, urgency, flow, topic, sort, v as texts, lists by commas; missing ones are usual."""
+    """What a view is to be. `query`: show, urgency, flow, topic, sort, v as texts; missing ones are usual."""
 
     name: str
     shared: bool
@@ -83,7 +84,7 @@ def address(view: Mapping[str, Any]) -> str:
     # a name for each in a fixed order: the store gives objects back in one of its own
     full = {
         "show": query.get("show") or "all",
-        **{k: query.get(k, "") for k in ("urgency", "flow", "topic", "sort", "v")},
+        **{k: query.get(k, "") for k in _ORDER},
     }
     full |= {"region": view.get("region") or "", "view": str(view["view_id"])}
     return urlencode({k: v for k, v in full.items() if v}, safe=",:")

@@ -301,14 +301,8 @@ def events(model: Model) -> Component:
     views = saved.row(model.views, model.page, model.who)
     queue = html.Section(
         [
-            _tabs(model),
-            _filters(lang),
-            *_topics(model),
-            views,
-            *parts.fault(model, "rows"),
-            work,
-            picked,
-            _key_help(lang),
+            *(_tabs(model), _filters(lang), *_topics(model), views),
+            *(*parts.fault(model, "rows"), work, picked, _key_help(lang)),
         ],
         className="col que",
         **{"aria-label": t("screens.ev.list", lang)},
