@@ -44,7 +44,7 @@ _TYPES: Mapping[str, str] = {
 _SECOND = {"offline": "off", "exceeded": "ex", "count": "n", "": ""}
 # Themes in the panel follow the layers people look for first, draw order follows `Layer.order`.
 _PANEL = ("event", "event_suspected", "case", "heat", "camera", "sensor", "grid_cell", "resource", "warning")
-_WALL_HIDDEN = frozenset({"grid_cell", "resource", "region"})
+_WALL_HIDDEN = frozenset({"grid_cell", "resource", "region", "crossing"})
 
 
 @dataclass(frozen=True, slots=True)

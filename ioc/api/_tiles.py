@@ -35,9 +35,11 @@ _TOPICS: Mapping[str, tuple[str, ...]] = {
     "thematic": ("layer", "region"),
     "patrol_coverage": ("patrol_coverage", "grid", "region"),
     "patrol_track": ("patrol_track", "region"),
+    "fence": ("fence", "region"),
+    "crossing": ("alarm", "region"),
 }
 # What also changes as time passes is made anew this often (seconds).
-_TICKS: Mapping[str, int] = {"heat": 600, "warning": 60, "patrol_coverage": 600, "patrol_track": 600}
+_TICKS: Mapping[str, int] = {"heat": 600, "warning": 60, "patrol_coverage": 600, "patrol_track": 600, "crossing": 2}
 # Layers that show where people were: whoever opens one is written into the audit, once in this many seconds a region.
 _LOOKED: Mapping[str, int] = {"patrol_track": 600}
 # Cells coloured by a measure; seen from afar all of a city's are in few tiles.
@@ -77,8 +79,9 @@ class TileService:
         self._looks: dict[tuple[str, str, str], dt.datetime] = {}
 
     def get(self, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = "", by: str = "") -> Kept:
-        """`by`: what grid cells are coloured by, or the topics of work. `v`: a version of the client's own; another one is
-        never answered from what an earlier one left behind.
+        """`by`: what grid cells are coloured by, or the topics of work.
+
+        `v`: a version of the client's own; another one is never answered from what an earlier one left behind.
 
         Raises NotFound (no such layer, tile or region for this asker), Forbidden, Invalid (no measure).
         """

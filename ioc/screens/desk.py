@@ -8,7 +8,7 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
-from ioc.screens import alarms, data_tabs, fmt, panels, parts, saved, supervise, topics
+from ioc.screens import alarms, data_tabs, fences, fmt, panels, parts, saved, supervise, topics
 from ioc.screens import detail as details
 from ioc.screens import duty as duties
 from ioc.screens.elements import Component, html
@@ -320,6 +320,11 @@ def alarm_list(model: Model) -> Component:
 
 def alarm_rule_editor(model: Model) -> Component:
     return frame(model, "alarms", alarms.rules(model))
+
+
+def fence_editor(model: Model) -> Component:
+    box = parts.map_box(model, [parts.layer_panel(model)], "desk")
+    return frame(model, "alarms", html.Div([fences.panel(model), box], className="main evs two"))
 
 
 # ---------------------------------------------------------------- supervision

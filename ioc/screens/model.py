@@ -118,6 +118,7 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views", "grid_topics"}),
     "alarms": frozenset({"warnings", "sources"}),
     "alarm-rules": frozenset({"warnings", "sources"}),
+    "fences": frozenset({"counts", "warnings", "sources", "map"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "settings": frozenset({"warnings", "sources"}),

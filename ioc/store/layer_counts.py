@@ -21,6 +21,8 @@ _COUNTED: Mapping[str, tuple[str, LiteralString]] = {
     "resource": ("resource", "true"),
     "grid_cell": ("grid_cell", "true"),
     "thematic": ("thematic_feature", "true"),
+    "fence": ("fence", "x.deleted_at IS NULL"),
+    "crossing": ("alarm", "x.category = 'fence' AND x.ended_at IS NULL AND x.hold = ''"),
     "patrol_track": ("patrol_track", "x.begun_at >= %(week)s"),
     "patrol_coverage": (
         "grid_cell",

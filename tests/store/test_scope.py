@@ -102,6 +102,9 @@ ROWS = (
     "INSERT INTO patrol_finding (patrol_id, once, found_at, geom, title, urgency, digest, event_id, region_id,"
     " private_to, sensitivity) VALUES (%(i)s, %(k)s, %(t)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), 't', 'routine',"
     " 'd', %(i)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO fence (fence_id, name, geom, rule_key, target, actor, updated_at, region_id, private_to, sensitivity)"
+    " VALUES (%(i)s, 'f', ST_MakeEnvelope(112, 21, 112.1, 21.1, 4326), 'geofence', '', 'a', %(t)s, %(r)s, %(p)s,"
+    " %(s)s)",
     "INSERT INTO grid_count (grid_cell_id, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, %(r)s, coalesce(%(p)s, ''), %(s)s)",
     "INSERT INTO grid_fact (grid_cell_id, kind, area_km2, made_from, region_id, private_to, sensitivity)"

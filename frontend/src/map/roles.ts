@@ -136,7 +136,7 @@ export function stateOf(row: PointRow): draw.DotState {
 
 /** `device:12` for a tile row of a layer: the key the server's detail knows. */
 export function rowKey(layer: string, id: unknown): string {
-  const type = layer === 'camera' || layer === 'sensor' ? 'device' : layer === 'grid_cell' ? 'grid' : layer.startsWith('thematic') ? 'feature' : layer === 'event_suspected' ? 'event' : layer;
+  const type = layer === 'camera' || layer === 'sensor' ? 'device' : layer === 'grid_cell' ? 'grid' : layer.startsWith('thematic') ? 'feature' : layer === 'event_suspected' ? 'event' : layer === 'crossing' ? 'alarm' : layer;
   return `${type}:${String(id)}`;
 }
 

@@ -44,6 +44,7 @@ export class Sources {
       for (const key of DEVICE_LAYERS) if (!kind || kind === key) this.refresh(key);
     } else if (change.topic === 'reload') this.refreshAll((change.record as { layers?: string[] } | null)?.layers);
     else if (change.topic === 'warning') this.refresh('warning');
+    else if (change.topic === 'alarm') this.refresh('crossing');
     else if (change.topic === 'case' || change.topic === 'event') {
       // Marks come from the store at once; heat and the count pins of 一般 follow at their own pace.
       this.refresh('heat');

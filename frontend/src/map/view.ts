@@ -21,6 +21,7 @@ import { addProtocols } from './protocols';
 import { headOf, works, workLayers, type Work } from './records';
 import { regionLayers } from './region';
 import * as roles from './roles';
+import { sketchLayers } from './sketch';
 import { Sources } from './sources';
 import { lighter, scaleStyle, WALL_TEXT, withFonts } from './style';
 import type { TileSource } from './tiles';
@@ -55,6 +56,8 @@ export class IocMap implements MapHandle {
   private readonly camera: Camera;
   private workList: Work[] = [];
   private workKey = '';
+  /** Vertices of an area somebody is drawing (assets/fence.js). */
+  private sketch: [number, number][] = [];
   private plates!: Plates;
   private pointer: Pointer | null = null;
   private scale: ScaleBar | null = null;
@@ -270,6 +273,12 @@ export class IocMap implements MapHandle {
     };
     this.off.push(page.colour.changed.on(() => this.specs().forEach((s) => s.ioc?.coloured && typeof s.data === 'string' && this.sources.get(s.data).refresh())));
     window.addEventListener('ioc:fly', fly);
+    const sketch = (e: Event): void => {
+      this.sketch = (e as CustomEvent<[number, number][]>).detail;
+      this.invalidate();
+    };
+    window.addEventListener('ioc:sketch', sketch);
+    this.off.push(() => window.removeEventListener('ioc:sketch', sketch));
     this.off.push(() => window.removeEventListener('ioc:fly', fly));
     if (page.url.value.region) void this.focus.drill(page.url.value.region, page.url.value.view === null);
     if (page.url.value.sel) void this.focus.select(page.url.value.sel);
@@ -428,6 +437,7 @@ export class IocMap implements MapHandle {
     for (const s of [...next.values()].sort((x, y) => order(x.spec) - order(y.spec))) layers.push(...s.layers());
     this.current = next;
     layers.push(...this.drawWork(scene, tiled, visible));
+    if (this.sketch.length) layers.push(...sketchLayers(scene, this.sketch));
     this.overlay.setProps({ layers });
     this.plates.set(this.options.labels ? this.workList : [], zoom);
     this.position();

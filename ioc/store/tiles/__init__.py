@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 from ioc.errors import NotFound
 from ioc.store import direct
 from ioc.store.pool import Plan
-from ioc.store.tiles import areas, devices, grids, patrols, work
+from ioc.store.tiles import areas, devices, fences, grids, patrols, work
 from ioc.store.tiles.devices import DENSE
 from ioc.store.tiles.frame import PINS_TO, Statement, Steps, TileQuery, lonlat_box, resolution
 
@@ -97,4 +97,6 @@ _QUERIES: Mapping[str, Callable[[psycopg.Connection[Any], TileQuery], list[State
     "thematic": areas.thematic,
     "patrol_coverage": patrols.coverage,
     "patrol_track": patrols.tracks,
+    "fence": fences.fences,
+    "crossing": fences.crossings,
 }
