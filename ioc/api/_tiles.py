@@ -118,9 +118,14 @@ class TileService:
         now = self._clock.now()
         query = self._query(scope, key)
         tick = int(now.timestamp() // _TICKS[query]) if query in _TICKS else 0
-        version = self._versions.of(*_TOPICS.get(query, ()))
+        alarmed = ("alarm",) if self._carries_alarms(scope, key) else ()
+        version = self._versions.of(*_TOPICS.get(query, ()), *alarmed)
         place = (scope.class_key, key, z, x, y, region, version, tick, v[:20])
         return _Wanted(scope, key, query, z, x, y, now, self._regions.ids(scope, region), place)
+
+    def _carries_alarms(self, scope: Scope, key: str) -> bool:
+        layer = self._registry.layers.get(key)
+        return layer is not None and tiles.carries_alarms(layer, scope)
 
     def _made(self, w: _Wanted) -> bytes:
         with self._store.reading(w.scope, tiles.plan(w.query, w.z)) as conn:

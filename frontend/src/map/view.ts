@@ -4,6 +4,7 @@ import { MapLibreOverlay } from '@deck.gl/maplibre';
 import * as maplibregl from 'maplibre-gl';
 import { visibleLayers } from '../core/layers';
 import type { LayerEntry } from '../core/types';
+import { alarmLayers } from './alarms';
 import { Atlas } from './atlas';
 import { Camera } from './camera';
 import { activeSpecs, tileZoom } from './bands';
@@ -445,7 +446,7 @@ export class IocMap implements MapHandle {
       return;
     }
     if (source.z >= 0 && (source.complete || this.current.has(spec.id) || source.z === tileZoom(ioc.role, zoom))) {
-      next.set(spec.id, { spec, layers: () => this.roleLayers(scene, spec, ioc, source) });
+      next.set(spec.id, { spec, layers: () => [...this.roleLayers(scene, spec, ioc, source), ...alarmLayers(scene, spec, ioc, source.data)] });
     }
   }
 
