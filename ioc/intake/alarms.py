@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -20,11 +18,12 @@ import shapely
 from ioc.alarm_rules import alarm_rules
 from ioc.alarms import judge
 from ioc.alarms.apply import Moved, carry_out, late
-from ioc.alarms.bind import Bound, Family, Override, Stream, Terms, alike, bind, family
+from ioc.alarms.bind import Bound, Override, Stream, Terms, alike, bind, family
 from ioc.alarms.params import in_hours
 from ioc.alarms.phase import NORMAL, Change, Phase, due, observe
 from ioc.clock import Clock
 from ioc.declare import AlarmRule
+from ioc.intake.alarm_shapes import NONE, Shape, Watched, families, shape_of
 from ioc.store import alarm_streams as streams
 from ioc.store import alarm_write as write
 from ioc.store.observations import BAD, Point
@@ -35,26 +34,7 @@ MAX_CACHED = 2_000_000
 Key = tuple[str, int]
 Before = Mapping[int, tuple[dt.datetime, float | None]]
 Verdict = tuple[Point, Bound, bool, bool]  # a value, the rule, beyond, back
-Usable = tuple[Point, "_Watched"]
-
-
-class _Shape(NamedTuple):
-    """How rules hold on datastreams that are alike: thresholds, with limits as columns (NaN: open), and the rest."""
-
-    limits: tuple[Terms, ...] = ()
-    others: tuple[Terms, ...] = ()
-    high: tuple[float, ...] = ()
-    low: tuple[float, ...] = ()
-    hysteresis: tuple[float, ...] = ()
-    inclusive: tuple[bool, ...] = ()
-
-
-class _Watched(NamedTuple):
-    stream: Stream
-    shape: _Shape
-
-
-_NONE = _Shape()
+Usable = tuple[Point, Watched]
 
 
 @dataclass
@@ -65,8 +45,8 @@ class _Known:
     born: float = float("-inf")
     overrides: Sequence[Override] = ()
     own_devices: frozenset[str] = frozenset()
-    watched: dict[int, _Watched | None] = field(default_factory=dict[int, "_Watched | None"])
-    shapes: dict[Hashable, _Shape] = field(default_factory=dict[Hashable, _Shape])
+    watched: dict[int, Watched | None] = field(default_factory=dict[int, "Watched | None"])
+    shapes: dict[Hashable, Shape] = field(default_factory=dict[Hashable, Shape])
     fences: dict[str, shapely.Geometry | None] = field(default_factory=dict[str, "shapely.Geometry | None"])
 
 
@@ -76,7 +56,7 @@ class AlarmJudge:
     def __init__(self, clock: Clock, tz: dt.tzinfo, rules: Mapping[str, AlarmRule] | None = None) -> None:
         self._clock, self._tz = clock, tz
         self.rules = dict(rules if rules is not None else alarm_rules())
-        self._families = _families(self.rules.values())
+        self.families = families(self.rules.values())
         self._compounds = [r for r in self.rules.values() if r.test == "compound"]
         names = {n[1:] for r in self.rules.values() for n in r.limit_from if n.startswith("@")}
         self._siblings = sorted(names - {"limit_high", "limit_low"})
@@ -90,7 +70,7 @@ class AlarmJudge:
 
     # ------------------------------------------------------------ rules on datastreams
 
-    def _watch(self, conn: Conn, ids: Collection[int], now: dt.datetime) -> Mapping[int, _Watched | None]:
+    def _watch(self, conn: Conn, ids: Collection[int], now: dt.datetime) -> Mapping[int, Watched | None]:
         """Datastreams with the rules that hold on them, those of their property. At least of `ids`."""
         with self._lock:
             known = self._known if self._known.version >= 0 else self._current(conn)
@@ -99,19 +79,19 @@ class AlarmJudge:
                 found = self.streams(conn, missing)
                 for i in missing:
                     stream = found.get(i)
-                    shape = self._shape(known, stream, now) if stream else _NONE
-                    known.watched[i] = _Watched(stream, shape) if stream and shape is not _NONE else None
+                    shape = self._shape(known, stream, now) if stream else NONE
+                    known.watched[i] = Watched(stream, shape) if stream and shape is not NONE else None
             return known.watched
 
-    def _shape(self, known: _Known, stream: Stream, now: dt.datetime) -> _Shape:
-        kin = self._families.get(stream.property)
+    def _shape(self, known: _Known, stream: Stream, now: dt.datetime) -> Shape:
+        kin = self.families.get(stream.property)
         if kin is None:
-            return _NONE
+            return NONE
         like = alike(kin, stream, known.own_devices)
         shape = known.shapes.get(like)
         if shape is None:
             made = (bind(r, stream, known.overrides, now) for r in kin.rules)
-            shape = known.shapes[like] = _shape_of([b.terms for b in made if isinstance(b, Bound)])
+            shape = known.shapes[like] = shape_of([b.terms for b in made if isinstance(b, Bound)])
         return shape
 
     def bind_one(self, conn: Conn, rule_key: str, ids: Iterable[int], now: dt.datetime) -> dict[int, Bound]:
@@ -333,31 +313,6 @@ class AlarmJudge:
             if b.stream.device_id in places
         ]
         write.journal(conn, entries, now)
-
-
-def _families(rules: Iterable[AlarmRule]) -> dict[str, Family]:
-    """Rules that judge values, by their property."""
-    by_property: dict[str, list[AlarmRule]] = defaultdict(list)
-    for rule in rules:
-        if rule.test not in ("missing", "compound"):
-            by_property[rule.property].append(rule)
-    return {name: family(found) for name, found in by_property.items()}
-
-
-def _shape_of(terms: Sequence[Terms]) -> _Shape:
-    limits = tuple(t for t in terms if t.rule.test == "threshold")
-    others = tuple(t for t in terms if t.rule.test != "threshold")
-    if not terms:
-        return _NONE
-    nan = float("nan")
-    return _Shape(
-        limits,
-        others,
-        tuple(nan if t.high is None else t.high for t in limits),
-        tuple(nan if t.low is None else t.low for t in limits),
-        tuple(t.hysteresis for t in limits),
-        tuple(t.inclusive for t in limits),
-    )
 
 
 def _late(point: Point, before: Before) -> bool:
