@@ -229,6 +229,9 @@ def _newest(raised: str) -> float:
     return -dt.datetime.fromisoformat(raised.replace("Z", "+00:00")).timestamp() if raised else 0.0
 
 
+ROLES = {"officer": Text("值班员", "duty officer"), "chief": Text("值班长", "shift chief")}
+
+
 def said(given: Mapping[str, Any] | None, lang: str) -> list[str]:
     """What was given with a line, in words: `原因 检修`, `seat S-1`."""
     words = given or {}
@@ -240,6 +243,8 @@ def said(given: Mapping[str, Any] | None, lang: str) -> list[str]:
 def _said(key: str, value: Any, lang: str) -> str:
     if key == "cause" and value in FALSE_CAUSES:
         return FALSE_CAUSES[value](lang)
+    if key == "name" and value in ROLES:
+        return ROLES[value](lang)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -254,6 +259,7 @@ def journal_line(row: Row) -> dict[str, Any]:
         **journal_record(row),
         "key": f"alarm:{row['alarm_id']}" if row["alarm_id"] is not None else "",
         "title": both(title),
+        "by_text": both(Text("系统", "system")) if row["actor"] == "system" else None,
         "said": {lang: " · ".join(said(row["given"], lang)) for lang in ("zh", "en")},
     }
 

@@ -270,7 +270,7 @@ def test_twenty_thousand_alarms_scroll(world: AlarmWorld, seats: Any) -> None:
     desk: Page = seats("duty", "/desk/alarms", LONG)
     rows = desk.locator(".al-list .q")
     expect(rows.first).to_be_visible()
-    desk.wait_for_function(f"document.querySelector('.al-list').scrollHeight >= {MANY} * 62")
+    _until(desk, lambda: desk.evaluate("document.querySelector('.al-list').scrollHeight") >= MANY * 62)
     for way in ([0, 0.5, 60], [0.5, 1, 60], [1, 0.25, 60]):
         longest, most = desk.evaluate(GLIDE, way)
         assert longest <= 200, f"a task of {longest:.0f} ms on the way {way}"

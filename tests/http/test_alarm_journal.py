@@ -27,7 +27,7 @@ pytestmark = pytest.mark.http
 @pytest.fixture(autouse=True)
 def people(accounts: Accounts, world: World) -> None:
     whole = Grant(whole=True, sensitivity=1)
-    for login, name, role in (("duty", "李嘉欣", "officer"), ("chief", "何敏仪", "chief")):
+    for login, name, role in (("duty", "李嘉欣", "officer"), ("head", "何敏仪", "chief")):
         add_user(accounts, login, PASSWORD, [role], whole, name=name, own_password=True)
     near = Grant(region_codes=(small.NEAR_TOWN,), sensitivity=1)
     add_user(accounts, "near", PASSWORD, ["officer"], near, name="近镇值班", own_password=True)
@@ -119,7 +119,7 @@ def test_stewards_leave_and_come_back_with_their_history(
            "private_to": None, "sensitivity": 0, "origin": "real"}  # fmt: skip
     with db.store.scoped(SYSTEM) as conn:
         stewards.save(conn, [row], clock.now())
-    chief, duty, far = sign_in("chief"), sign_in("duty"), sign_in("far")
+    chief, duty, far = sign_in("head"), sign_in("duty"), sign_in("far")
     found = chief.get("/api/v1/stewards").get_json()
     assert [(r["name"], r["ended_at"]) for r in found["rows"]] == [("陈大文", None)]
     one = found["rows"][0]["id"]
@@ -136,5 +136,5 @@ def test_stewards_leave_and_come_back_with_their_history(
     assert chief.post(f"/api/v1/stewards/{one}/back", headers=ORIGIN).status_code == 200
     assert chief.post(f"/api/v1/stewards/{one}/back", headers=ORIGIN).status_code == 409
     told = chief.get(f"/api/v1/stewards/{one}/history").get_json()["rows"]
-    assert [(h["op"], h["actor"]) for h in told] == [("change", "chief"), ("remove", "chief"), ("new", "import")]
+    assert [(h["op"], h["actor"]) for h in told] == [("change", "account:head"), ("remove", "account:head"), ("new", "import")]
     assert chief.get("/api/v1/stewards/99999999999999999999/history").status_code == 404

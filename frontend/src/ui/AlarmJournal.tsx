@@ -14,6 +14,7 @@ interface Line {
   text: Text;
   at: string;
   by: string;
+  by_text: Text | null;
   key: string;
   title: Text;
   said: Text;
@@ -130,7 +131,7 @@ function JournalRow({ line, lang, zone, on, onOpen }: { line: Line; lang: Lang; 
       <span className="ellip mut" title={line.said[lang]}>
         {line.said[lang]}
       </span>
-      <span className="ellip aj-by">{line.by}</span>
+      <span className="ellip aj-by">{line.by_text?.[lang] ?? line.by}</span>
     </div>
   );
 }

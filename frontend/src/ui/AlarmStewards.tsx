@@ -87,11 +87,13 @@ export function AlarmStewards({ mayEdit, duties, kinds }: Props): React.ReactEle
         <span>{say('stewards.from', lang)}</span>
       </div>
       <div className="flt">
-        {[false, true].map((v) => (
+        <span className="g">
+          {[false, true].map((v) => (
           <button key={String(v)} type="button" className={v === ended ? 'chip on' : 'chip'} aria-pressed={v === ended} data-ended={String(v)} onClick={() => setEnded(v)}>
             {say(v ? 'stewards.left' : 'stewards.now', lang)} {v === ended && got ? <i className="num">{got.total}</i> : null}
           </button>
         ))}
+        </span>
       </div>
       {failed ? <p className="fault">{say('listFailed', lang)}</p> : null}
       {got && !got.rows.length ? <p className="pad mut">{say(ended ? 'stewards.noneLeft' : 'stewards.none', lang)}</p> : null}
