@@ -259,7 +259,6 @@ def journal_line(row: Row) -> dict[str, Any]:
         **journal_record(row),
         "key": f"alarm:{row['alarm_id']}" if row["alarm_id"] is not None else "",
         "title": both(title),
-        "by_text": both(Text("系统", "system")) if row["actor"] == "system" else None,
         "said": {lang: " · ".join(said(row["given"], lang)) for lang in ("zh", "en")},
     }
 
@@ -275,5 +274,6 @@ def journal_record(row: Row) -> dict[str, Any]:
         "state_after": row["state_after"],
         "actor": row["actor"],
         "by": row["actor_name"] or ("系统" if row["actor"] == "system" else row["actor"]),
+        "by_text": both(Text("系统", "system")) if row["actor"] == "system" else None,
         "given": row["given"],
     }

@@ -130,7 +130,7 @@ def _journal(lines: Sequence[Mapping[str, Any]]) -> list[Part]:
     out: list[Part] = []
     for line in reversed(lines):
         words = {lang: " · ".join([line["text"][lang], *said(line["given"], lang)]) for lang in ("zh", "en")}
-        out.append({"at": line["at"], "actor": line["by"], "text": words})
+        out.append({"at": line["at"], "actor": line["by_text"] or line["by"], "text": words})
     return out
 
 

@@ -136,5 +136,6 @@ def test_stewards_leave_and_come_back_with_their_history(
     assert chief.post(f"/api/v1/stewards/{one}/back", headers=ORIGIN).status_code == 200
     assert chief.post(f"/api/v1/stewards/{one}/back", headers=ORIGIN).status_code == 409
     told = chief.get(f"/api/v1/stewards/{one}/history").get_json()["rows"]
-    assert [(h["op"], h["actor"]) for h in told] == [("change", "account:head"), ("remove", "account:head"), ("new", "import")]
+    assert [h["op"] for h in told] == ["change", "remove", "new"]
+    assert [h["actor"] for h in told] == ["account:head", "account:head", "import"]
     assert chief.get("/api/v1/stewards/99999999999999999999/history").status_code == 404
