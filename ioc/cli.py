@@ -273,6 +273,9 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         period: Annotated[str | None, typer.Option(help="数据时期 / period of the data")] = None,
         sheet: Annotated[str | None, typer.Option(help="Excel 工作表 / sheet")] = None,
         file_layer: Annotated[str | None, typer.Option("--file-layer", help="GeoPackage 图层 / layer")] = None,
+        whole: Annotated[
+            bool, typer.Option("--whole", help="整份名册：缺者离任 / stewards: the absent have left")
+        ] = False,
         data_dir: DataDir = None,
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
@@ -293,7 +296,7 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
             return
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
         options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
-        options |= {"sheet": sheet, "file_layer": file_layer}
+        options |= {"sheet": sheet, "file_layer": file_layer, "whole": whole}
         with _faults():
             _quiet()
             settings, registry = _settings(data_dir), composition.registry()

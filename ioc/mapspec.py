@@ -16,13 +16,16 @@ from typing import Any
 import pydeck as pdk
 
 from ioc import basemap
+from ioc.alarm_rules import alarm_rules
+from ioc.alarms.life import STATES
+from ioc.alarms.record import PRIORITIES
 from ioc.declare import CountPins, H3Density, Heat, IconMarks, Layer, Outline, SmallMarks, Style
 from ioc.grids.colours import MEASURES
 from ioc.i18n import t
 from ioc.registry import Registry
 from ioc.scope import SYSTEM, Scope
 from ioc.settings import Settings
-from ioc.store import Store, centre, layer_counts, thematic
+from ioc.store import Store, centre, layer_counts, thematic, tiles
 from ioc.store.base_features import BaseMap
 from ioc.store.regions import Box, Regions
 
@@ -88,6 +91,7 @@ def map_config(
         "zoom": fit_zoom(box),
         "layers": [entry(layer, view, counts.get(layer.key)) for layer in layers],
         "spec": {"layers": [s for x in drawn for s in (*specs(x, view), *coloured(x, view))]},
+        "alarms": alarm_words(lang) if scope.can(tiles.ALARM_VIEW) else None,
         "demo": demo,
         "note": basemap.note(settings, lang),
     }
@@ -131,7 +135,7 @@ def entry(layer: Layer, view: View, count: int | None) -> dict[str, Any]:
         "count": count if ok else None,
         "visible": visible,
         "order": layer.order,
-        "legend": list(legend(layer, view.lang)),
+        "legend": [*legend(layer, view.lang), *_alarm_legend(layer, view)],
         "ok": ok,
         "permission": layer.permission,
         "colours": measures(layer, view) if ok else [],
@@ -166,6 +170,25 @@ def legend(layer: Layer, lang: str) -> Iterator[dict[str, Any]]:
         yield {"swatch": "icon", "icon": layer.icon, "text": layer.title(lang)}
     elif layer.geometry in ("polygon", "line"):
         yield {"swatch": "line", "text": t("map.warning" if layer.query == "warning" else "map.outline", lang)}
+
+
+def alarm_words(lang: str) -> dict[str, Any]:
+    """What tiles say in numbers and keys: priorities and states in the order of `ioc.store.tiles.alarms`, rules."""
+    return {
+        "priorities": [t("map.alarm", lang, priority=p(lang)) for p in PRIORITIES.values()],
+        "states": [STATES[s](lang) for s in ("unack", "rtn_unack", "acked")],
+        "rules": {r.key: r.title(lang) for r in alarm_rules().values()},
+    }
+
+
+def _alarm_legend(layer: Layer, view: View) -> Iterator[dict[str, Any]]:
+    """A bell by the priority of the alarm a mark carries, in a ring while nobody has acknowledged it."""
+    if not tiles.carries_alarms(layer, view.scope):
+        return
+    words = alarm_words(view.lang)
+    for n, text in enumerate(words["priorities"], 1):
+        yield {"swatch": f"alarm{n}", "text": text}
+    yield {"swatch": "alarm_unack", "text": words["states"][0]}
 
 
 # ---------------------------------------------------------------- deck.gl specs

@@ -61,8 +61,8 @@ def carry_out(conn: Conn, moved: Sequence[Moved], now: dt.datetime) -> list[writ
             touched.append(item)
             entries.append(_entry(item, "realarm", m))
     touched += _suppress(conn, moved, items, entries, now)
-    write.save(conn, touched, entries, now)
-    _tell(conn, moved, items, entries, now)
+    told = write.save(conn, touched, entries, now)
+    _tell(conn, moved, items, entries, told, now)
     return touched
 
 
@@ -153,6 +153,7 @@ def _tell(
     moved: Sequence[Moved],
     items: Mapping[write.Key, write.Item],
     done: Sequence[write.Entry],
+    told: Mapping[int, Mapping[str, Any]],
     now: dt.datetime,
 ) -> None:
     """After the rows: each transition once, to whom it concerns."""
@@ -161,7 +162,7 @@ def _tell(
     for e in done:
         if e.item.key in params and e.entry in ("raise", "realarm", "clear"):
             what: tell.Told = "raise" if e.entry == "raise" else "clear" if e.entry == "clear" else "realarm"
-            entries += tell.transition(conn, e.item, what, params[e.item.key], now)
+            entries += tell.transition(conn, e.item, what, params[e.item.key], now, told.get(e.item.id))
     changed = [i for i in items.values() if i.changed]
     if entries or changed:
         write.remember(conn, changed, entries, now)

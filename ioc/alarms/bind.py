@@ -7,9 +7,10 @@ nothing without its datum (高程基准): readings and limit must be in the same
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Hashable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from ioc.alarms import params as parameters
 from ioc.alarms.phase import Delays
@@ -39,8 +40,7 @@ _RESERVOIR = frozenset({"rr", "水库", "水库站", "水库水文站", "reservo
 _RESERVOIR_LIMITS = ("汛限水位", "防洪限制水位", "flood_limit_level")
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """What binding needs to know of a datastream and its device. `region_ids`: the device's region with its ancestors,
     from the device upward. `own`: `limit_high`, `limit_low` of the datastream, and the newest value of its siblings."""
 
@@ -50,8 +50,8 @@ class Stream:
     property: str
     interval_s: float
     region_ids: tuple[int, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    own: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
+    attributes: Mapping[str, Any] = MappingProxyType({})
+    own: Mapping[str, float | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,13 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """A rule that holds on a datastream. `high`/`low`: limits as compared, None: open on that side."""
+class Terms:
+    """A rule with the parameters and limits that hold for a datastream, and often for thousands like it.
+
+    `high`/`low`: limits as compared, None: open on that side.
+    """
 
     rule: AlarmRule
-    stream: Stream
     params: Mapping[str, Any]
     high: float | None
     low: float | None
@@ -79,17 +81,36 @@ class Bound:
     inclusive: bool
     delays: Delays
 
+
+class Bound(NamedTuple):
+    """A rule that holds on a datastream."""
+
+    stream: Stream
+    terms: Terms
+
+    @property
+    def rule(self) -> AlarmRule:
+        return self.terms.rule
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        return self.terms.params
+
+    @property
+    def delays(self) -> Delays:
+        return self.terms.delays
+
     @property
     def priority(self) -> str:
-        return str(self.params["priority"])
+        return str(self.terms.params["priority"])
 
     @property
     def limit(self) -> float | None:
-        return self.high if self.high is not None else self.low
+        return self.terms.high if self.terms.high is not None else self.terms.low
 
     @property
     def key(self) -> tuple[str, int]:
-        return self.rule.key, self.stream.datastream_id
+        return self.terms.rule.key, self.stream.datastream_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +152,42 @@ def bind(rule: AlarmRule, stream: Stream, overrides: Sequence[Override], now: dt
         return Unset(rule, stream, "no_fence")
     if rule.test != "threshold":
         high = params.get("high") if rule.test == "count" else params.get("per_hour") if rule.test == "rate" else None
-        return Bound(rule, stream, params, high, None, 0.0, True, delays)
+        return Bound(stream, Terms(rule, params, high, None, 0.0, True, delays))
     return _threshold(rule, stream, params, _given_here(rule, chosen), delays)
+
+
+class Family(NamedTuple):
+    """The rules of one property, and the names they read of a device and of its datastream."""
+
+    rules: tuple[AlarmRule, ...]
+    attributes: tuple[str, ...]
+    own: tuple[str, ...]
+
+
+def family(rules: Sequence[AlarmRule]) -> Family:
+    names = {n for r in rules for n in r.limit_from}
+    own = sorted(n[1:] for n in names if n.startswith("@"))
+    attributes = {n for n in names if not n.startswith("@")}
+    if any(r.station for r in rules):
+        attributes |= {*STATION, *_RESERVOIR_LIMITS}
+    if any(r.datum for r in rules):
+        attributes |= {*DATUM, *LIMIT_DATUM}
+    return Family(tuple(rules), tuple(sorted(attributes)), tuple(own))
+
+
+def alike(known: Family, stream: Stream, own_devices: Set[str]) -> Hashable:
+    """All that decides how these rules hold on the datastream: one like it has the same terms.
+
+    `own_devices`: devices with a setting of their own.
+    """
+    device = stream.device_id if str(stream.device_id) in own_devices else 0
+    read = tuple([str(stream.attributes.get(n, "")) for n in known.attributes])
+    return stream.kind, stream.property, stream.region_ids, device, read, tuple([stream.own.get(n) for n in known.own])
 
 
 def let_go(rule: AlarmRule, stream: Stream) -> Bound:
     """A rule that no longer holds on a datastream, for ending what it had raised there."""
-    return Bound(rule, stream, parameters.effective(rule, ()), None, None, 0.0, True, Delays())
+    return Bound(stream, Terms(rule, parameters.effective(rule, ()), None, None, 0.0, True, Delays()))
 
 
 def _seconds(params: Mapping[str, Any], rule: AlarmRule) -> dt.timedelta:
@@ -164,7 +214,7 @@ def _threshold(
             return Unset(rule, stream, "datum_mismatch")
     high, low = (limit, None) if side == "high" else (None, limit)
     hysteresis, inclusive = float(params.get("hysteresis", 0.0)), bool(params.get("inclusive", True))
-    return Bound(rule, stream, params, high, low, hysteresis, inclusive, delays)
+    return Bound(stream, Terms(rule, params, high, low, hysteresis, inclusive, delays))
 
 
 def _limit(rule: AlarmRule, stream: Stream, factor: float) -> float | None:

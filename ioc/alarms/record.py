@@ -51,6 +51,25 @@ ENTRIES = {
     "notify": Text("通知", "Notified"),
     "escalate": Text("升级通知", "Escalated"),
     "case": Text("立案", "Taken up as a case"),
+    # of a seat, not of an alarm
+    "mute": Text("静音", "Sound muted"),
+    "unmute": Text("取消静音", "Sound unmuted"),
+    "sound_on": Text("声音启用", "Sound enabled"),
+    "sound_off": Text("声音停用", "Sound disabled"),
+}
+# What a line says beside its word.
+SAID = {
+    "reason": Text("原因", "reason"),
+    "minutes": Text("分钟", "minutes"),
+    "cause": Text("误报原因", "cause"),
+    "note": Text("说明", "note"),
+    "number": Text("办件", "case"),
+    "value": Text("值", "value"),
+    "limit": Text("限值", "limit"),
+    "name": Text("接收人", "to"),
+    "seat": Text("席位", "seat"),
+    "address": Text("地址", "address"),
+    "seconds": Text("秒数", "seconds"),
 }
 CAUSES = {
     "gateway_silent": Text("网关无数据", "the gateway is silent"),
@@ -210,6 +229,40 @@ def _newest(raised: str) -> float:
     return -dt.datetime.fromisoformat(raised.replace("Z", "+00:00")).timestamp() if raised else 0.0
 
 
+ROLES = {"officer": Text("值班员", "duty officer"), "chief": Text("值班长", "shift chief")}
+
+
+def said(given: Mapping[str, Any] | None, lang: str) -> list[str]:
+    """What was given with a line, in words: `原因 检修`, `seat S-1`."""
+    words = given or {}
+    return [
+        f"{word(lang)} {_said(key, words[key], lang)}" for key, word in SAID.items() if words.get(key) not in (None, "")
+    ]
+
+
+def _said(key: str, value: Any, lang: str) -> str:
+    if key == "cause" and value in FALSE_CAUSES:
+        return FALSE_CAUSES[value](lang)
+    if key == "name" and value in ROLES:
+        return ROLES[value](lang)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def journal_line(row: Row) -> dict[str, Any]:
+    """A line of the whole journal: `journal_record` with the alarm it is of, and what it says in words."""
+    rule = alarm_rules().get(row["rule_key"])
+    name = row["device_name"] or ""
+    title = (
+        Text(f"{name} {rule.title.zh}".strip(), f"{name}: {rule.title.en}".strip(": ")) if rule else Text(name, name)
+    )
+    return {
+        **journal_record(row),
+        "key": f"alarm:{row['alarm_id']}" if row["alarm_id"] is not None else "",
+        "title": both(title),
+        "said": {lang: " · ".join(said(row["given"], lang)) for lang in ("zh", "en")},
+    }
+
+
 def journal_record(row: Row) -> dict[str, Any]:
     word = ENTRIES.get(row["entry"], Text(row["entry"], row["entry"]))
     return {
@@ -221,5 +274,6 @@ def journal_record(row: Row) -> dict[str, Any]:
         "state_after": row["state_after"],
         "actor": row["actor"],
         "by": row["actor_name"] or ("系统" if row["actor"] == "system" else row["actor"]),
+        "by_text": both(Text("系统", "system")) if row["actor"] == "system" else None,
         "given": row["given"],
     }

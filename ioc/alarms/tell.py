@@ -28,11 +28,17 @@ Told = Literal["raise", "realarm", "clear", "escalate"]
 
 
 def transition(
-    conn: Conn, item: write.Item, what: Told, params: Mapping[str, Any], now: dt.datetime
+    conn: Conn,
+    item: write.Item,
+    what: Told,
+    params: Mapping[str, Any],
+    now: dt.datetime,
+    record: Mapping[str, Any] | None = None,
 ) -> list[write.Entry]:
     """Tell those it concerns of a raise, re-alarm or return. What is held or part of a flood sends nothing.
 
-    Sets when the next one is told, as columns of the item; the caller saves it.
+    `record`: the alarm's, if the caller has just told screens of it. Sets when the next one is told, as columns of the
+    item; the caller saves it.
     """
     rule = alarm_rules().get(item.row["rule_key"])
     flooded = item.row.get("group_id") is not None and item.alarm.priority not in ("urgent", "high")
@@ -45,7 +51,7 @@ def transition(
         step = "officer"
     else:
         return []
-    entries = _put(conn, item, rule, what, step, people, now)
+    entries = _put(conn, item, rule, what, step, people, now, record)
     if what in ("raise", "realarm") and item.alarm.open:
         due = now + dt.timedelta(seconds=float(params.get("escalate_s", 600.0)))
         item.become(item.alarm, notify_step=step, notify_due=due)
@@ -68,10 +74,9 @@ def escalated(conn: Conn, item: write.Item, params: Mapping[str, Any], now: dt.d
 
 def _put(
     conn: Conn, item: write.Item, rule: AlarmRule, what: Told, step: str,
-    people: Sequence[Mapping[str, Any]], now: dt.datetime,
+    people: Sequence[Mapping[str, Any]], now: dt.datetime, known: Mapping[str, Any] | None = None,
 ) -> list[write.Entry]:  # fmt: skip
-    found = write.records(conn, [item.id], now)
-    record = found[0][1] if found else {"title": {"zh": rule.title.zh, "en": rule.title.en}, "place": ""}
+    record = known or _record(conn, item, rule, now)
     entries: list[write.Entry] = []
     for to_kind, ref, phone, name in _addressees(step, people):
         key = f"alarm:{item.id}:{what}:{item.alarm.realarms}:{step}:{to_kind}:{ref}:{phone}"
@@ -81,6 +86,11 @@ def _put(
             entry = "escalate" if what == "escalate" else "notify"
             entries.append(write.Entry(item, entry, now, given=given))
     return entries
+
+
+def _record(conn: Conn, item: write.Item, rule: AlarmRule, now: dt.datetime) -> Mapping[str, Any]:
+    found = write.records(conn, [item.id], now)
+    return found[0][1] if found else {"title": {"zh": rule.title.zh, "en": rule.title.en}, "place": ""}
 
 
 def _addressees(step: str, people: Sequence[Mapping[str, Any]]) -> list[tuple[notices.ToKind, str, str, str]]:

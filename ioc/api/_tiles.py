@@ -135,9 +135,14 @@ class TileService:
             grid_counts.measure(scope, by)
         every = _TICKS.get(query) if not coloured else _COLOURED_CLOSE if z >= _CLOSE_FROM else _COLOURED_FAR
         tick = int(now.timestamp() // every) if every else 0
-        version = self._versions.of(*_TOPICS.get(query, ()))
+        alarmed = ("alarm",) if self._carries_alarms(scope, key) else ()
+        version = self._versions.of(*_TOPICS.get(query, ()), *alarmed)
         place = (scope.class_key, key, z, x, y, region, version, tick, v[:20], by)
         return _Wanted(scope, key, query, z, x, y, now, self._regions.ids(scope, region), place, by)
+
+    def _carries_alarms(self, scope: Scope, key: str) -> bool:
+        layer = self._registry.layers.get(key)
+        return layer is not None and tiles.carries_alarms(layer, scope)
 
     def _made(self, w: _Wanted) -> bytes:
         with self._store.reading(w.scope, tiles.plan(w.query, w.z)) as conn:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 import numpy as np
 import shapely
@@ -20,11 +18,12 @@ import shapely
 from ioc.alarm_rules import alarm_rules
 from ioc.alarms import judge
 from ioc.alarms.apply import Moved, carry_out, late
-from ioc.alarms.bind import Bound, Override, bind
+from ioc.alarms.bind import Bound, Override, Stream, Terms, alike, bind, family
 from ioc.alarms.params import in_hours
 from ioc.alarms.phase import NORMAL, Change, Phase, due, observe
 from ioc.clock import Clock
 from ioc.declare import AlarmRule
+from ioc.intake.alarm_shapes import NONE, Shape, Watched, families, shape_of
 from ioc.store import alarm_streams as streams
 from ioc.store import alarm_write as write
 from ioc.store.observations import BAD, Point
@@ -35,16 +34,19 @@ MAX_CACHED = 2_000_000
 Key = tuple[str, int]
 Before = Mapping[int, tuple[dt.datetime, float | None]]
 Verdict = tuple[Point, Bound, bool, bool]  # a value, the rule, beyond, back
+Usable = tuple[Point, Watched]
 
 
 @dataclass
 class _Known:
-    """What is remembered of datastreams, for one version of the settings."""
+    """What is remembered of datastreams, for one version of the settings. `watched` None: no rule holds there."""
 
     version: int = -1
     born: float = float("-inf")
     overrides: Sequence[Override] = ()
-    bounds: dict[int, tuple[Bound, ...]] = field(default_factory=dict[int, "tuple[Bound, ...]"])
+    own_devices: frozenset[str] = frozenset()
+    watched: dict[int, Watched | None] = field(default_factory=dict[int, "Watched | None"])
+    shapes: dict[Hashable, Shape] = field(default_factory=dict[Hashable, Shape])
     fences: dict[str, shapely.Geometry | None] = field(default_factory=dict[str, "shapely.Geometry | None"])
 
 
@@ -54,35 +56,43 @@ class AlarmJudge:
     def __init__(self, clock: Clock, tz: dt.tzinfo, rules: Mapping[str, AlarmRule] | None = None) -> None:
         self._clock, self._tz = clock, tz
         self.rules = dict(rules if rules is not None else alarm_rules())
-        self._by_property: dict[str, list[AlarmRule]] = defaultdict(list)
-        for rule in self.rules.values():
-            if rule.test not in ("missing", "compound"):
-                self._by_property[rule.property].append(rule)
+        self.families = families(self.rules.values())
         self._compounds = [r for r in self.rules.values() if r.test == "compound"]
         names = {n[1:] for r in self.rules.values() for n in r.limit_from if n.startswith("@")}
         self._siblings = sorted(names - {"limit_high", "limit_low"})
         self._with_siblings = sorted(
             {r.property for r in self.rules.values() if {n[1:] for n in r.limit_from} & set(self._siblings)}
         )
+        reads = {r.property for r in self.rules.values() if family([r]).attributes}
+        self._with_attributes = None if "" in reads else sorted(reads)
         self._known = _Known()
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------ rules on datastreams
 
-    def bounds(self, conn: Conn, ids: Iterable[int], now: dt.datetime) -> dict[int, tuple[Bound, ...]]:
-        """Rules that hold on these datastreams, those of their property."""
+    def _watch(self, conn: Conn, ids: Collection[int], now: dt.datetime) -> Mapping[int, Watched | None]:
+        """Datastreams with the rules that hold on them, those of their property. At least of `ids`."""
         with self._lock:
-            known = self._current(conn)
-            wanted = set(ids)
-            missing = wanted - known.bounds.keys()
+            known = self._known if self._known.version >= 0 else self._current(conn)
+            missing = set(ids) - known.watched.keys()
             if missing:
                 found = self.streams(conn, missing)
                 for i in missing:
                     stream = found.get(i)
-                    rules = self._by_property.get(stream.property, ()) if stream else ()
-                    made = (bind(r, stream, known.overrides, now) for r in rules) if stream else ()
-                    known.bounds[i] = tuple(b for b in made if isinstance(b, Bound))
-            return {i: known.bounds[i] for i in wanted}
+                    shape = self._shape(known, stream, now) if stream else NONE
+                    known.watched[i] = Watched(stream, shape) if stream and shape is not NONE else None
+            return known.watched
+
+    def _shape(self, known: _Known, stream: Stream, now: dt.datetime) -> Shape:
+        kin = self.families.get(stream.property)
+        if kin is None:
+            return NONE
+        like = alike(kin, stream, known.own_devices)
+        shape = known.shapes.get(like)
+        if shape is None:
+            made = (bind(r, stream, known.overrides, now) for r in kin.rules)
+            shape = known.shapes[like] = shape_of([b.terms for b in made if isinstance(b, Bound)])
+        return shape
 
     def bind_one(self, conn: Conn, rule_key: str, ids: Iterable[int], now: dt.datetime) -> dict[int, Bound]:
         """One rule on datastreams whatever their property (missing data, compounds)."""
@@ -94,66 +104,86 @@ class AlarmJudge:
         made = {i: bind(rule, s, overrides, now) for i, s in self.streams(conn, ids).items()}
         return {i: b for i, b in made.items() if isinstance(b, Bound)}
 
-    def streams(self, conn: Conn, ids: Iterable[int]) -> dict[int, streams.Stream]:
-        return streams.streams(conn, ids, self._siblings, self._with_siblings)
+    def streams(self, conn: Conn, ids: Iterable[int]) -> dict[int, Stream]:
+        return streams.streams(conn, ids, self._siblings, self._with_siblings, self._with_attributes)
 
     def forget(self) -> None:
         with self._lock:
             self._known = _Known()
 
+    def begin(self, conn: Conn) -> int:
+        """Before a batch: what is remembered is dropped after a change of settings or devices, and when it is old, for
+        time-limited settings begin and end. Returns the version of settings and devices."""
+        with self._lock:
+            return self._current(conn).version
+
     def _current(self, conn: Conn) -> _Known:
-        """Under the lock. Time-limited settings begin and end within `CACHE_S`."""
+        """Under the lock."""
         version, mono = streams.version(conn), self._clock.monotonic()
         k = self._known
-        if k.version != version or mono - k.born > CACHE_S or len(k.bounds) > MAX_CACHED:
-            self._known = _Known(version, mono, streams.overrides(conn))
+        if k.version != version or mono - k.born > CACHE_S or len(k.watched) > MAX_CACHED:
+            overrides = streams.overrides(conn)
+            own = frozenset(o.ref for o in overrides if o.target == "device")
+            self._known = _Known(version, mono, overrides, own)
         return self._known
 
     # ------------------------------------------------------------ a batch
 
-    def lock(self, conn: Conn, ids: Iterable[int], now: dt.datetime) -> Before:
+    def lock(self, conn: Conn, ids: Collection[int], now: dt.datetime) -> Before:
         """Before `latest` moves on: what had been judged of the datastreams that have rules. They stay locked."""
-        ruled = [i for i, b in self.bounds(conn, ids, now).items() if b]
+        watched = self._watch(conn, ids, now)
+        ruled = [i for i in ids if watched[i]]
         return streams.lock_latest(conn, ruled) if ruled else {}
 
     def judge(self, conn: Conn, points: Sequence[Point], before: Before, now: dt.datetime) -> int:
         """Judge values that have just been stored, after `latest`. Returns the number of alarms that changed."""
-        bounds = self.bounds(conn, {p.datastream_id for p in points}, now)
-        usable = sorted((p for p in points if p.quality < BAD and p.value is not None and bounds[p.datastream_id]),
-                        key=lambda p: (p.observed_at, p.datastream_id))  # fmt: skip
+        watched = self._watch(conn, {p.datastream_id for p in points}, now)
+        usable = [(p, w) for p in points
+                  if p.quality < BAD and p.value is not None and (w := watched[p.datastream_id])]  # fmt: skip
         if not usable:
             return 0
-        verdicts = list(chain(self._limits(usable, bounds), self._others(conn, usable, bounds, before)))
-        fresh = [v for v in verdicts if not _late(v[0], before)]
-        phases = streams.phases(conn, {v[0].datastream_id for v in fresh})
-        moved = self._observe(conn, fresh, phases)
+        usable.sort(key=lambda u: (u[0].observed_at, u[0].datastream_id))
+        phases = streams.phases(conn, {p.datastream_id for p, _ in usable})
+        verdicts = [*self._limits(usable, phases), *self._others(conn, usable, before)]
+        moved = self._observe(conn, [v for v in verdicts if not _late(v[0], before)], phases)
         self._late(conn, [v for v in verdicts if v[2] and _late(v[0], before)], now)
         return len(carry_out(conn, [*moved, *self.compounds(conn, moved, now)], now))
 
-    def _limits(self, points: Sequence[Point], bounds: Mapping[int, tuple[Bound, ...]]) -> list[Verdict]:
-        """Thresholds of the whole batch at once."""
-        pairs = [(p, b) for p in points for b in bounds[p.datastream_id] if b.rule.test == "threshold"]
-        if not pairs:
+    @staticmethod
+    def _limits(usable: Sequence[Usable], phases: Mapping[Key, Phase]) -> list[Verdict]:
+        """Thresholds of the whole batch at once. Of datastreams that are normal and stay so nothing is said."""
+        which: list[int] = []
+        terms: list[Terms] = []
+        high: list[float] = []
+        low: list[float] = []
+        hysteresis: list[float] = []
+        inclusive: list[bool] = []
+        for n, (_, w) in enumerate(usable):
+            shape = w.shape
+            if shape.limits:
+                which += [n] * len(shape.limits)
+                terms += shape.limits
+                high += shape.high
+                low += shape.low
+                hysteresis += shape.hysteresis
+                inclusive += shape.inclusive
+        if not terms:
             return []
-        nan = float("nan")
-        value, high, low, hysteresis = (
-            np.fromiter(numbers, np.float64, len(pairs))
-            for numbers in (
-                (nan if p.value is None else p.value for p, _ in pairs),
-                (nan if b.high is None else b.high for _, b in pairs),
-                (nan if b.low is None else b.low for _, b in pairs),
-                (b.hysteresis for _, b in pairs),
-            )
+        values = np.fromiter((p.value for p, _ in usable), np.float64, len(usable))
+        ids = np.fromiter((p.datastream_id for p, _ in usable), np.int64, len(usable))
+        at = np.array(which)
+        beyond, back = judge.limits(
+            values[at], np.array(high), np.array(low), np.array(hysteresis), np.array(inclusive, np.bool_)
         )
-        inclusive = np.fromiter((b.inclusive for _, b in pairs), np.bool_, len(pairs))
-        beyond, back = judge.limits(value, high, low, hysteresis, inclusive)
-        return [(p, b, x, y) for (p, b), x, y in zip(pairs, beyond.tolist(), back.tolist(), strict=True)]
+        hot = np.union1d(ids[at][beyond], np.fromiter({k[1] for k in phases}, np.int64))
+        return [
+            (usable[which[i]][0], Bound(usable[which[i]][1].stream, terms[i]), bool(beyond[i]), bool(back[i]))
+            for i in np.flatnonzero(np.isin(ids[at], hot)).tolist()
+        ]
 
-    def _others(
-        self, conn: Conn, points: Sequence[Point], bounds: Mapping[int, tuple[Bound, ...]], before: Before
-    ) -> list[Verdict]:
+    def _others(self, conn: Conn, usable: Sequence[Usable], before: Before) -> list[Verdict]:
         """Rates, counts, stuck values and fences: few, each with what it needs to know."""
-        pairs = [(p, b) for p in points for b in bounds[p.datastream_id] if b.rule.test != "threshold"]
+        pairs = [(p, Bound(w.stream, t)) for p, w in usable for t in w.shape.others]
         if not pairs:
             return []
         windows = [(p, b) for p, b in pairs if b.rule.test in ("rate", "count")]

@@ -28,7 +28,10 @@ from ioc.store.observations import NewStream, Point
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
 
-CACHE_S = 30.0  # how long a look-up of devices and code tables is believed
+CACHE_S = 30.0  # how long code tables are believed
+# Devices are believed longer, for a sensor speaks once a minute: an import is met at once by the version it leaves, a
+# removed device by its values, and an unknown id is asked for each time.
+DEVICES_S = 600.0
 MAX_CACHED = 3_000_000
 
 
@@ -47,9 +50,11 @@ class Result:
 
 @dataclass
 class _Devices:
-    """Look-ups that repeat with every batch. Dropped as a whole when old or when a device turns out to be gone."""
+    """Look-ups that repeat with every batch. Dropped as a whole when old, after an import, or when a device turns out
+    to be gone."""
 
     born: float = 0.0
+    version: int = -1
     # an id of a device -> (device_id, source) of each source that has it
     by_id: dict[str, list[tuple[int, str]]] = field(default_factory=dict[str, list[tuple[int, str]]])
     streams: dict[tuple[int, str], int] = field(default_factory=dict[tuple[int, str], int])
@@ -63,8 +68,9 @@ class ObservationIntake:
     def __init__(self, store: Store, settings: Settings, clock: Clock, source: str, origin: str = "real") -> None:
         self._store, self._settings, self._clock = store, settings, clock
         self._source, self._origin = source, origin
-        self._devices = _Devices(born=clock.monotonic())
+        self._devices = _Devices()
         self._words: Vocabulary | None = None
+        self._words_at = float("-inf")
         self._book = ModelBook()
         self._days: set[dt.date] = set()
         self._lock = threading.Lock()
@@ -100,6 +106,7 @@ class ObservationIntake:
         with self._store.scoped(SYSTEM) as conn:
             disk.read(conn).require("observation")
             words, rules = self._vocabulary(conn, now), self._rules(now)
+            self._refresh(self._alarms.begin(conn))
             batch = self._in_our_words(conn, readings, prefer, words, rules)
             readings = batch.readings
             checked = check(readings, words, rules)
@@ -191,10 +198,15 @@ class ObservationIntake:
                 rejected.append(_conflict(c.reading, before[0].value))
         return duplicates
 
+    def _refresh(self, version: int) -> None:
+        """Forget devices that an import has changed meanwhile, or that are old."""
+        with self._lock:
+            known, mono = self._devices, self._clock.monotonic()
+            if known.version != version or mono - known.born > DEVICES_S or len(known.by_id) > MAX_CACHED:
+                self._devices = _Devices(mono, version)
+
     def _look_up(self, conn: Conn, ids: Sequence[str]) -> _Devices:
         """Devices of `ids`. Unknown ids are asked for again each time: a device may have been imported a moment ago."""
-        if self._clock.monotonic() - self._devices.born > CACHE_S or len(self._devices.by_id) > MAX_CACHED:
-            self._devices = _Devices(born=self._clock.monotonic())
         devices = self._devices
         missing = {i for i in ids if i not in devices.by_id and "\x00" not in i}
         if missing:
@@ -226,8 +238,8 @@ class ObservationIntake:
     @staticmethod
     def _fetch(conn: Conn, devices: _Devices, device_ids: Iterable[int]) -> None:
         ids = set(device_ids)
-        for row in observations.find_datastreams(conn, ids):
-            devices.streams[(row["device_id"], row["property"])] = row["datastream_id"]
+        for stream, device, name in observations.find_datastreams(conn, ids):
+            devices.streams[(device, name)] = stream
         devices.looked_at |= ids
 
     def _partitions(self, conn: Conn, days: Iterable[dt.date]) -> None:
@@ -268,18 +280,20 @@ class ObservationIntake:
             point = points[key][0]
             if point.datastream_id not in newest or newest[point.datastream_id].observed_at < point.observed_at:
                 newest[point.datastream_id] = point
-        updated = observations.set_latest(conn, list(newest.values()), now)
+        moved = observations.set_latest(conn, list(newest.values()), now)
         heard: dict[int, dt.datetime] = {}
-        for stream in updated:
+        for stream in moved.updated:
             point, device = newest[stream], device_of[stream]
             # a missing value is a sign of life too
             if device not in heard or heard[device] < point.observed_at:
                 heard[device] = point.observed_at
-        return device_state.refresh(conn, {device_of[s] for s in updated}, heard, now, told)
+        beyond = {device_of[s] for s in moved.beyond}
+        return device_state.refresh(conn, heard, heard, now, told, beyond)
 
     def _vocabulary(self, conn: Conn, now: dt.datetime) -> Vocabulary:
         with self._lock:
-            if self._words is None or self._clock.monotonic() - self._devices.born > CACHE_S:
+            if self._words is None or self._clock.monotonic() - self._words_at > CACHE_S:
+                self._words_at = self._clock.monotonic()
                 tables = dictionaries.current(conn, now.astimezone(self._settings.tz).date())
                 self._words = Vocabulary(tables) if tables else Vocabulary()
             return self._words
@@ -292,7 +306,7 @@ class ObservationIntake:
 
     def _forget(self) -> None:
         with self._lock:
-            self._devices = _Devices(born=self._clock.monotonic())
+            self._devices = _Devices()
         self._alarms.forget()
 
 

@@ -42,7 +42,13 @@ COLUMNS: Mapping[str, str] = {
     "kinds": "设备类型|类型|监测类型|适用类型|kinds|kind",
     "sensitivity": "敏感级别|敏感等级|密级|sensitivity",
     "private_to": "共享范围|仅限部门|private_to",
+    "state": "状态|在岗状态|任职状态|在职状态|status|state",
 }
+# Words of a file for who is in office and who has left.
+IN_OFFICE = frozenset({"在任", "在岗", "在职", "有效", "正常", "启用", "active", "current"})
+LEFT = frozenset(
+    {"离任", "离职", "离岗", "停用", "注销", "撤销", "免职", "退休", "无效", "删除", "ended", "left", "inactive"}
+)
 # Duties by the words files use. A city's own word stays as it is and may be named by a rule of its own.
 DUTIES: Mapping[str, tuple[str, ...]] = {
     "river_chief": ("河长", "河湖长", "村级河长", "镇级河长", "县级河长", "湖长", "riverchief"),
@@ -61,6 +67,14 @@ def duty(value: Any) -> str:
     word = fields.text(value, 60)
     plain = fold(word).replace(" ", "").replace("_", "")
     return next((key for key, words in DUTIES.items() if plain in map(fold, words)), word)
+
+
+def has_left(value: Any) -> bool:
+    """Raises Refuse for a word that says neither."""
+    word = fold(fields.text(value, 20)).strip()
+    if word not in LEFT and word not in IN_OFFICE:
+        raise Refuse("bad_choice", choices="在任, 离任 / active, left")
+    return word in LEFT
 
 
 @dataclass
@@ -85,8 +99,13 @@ def import_stewards(
     source: str = "files",
     sheet: str = "",
     origin: str = "real",
+    whole: bool = False,
 ) -> ImportReport:
-    """Raises Invalid for what concerns the whole file, StoreUnavailable. What concerns a row is a reject."""
+    """Raises Invalid for what concerns the whole file, StoreUnavailable. What concerns a row is a reject.
+
+    `whole`: the file is the whole register of its source, and who is not in it has left; a file with a refused row ends
+    nobody, for that row may be the one missed.
+    """
     began, now = clock.monotonic(), clock.now()
     file = open_file(path, sheet=sheet)
     found = recognise(file.columns, COLUMNS, mapping or {})
@@ -101,9 +120,13 @@ def import_stewards(
         rows, rejected = _read(file, found, known, report)
         for row in rows:
             row |= {"source": source, "origin": origin}
-        stored, updated = stewards.save(conn, rows, now)
-        report.stored, report.updated = stored, updated
+        stored, updated = stewards.save(conn, rows, now, actor)
         report.unchanged += len(rows) - stored - updated
+        if whole and not rejected:
+            updated += stewards.end_absent(conn, source, {r["external_id"] for r in rows}, actor, now)
+        elif whole:
+            report.note = "有被拒绝的行，未将缺席者离任 / rows were refused: nobody was ended for being absent"
+        report.stored, report.updated = stored, updated
         report.rejected = len(rejected)
         report.shown = rejected[:SHOWN]
         for r in rejected:
@@ -199,6 +222,7 @@ def _row(r: Reader, known: _Known) -> dict[str, Any] | None:
         "kinds": r.optional("kinds", kinds, []),
         "private_to": r.optional("private_to", text(100), None),
         "sensitivity": r.optional("sensitivity", lambda v: fields.integer(v, 0, 2), 0),
+        "gone": r.optional("state", has_left, False),
     }
     out["external_id"] = r.optional("external_id", text(200), f"{what}/{region_id or ''}/{device_id or ''}/{name}")
     return None if r.reasons else out

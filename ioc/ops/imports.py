@@ -128,6 +128,7 @@ def run_import(
                         dry_run=dry_run,
                         source=str(options.get("source") or "files"),
                         sheet=str(options.get("sheet") or ""),
+                        whole=bool(options.get("whole")),
                     ).as_dict()
                     if kind == STEWARDS
                     else import_file(

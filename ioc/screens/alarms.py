@@ -12,7 +12,7 @@ from typing import Any
 from ioc.alarm_rules import alarm_rules
 from ioc.alarms.life import FALSE_CAUSES, SHELF_MAX, SHELF_MINUTES, STATES
 from ioc.alarms.params import PRIORITIES as PRIORITY_KEYS
-from ioc.alarms.record import PRIORITIES, both
+from ioc.alarms.record import ENTRIES, PRIORITIES, both
 from ioc.dictionaries import shipped
 from ioc.flows import flows
 from ioc.i18n import Text, catalogue, t
@@ -28,6 +28,9 @@ _CHOICES: Mapping[str, Mapping[str, Text]] = {
     "priority": {key: PRIORITIES[key] for key in PRIORITY_KEYS},
     "side": {side: catalogue()[f"alarm.side.{side}"] for side in ("high", "low")},
     "mode": {mode: catalogue()[f"alarm.mode.{mode}"] for mode in ("all", "any")},
+}
+_DUTIES: Mapping[str, Text] = {
+    duty: catalogue()[f"alarm.duty.{duty}"] for duty in ("river_chief", "grid_officer", "fire_warden", "gas_keeper")
 }
 
 
@@ -78,7 +81,7 @@ def listed(model: Model) -> Component:
     )
     head = html.Div([html.H2(t("alarm.title", lang)), link], className="ph2")
     body = AlarmList(id="alarms", rules=rules, states={k: both(w) for k, w in STATES.items()},
-                     priorities={k: both(w) for k, w in PRIORITIES.items()})  # fmt: skip
+                     priorities={k: both(w) for k, w in PRIORITIES.items()}, entries=_pairs(ENTRIES))  # fmt: skip
     keys = ((("J", "K"), "screens.key.move"), (("A",), "alarm.ack"), (("S",), "alarm.shelve"), (("F",), "alarm.false"),
             (("L",), "alarm.case"), (("E",), "alarm.key.unfold"), (("?",), "screens.key.all"))  # fmt: skip
     help_ = html.Div(
@@ -105,6 +108,7 @@ def rules(model: Model) -> Component:
         kinds=[(code, {"zh": e.zh, "en": e.en}) for code, e in shipped()["device_kind"].items()],
         regions=[(ref.code, ref.name) for ref in (*model.crumbs, *model.children)],
         mayEdit=who.can("alarm.rules"),
+        duties=_pairs(_DUTIES),
     )
     return html.Div(html.Section([head, body], className="col alw"), className="main one")
 

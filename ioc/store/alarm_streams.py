@@ -6,16 +6,15 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, LiteralString
 
+from psycopg.rows import tuple_row
+
 from ioc.alarms.bind import Override, Stream
 from ioc.alarms.phase import NORMAL, Phase
+from ioc.store import arrays
 from ioc.store.pool import Conn
 
 Key = tuple[str, int]  # rule, datastream
-
-
-def _array(ids: Iterable[int]) -> str:
-    """An array as text: thousands of numbers are written so in a tenth of the time."""
-    return "{" + ",".join(map(str, ids)) + "}"
+Before = dict[int, tuple[dt.datetime, float | None]]  # newest value of datastreams
 
 
 def version(conn: Conn) -> int:
@@ -35,8 +34,8 @@ def overrides(conn: Conn) -> list[Override]:
 
 
 _STREAMS = """
-SELECT s.datastream_id, s.device_id, d.kind, s.property, d.interval_s, d.attributes, s.limit_high, s.limit_low,
-       d.region_id,
+SELECT s.datastream_id, s.device_id, d.kind, s.property, d.interval_s, s.limit_high, s.limit_low, d.region_id,
+       CASE WHEN %(all)s OR s.property = ANY (%(with_attributes)s) THEN d.attributes END AS attributes,
        CASE WHEN s.property = ANY (%(with_siblings)s) THEN (
          SELECT jsonb_object_agg(o.property, l.value) FROM datastream o JOIN latest l USING (datastream_id)
          WHERE o.device_id = s.device_id AND o.property = ANY (%(siblings)s)) END AS own
@@ -46,13 +45,23 @@ WHERE s.datastream_id = ANY (%(ids)s::bigint[])
 
 
 def streams(
-    conn: Conn, ids: Iterable[int], siblings: Sequence[str] = (), with_siblings: Sequence[str] = ()
+    conn: Conn,
+    ids: Iterable[int],
+    siblings: Sequence[str] = (),
+    with_siblings: Sequence[str] = (),
+    with_attributes: Sequence[str] | None = None,
 ) -> dict[int, Stream]:
-    """Datastreams as rules see them. `siblings`: properties whose newest value may be a limit of `with_siblings`."""
-    values = {"ids": _array(sorted(set(ids))), "siblings": list(siblings), "with_siblings": list(with_siblings)}
-    rows = conn.execute(_STREAMS, values).fetchall()
-    above = _ancestors(conn, {r["region_id"] for r in rows if r["region_id"] is not None})
-    return {r["datastream_id"]: _stream(r, above.get(r["region_id"], ())) for r in rows}
+    """Datastreams as rules see them. `siblings`: properties whose newest value may be a limit of `with_siblings`.
+
+    `with_attributes`: the properties whose rules read the device's attributes (None: all). A file's columns are many,
+    and most rules know their limit without them.
+    """
+    values = {"ids": arrays.ints(sorted(set(ids))), "siblings": list(siblings), "with_siblings": list(with_siblings),
+              "all": with_attributes is None, "with_attributes": list(with_attributes or ())}  # fmt: skip
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(_STREAMS, values).fetchall()
+    above = _ancestors(conn, {r[7] for r in rows if r[7] is not None})
+    return {r[0]: _stream(r, above.get(r[7], ())) for r in rows}
 
 
 def _ancestors(conn: Conn, region_ids: Iterable[int]) -> dict[int | None, tuple[int, ...]]:
@@ -65,38 +74,33 @@ def _ancestors(conn: Conn, region_ids: Iterable[int]) -> dict[int | None, tuple[
     return {r["id"]: tuple(r["ids"]) for r in rows}
 
 
-def _stream(r: Mapping[str, Any], region_ids: tuple[int, ...]) -> Stream:
-    own = {"limit_high": r["limit_high"], "limit_low": r["limit_low"], **(r["own"] or {})}
-    return Stream(
-        datastream_id=r["datastream_id"],
-        device_id=r["device_id"],
-        kind=r["kind"],
-        property=r["property"],
-        interval_s=float(r["interval_s"]),
-        region_ids=region_ids,
-        attributes=r["attributes"] or {},
-        own=own,
-    )
+def _stream(r: Sequence[Any], region_ids: tuple[int, ...]) -> Stream:
+    stream, device, kind, name, interval_s, high, low, _, attributes, own = r
+    limits = {"limit_high": high, "limit_low": low, **(own or {})}
+    return Stream(stream, device, kind, name, float(interval_s), region_ids, attributes or {}, limits)
 
 
-def lock_latest(conn: Conn, ids: Iterable[int]) -> dict[int, tuple[dt.datetime, float | None]]:
+def lock_latest(conn: Conn, ids: Iterable[int]) -> Before:
     """The newest value of datastreams, locked: whoever judges one of them next waits. New ones are taken by number."""
     wanted = sorted(set(ids))
     found = _latest(conn, wanted)
     missing = [i for i in wanted if i not in found]
     if missing:  # nothing to lock yet: two first batches of one datastream still take turns
-        conn.execute("SELECT pg_advisory_xact_lock(4930186, hashint8(i)) FROM unnest(%s::bigint[]) i", (missing,))
+        conn.execute(
+            "SELECT pg_advisory_xact_lock(4930186, hashint8(i)) FROM unnest(%s::bigint[]) i", (arrays.ints(missing),)
+        )
         found |= _latest(conn, missing)
     return found
 
 
-def _latest(conn: Conn, ids: Sequence[int]) -> dict[int, tuple[dt.datetime, float | None]]:
-    rows = conn.execute(
-        "SELECT datastream_id, observed_at, value FROM latest WHERE datastream_id = ANY (%s::bigint[])"
-        " ORDER BY datastream_id FOR NO KEY UPDATE",
-        (_array(ids),),
-    ).fetchall()
-    return {r["datastream_id"]: (r["observed_at"], r["value"]) for r in rows}
+def _latest(conn: Conn, ids: Sequence[int]) -> Before:
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(
+            "SELECT datastream_id, observed_at, value FROM latest WHERE datastream_id = ANY (%s::bigint[])"
+            " ORDER BY datastream_id FOR NO KEY UPDATE",
+            (arrays.ints(ids),),
+        ).fetchall()
+    return {stream: (at, value) for stream, at, value in rows}
 
 
 # ---------------------------------------------------------------- delays that run
@@ -106,7 +110,7 @@ def phases(conn: Conn, ids: Iterable[int]) -> dict[Key, Phase]:
     """What is not simply normal on these datastreams."""
     rows = conn.execute(
         "SELECT rule_key, datastream_id, phase, since, value FROM alarm_state WHERE datastream_id = ANY (%s::bigint[])",
-        (_array(sorted(set(ids))),),
+        (arrays.ints(sorted(set(ids))),),
     ).fetchall()
     return {(r["rule_key"], r["datastream_id"]): Phase(r["phase"], r["since"], r["value"]) for r in rows}
 

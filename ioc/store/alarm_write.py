@@ -205,8 +205,11 @@ def new_ids(conn: Conn, count: int) -> list[int]:
 # ---------------------------------------------------------------- writing
 
 
-def save(conn: Conn, items: Iterable[Item], entries: Sequence[Entry], now: dt.datetime) -> None:
-    """Rows that are new or have changed, journal, floods, feed. One set of statements however many there are."""
+def save(conn: Conn, items: Iterable[Item], entries: Sequence[Entry], now: dt.datetime) -> dict[int, dict[str, Any]]:
+    """Rows that are new or have changed, journal, floods, feed. One set of statements however many there are.
+
+    Returns the records that went to screens, by alarm.
+    """
     todo = [i for i in {id(i): i for i in items}.values() if i.new or i.changed]
     new = [i for i in todo if i.new]
     changed = sorted((i for i in todo if not i.new), key=lambda i: (i.row["datastream_id"], i.row["rule_key"]))
@@ -222,9 +225,10 @@ def save(conn: Conn, items: Iterable[Item], entries: Sequence[Entry], now: dt.da
         item.row["group_id"] = joined.get(item.id, item.row.get("group_id"))
     groups |= {i.row["group_id"] for i in todo if i.row.get("group_id")}
     fresh = {i.id for i in new}
-    tell(conn, [i.id for i in todo], groups, joined.keys() - fresh, fresh, now)
+    told = tell(conn, [i.id for i in todo], groups, joined.keys() - fresh, fresh, now)
     for item in todo:
         item.new = item.changed = False
+    return told
 
 
 def remember(conn: Conn, items: Sequence[Item], entries: Sequence[Entry], now: dt.datetime) -> None:
@@ -308,16 +312,18 @@ def journal(conn: Conn, entries: Sequence[Entry], now: dt.datetime) -> None:
 
 def records(conn: Conn, ids: Sequence[int], now: dt.datetime) -> list[tuple[Mapping[str, Any], dict[str, Any]]]:
     """(row of `alarm_row`, record) of alarms."""
+    if not ids:
+        return []
     rows = conn.execute("SELECT * FROM alarm_row WHERE alarm_id = ANY (%s) ORDER BY alarm_id", (list(ids),)).fetchall()
     return [(r, alarm_record(r, now)) for r in rows]
 
 
 def tell(
     conn: Conn, ids: Sequence[int], groups: Iterable[int], absorbed: Iterable[int], new: set[int], now: dt.datetime
-) -> None:
+) -> dict[int, dict[str, Any]]:
     """A feed record for each alarm that stands alone and each flood; many at once are one `reload`.
 
-    `absorbed` were told alone before and are part of a flood now: lists let go of them.
+    `absorbed` were told alone before and are part of a flood now: lists let go of them. Returns the records of alarms.
     """
     gone = set(absorbed)
     wanted = sorted({*ids, *gone})
@@ -327,7 +333,9 @@ def tell(
         (wanted, sorted(gone)),
     ).fetchall()
     alone = [int(r["alarm_id"]) for r in rows]
+    told: dict[int, dict[str, Any]] = {}
     for row, record in records(conn, alone[:FEW], now):
+        told[row["alarm_id"]] = record
         over = row["ended_at"] is not None or row["alarm_id"] in gone
         _put(conn, row, "remove" if over else "new" if row["alarm_id"] in new else "change", row["alarm_id"], record)
     found = alarm_groups.rows(conn, sorted(set(groups)))
@@ -339,6 +347,7 @@ def tell(
         outbox.put(conn, topic="reload", op="change", entity_id="alarms", permission=PERMISSION, payload=payload)
     if alone or found:
         outbox.wake(conn)
+    return told
 
 
 def _put(

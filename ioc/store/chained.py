@@ -37,6 +37,7 @@ CHAINED: tuple[Chained, ...] = (
     Chained("case_history", ("case_id", "version")),
     Chained("event_history", ("event_id", "version")),
     Chained("audit", ("audit_id",)),
+    Chained("alarm_journal", ("journal_id",)),
     Chained("notice", ("notice_id",), "created_at", ("notice_id", "key", "kind", "to_kind", "to_ref", "phone", "title",
             "title_en", "body", "body_en", "about", "priority", "created_at", "origin")),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ioc.alarms.record import PRIORITIES, both
+from ioc.alarms.record import PRIORITIES, both, said
 from ioc.dictionaries import shipped
 from ioc.errors import NotFound
 from ioc.i18n import Text
@@ -125,28 +125,12 @@ def _links(asked: Asked, record: Mapping[str, Any]) -> list[Part]:
     return out
 
 
-_SAID = {
-    "reason": ("原因", "reason"),
-    "minutes": ("分钟", "minutes"),
-    "cause": ("误报原因", "cause"),
-    "note": ("说明", "note"),
-    "number": ("办件", "case"),
-    "value": ("值", "value"),
-    "limit": ("限值", "limit"),
-}
-
-
 def _journal(lines: Sequence[Mapping[str, Any]]) -> list[Part]:
     """Newest first."""
     out: list[Part] = []
     for line in reversed(lines):
-        given = line["given"] or {}
-        said = {
-            lang: " · ".join([line["text"][lang], *(f"{names[i]} {given[k]}" for k, names in _SAID.items()
-                                                    if given.get(k) not in (None, ""))])
-            for i, lang in enumerate(("zh", "en"))
-        }  # fmt: skip
-        out.append({"at": line["at"], "actor": line["by"], "text": said})
+        words = {lang: " · ".join([line["text"][lang], *said(line["given"], lang)]) for lang in ("zh", "en")}
+        out.append({"at": line["at"], "actor": line["by_text"] or line["by"], "text": words})
     return out
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ioc.store import device_told, outbox
+from ioc.store import arrays, device_told, outbox
 from ioc.store.cells import CellDelta, apply_cell_deltas, delta_of
 from ioc.store.pool import Conn
 
@@ -43,25 +43,27 @@ def refresh(
     heard: Mapping[int, dt.datetime],
     now: dt.datetime,
     told: Mapping[int, tuple[str, dt.datetime]] | None = None,
+    beyond: Iterable[int] = (),
 ) -> int:
     """Bring `status` and `exceeded` of devices that delivered values in line with `latest`. Returns the changes.
 
     `heard` gives their newest `observed_at`: one within `SILENT_INTERVALS` of the device makes it online again, a
     backfill of old values does not. A device that is disabled or reported as faulty stays so: a person or its platform
     said it. `told`: what devices said of themselves (online, offline or fault) and when; a fault that a device told is
-    over when it says so, one that a person entered is not.
+    over when it says so, one that a person entered is not. `beyond`: devices of which a value just written is beyond
+    its limit.
     """
     said = device_told.record(conn, told, now) if told else {}
-    candidates = sorted({*_candidates(conn, sorted(set(device_ids)), sorted(heard)), *said})
+    candidates = sorted({*_candidates(conn, device_ids, heard), *beyond, *said})
     if not candidates:
         return 0
     rows = _locked(conn, candidates)
     # After the lock, in a new statement: whoever held it before has committed, so nothing is judged by an old value.
-    beyond = _exceeded(conn, candidates)
+    exceeded_now = _exceeded(conn, candidates)
     changes: list[Change] = []
     for row in rows:
         back = row["status"] in ("offline", "unknown") and _current(row, heard, now)
-        status, exceeded = ("online" if back else row["status"]), row["device_id"] in beyond
+        status, exceeded = ("online" if back else row["status"]), row["device_id"] in exceeded_now
         if (word := said.get(row["device_id"])) is not None:
             status = device_told.status_after(
                 row["status"], status, word, _current(row, {word.device_id: word.at}, now)
@@ -77,20 +79,17 @@ def _current(row: Row, heard: Mapping[int, dt.datetime], now: dt.datetime) -> bo
     return at is not None and now - at <= SILENT_INTERVALS * dt.timedelta(seconds=row["interval_s"])
 
 
-def _candidates(conn: Conn, device_ids: Sequence[int], heard: Sequence[int]) -> list[int]:
+def _candidates(conn: Conn, device_ids: Iterable[int], heard: Iterable[int]) -> list[int]:
     """Devices that may change. One that is exceeded now is always looked at under its lock: two writers that each end
     one of its two exceedances would otherwise each still see the other's."""
     rows = conn.execute(
         """
         SELECT d.device_id FROM device d
-        WHERE d.device_id = ANY (%(ids)s)
-          AND (d.exceeded
-               OR (d.status IN ('offline', 'unknown') AND d.device_id = ANY (%(heard)s))
-               OR EXISTS (SELECT FROM datastream s JOIN latest l USING (datastream_id)
-                          WHERE s.device_id = d.device_id AND l.exceeded))
+        WHERE d.device_id = ANY (%(ids)s::bigint[])
+          AND (d.exceeded OR (d.status IN ('offline', 'unknown') AND d.device_id = ANY (%(heard)s::bigint[])))
         ORDER BY d.device_id
         """,
-        {"ids": list(device_ids), "heard": list(heard)},
+        {"ids": arrays.ints(sorted(set(device_ids))), "heard": arrays.ints(sorted(heard))},
     ).fetchall()
     return [r["device_id"] for r in rows]
 

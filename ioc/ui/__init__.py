@@ -156,17 +156,17 @@ class AlarmBar(_Ui):
 
 
 class AlarmList(_Ui):
-    """All alarms, live, with filters. `rules`, `states`, `priorities`: keys with their words."""
+    """All alarms, live, with filters, and the journal. `rules`, `states`, `priorities`, `entries`: keys with words."""
 
     _type = "AlarmList"
-    _props = ("rules", "states", "priorities")
+    _props = ("rules", "states", "priorities", "entries")
 
 
 class AlarmRules(_Ui):
-    """Parameters of alarm rules: read, and changed with the right."""
+    """Parameters of alarm rules, and the stewards: read, and changed with the right."""
 
     _type = "AlarmRules"
-    _props = ("choices", "kinds", "regions", "mayEdit")
+    _props = ("choices", "kinds", "regions", "mayEdit", "duties")
 
 
 class AlarmWall(_Ui):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ioc.intake.readings import Reading
 from ioc.settings import Settings
 from ioc.store.keeper import ensure_partitions
 from tests.conftest import Database
+from tests.mvt import decode
 from tests.product import PASSWORD, Product, running
 from tests.store.alarm_world import AlarmWorld
 
@@ -77,12 +78,12 @@ def product(db: Database, world: AlarmWorld, tmp_path: Path) -> Iterator[Product
 def seats(product: Product, browser: Browser) -> Iterator[Any]:
     opened: list[BrowserContext] = []
 
-    def seat(login: str, path: str = "/desk/alarms") -> Page:
+    def seat(login: str, path: str = "/desk/alarms", script: str = "") -> Page:
         context = browser.new_context(viewport={"width": 1920, "height": 1080})
         opened.append(context)
         context.add_cookies([product.session(login)])  # type: ignore[list-item]
         context.set_default_timeout(60_000)
-        context.add_init_script(AUDIO)
+        context.add_init_script(AUDIO + script)
         page = context.new_page()
         page.goto(f"{product.url}{path}", wait_until="domcontentloaded")
         page.wait_for_selector("body[data-ready=true]")
@@ -180,3 +181,115 @@ def test_parameters_of_a_rule_are_changed_with_reasons_and_history(world: AlarmW
     expect(desk.locator(".ar-one")).to_contain_text("上限 30")
     expect(desk.locator(".ar-set").last).to_contain_text("何敏仪")
     assert world.rows("SELECT params FROM alarm_rule_setting") == [{"params": {"high": 30.0}}]
+
+
+def test_what_a_seat_does_with_its_sound_is_in_the_journal(world: AlarmWorld, seats: Any) -> None:
+    desk: Page = seats("duty")
+    desk.locator("[data-sound=wait]").click()
+    expect(desk.locator("[data-sound=on]")).to_be_visible()
+    desk.keyboard.press("q")
+    expect(desk.locator("[data-sound=muted]")).to_contain_text("李嘉欣")
+    desk.locator("[data-view=journal]").click()
+    first = desk.locator(".aj").first
+    expect(first).to_contain_text("静音")
+    expect(first).to_contain_text("李嘉欣")
+    expect(first).to_contain_text("席位 S-")
+    expect(desk.locator(".aj[data-entry=sound_on]")).to_contain_text("声音启用")
+    assert [r["entry"] for r in world.rows("SELECT entry FROM alarm_journal ORDER BY journal_id")] == [
+        "sound_on",
+        "mute",
+    ]
+
+
+def test_a_mark_of_the_map_follows_its_alarm(world: AlarmWorld, seats: Any) -> None:
+    world.clock.advance(SILENT_S)
+    world.device("燃气1", "gas")
+    world.one("燃气1", "gas_lel", 60.0)
+    second: Page = seats("second")
+    carried: list[tuple[int, int]] = []
+
+    def tile(response: Any) -> None:
+        if "/tiles/sensor/" in response.url and response.status == 200:
+            points = decode(response.body()).get("points", [])
+            carried.extend((f.props.get("al", 0), f.props.get("as", 0)) for f in points)
+
+    context = second.context
+    desk = context.new_page()
+    desk.on("response", tile)
+    desk.goto(second.url.split("/desk")[0] + "/desk/overview?layers=sensor&v=120.05,28.1,15", wait_until="commit")
+    expect(desk.locator(".lay .mapal.al1")).to_be_visible()
+    _until(desk, lambda: (1, 1) in carried)
+    expect(second.locator(".al-list .q")).to_contain_text("燃气1")
+    second.locator(".al-list .q button[data-act=ack]").click()
+    _until(desk, lambda: (1, 3) in carried)
+
+
+def _until(page: Page, met: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if met():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("not within 30 s")
+
+
+MANY = 20_000
+LONG = """
+window.long = [];
+new PerformanceObserver((list) => window.long.push(...list.getEntries().map((e) => [e.startTime, e.duration])))
+  .observe({ entryTypes: ['longtask'] });
+"""
+# To the place `share` of the list, in strides of `n` frames; the longest task and the most rows drawn on the way.
+GLIDE = """async ([from, to, frames]) => {
+  const box = document.querySelector('.al-list');
+  const start = performance.now();
+  const whole = box.scrollHeight - box.clientHeight;
+  let most = 0;
+  for (let i = 1; i <= frames; i++) {
+    box.scrollTop = whole * (from + (to - from) * i / frames);
+    await new Promise((done) => requestAnimationFrame(done));
+    most = Math.max(most, box.querySelectorAll('.q').length);
+  }
+  await new Promise((done) => setTimeout(done, 100));
+  return [Math.max(0, ...window.long.filter(([at]) => at >= start).map(([, ms]) => ms)), most];
+}"""
+
+
+def test_twenty_thousand_alarms_scroll(world: AlarmWorld, seats: Any) -> None:
+    """First page at once, to the middle and the end without a long task, few rows drawn, keys where one is."""
+    world.device("站1", "water_level")
+    with world.db.owner() as conn:
+        conn.execute(
+            "INSERT INTO alarm (rule_key, datastream_id, device_id, category, priority, state, first_at, raised_at,"
+            " received_at, region_id, value, limit_value) SELECT 'river_warning', 1000000 + i, d.device_id, 'water',"
+            " (ARRAY['urgent', 'high', 'medium', 'low'])[1 + least(3, i / 500)], 'unack', t.at, t.at, t.at,"
+            " d.region_id, i, 5 FROM device d, generate_series(0, %s - 1) i,"
+            " LATERAL (SELECT now() - i * interval '1 s' AS at) t",
+            (MANY,),
+        )
+        conn.execute("ANALYZE alarm")
+    desk: Page = seats("duty", "/desk/alarms", LONG)
+    rows = desk.locator(".al-list .q")
+    expect(rows.first).to_be_visible()
+    _until(desk, lambda: desk.evaluate("document.querySelector('.al-list').scrollHeight") >= MANY * 62)
+    for way in ([0, 0.5, 20], [0.5, 1, 20], [1, 0.25, 20]):
+        # Work of the page's own comes back with every pass, a slow moment of the machine does not; where several
+        # programs share a core, a task lasts as many times longer.
+        passes = [desk.evaluate(GLIDE, way) for _ in range(3)]
+        longest, busy = min(ms for ms, _ in passes), max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        assert longest <= 200 * busy, f"a task of {longest:.0f} ms on the way {way}"
+        assert max(most for _, most in passes) < 60, "only what is in sight is drawn"
+    desk.evaluate("document.querySelector('.al-list').scrollTop = 10000 * 62")
+    target = desk.locator(".al-list .q:not(.on)").nth(12)
+    key = target.get_attribute("data-key-row")
+    target.click()
+    expect(desk.locator(".al-list .q.on")).to_have_attribute("data-key-row", str(key))
+    order = [f"alarm:{r['alarm_id']}" for r in world.rows("SELECT alarm_id FROM alarm ORDER BY value")]
+    at = order.index(str(key))
+    for step in range(1, 16):
+        desk.keyboard.press("j")
+        expect(desk.locator(".al-list .q.on")).to_have_attribute("data-key-row", order[at + step])
+    box = desk.locator(".al-list").bounding_box()
+    own = desk.locator(".al-list .q.on").bounding_box()
+    assert box is not None
+    assert own is not None
+    assert box["y"] - 1 <= own["y"] <= box["y"] + box["height"] - own["height"] + 1, "it is in sight"

@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from typer.testing import CliRunner
 
 from ioc.audit import linker
@@ -337,6 +338,25 @@ def test_what_may_change_of_a_notice_may_change(db: Database) -> None:
     assert told(db) == []
     meddle(db, "UPDATE notice SET title = 'other'")
     assert told(db) == [("changed", "notice 1")]
+
+
+def test_a_line_of_the_alarm_journal_that_was_changed_is_named(db: Database) -> None:
+    with db.store.scoped(SYSTEM) as conn:
+        for n, entry in enumerate(("raise", "ack", "clear")):
+            conn.execute(
+                "INSERT INTO alarm_journal (alarm_id, rule_key, datastream_id, device_id, entry, at, actor, given)"
+                " VALUES (1, 'gas_high', 1, 1, %s, %s, 'duty', %s)",
+                (entry, NOW + dt.timedelta(seconds=n), Jsonb({"value": 27.5, "limit": 0.1})),
+            )
+    link(db)
+    assert told(db) == []
+    meddle(db, "UPDATE alarm_journal SET actor = 'somebody' WHERE entry = 'ack'")
+    meddle(db, "DELETE FROM alarm_journal WHERE entry = 'raise'")
+    ids = {"raise": 1, "ack": 2}
+    assert sorted(told(db)) == [
+        ("changed", f"alarm_journal {ids['ack']}"),
+        ("removed", f"alarm_journal {ids['raise']}"),
+    ]
 
 
 def test_a_column_added_later_changes_nothing_that_was_said(db: Database, write: Callable[..., None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def centre(db: Database) -> dict[str, int]:
     return regions
 
 
-def bring(db: Database, settings: Settings, clock: FixedClock, path: Path, **more: bool) -> dict[str, object]:
+def bring(db: Database, settings: Settings, clock: FixedClock, path: Path, **more: Any) -> dict[str, object]:
     return import_stewards(db.store, path, settings=settings, clock=clock, actor="t", **more).as_dict()
 
 
@@ -101,3 +102,42 @@ def test_a_file_without_the_columns_is_refused_whole(
 )
 def test_duties_by_their_words(word: str, key: str) -> None:
     assert duty(word) == key
+
+
+def test_who_leaves_is_told_of_nothing_and_may_come_back(
+    db: Database, settings: Settings, clock: FixedClock, tmp_path: Path, centre: dict[str, int]
+) -> None:
+    path = tmp_path / "河长.csv"
+    head, chief, officer = "编号,职责,姓名,区划代码,状态", "1,河长,陈大文,331101100201", "2,网格员,李小明,331101100201"
+
+    def names() -> list[str]:
+        with db.store.reading(SYSTEM) as conn:
+            found = conn.execute("SELECT device_id FROM device WHERE external_id = 'w1'").fetchone()
+            assert found is not None
+            people = stewards.responsible(conn, found["device_id"], ("river_chief", "grid_officer"))
+        return [p["name"] for p in people]
+
+    def file(*rows: str, **more: bool) -> dict[str, object]:
+        path.write_text("\n".join([head, *rows]) + "\n", "utf-8")
+        return bring(db, settings, clock, path, **more)
+
+    assert file(f"{chief},在任", f"{officer},")["stored"] == 2
+    assert names() == ["陈大文", "李小明"]
+    assert file(f"{chief},离任")["updated"] == 1
+    assert names() == ["李小明"]
+    assert file(f"{chief},离任")["unchanged"] == 1, "the day somebody left is not moved"
+    assert file(f"{chief},在岗")["updated"] == 1
+    assert names() == ["陈大文", "李小明"]
+    assert file(f"{chief},升天")["rejected"] == 1
+    refused = file(f"{chief},", "3,网格员,,331101100201,", whole=True)
+    assert (refused["updated"], refused["rejected"]) == (0, 1)
+    assert names() == ["陈大文", "李小明"], "with a row refused nobody is ended for being absent"
+    assert file(f"{chief},", whole=True)["updated"] == 1
+    assert names() == ["陈大文"]
+    with db.owner() as conn:
+        ops = conn.execute(
+            "SELECT h.op, h.record->>'name' AS name FROM entity_history h WHERE entity = 'steward' ORDER BY history_id"
+        ).fetchall()
+    assert [(r["op"], r["name"]) for r in ops] == [
+        ("new", "陈大文"), ("new", "李小明"), ("remove", "陈大文"), ("change", "陈大文"), ("remove", "李小明")
+    ]  # fmt: skip

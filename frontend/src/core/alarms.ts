@@ -90,6 +90,14 @@ export function byUrgency(a: Row, b: Row): number {
   return a.rank - b.rank || STATE_RANK[a.state] - STATE_RANK[b.state] || Date.parse(b.raised_at) - Date.parse(a.raised_at) || b.id - a.id;
 }
 
+/** The same for twenty thousand rows: each time is read once, not with every comparison. */
+export function inOrder(rows: readonly Row[]): Row[] {
+  return rows
+    .map((row) => ({ row, first: row.rank * 4 + STATE_RANK[row.state], at: Date.parse(row.raised_at) }))
+    .sort((a, b) => a.first - b.first || b.at - a.at || b.row.id - a.row.id)
+    .map((o) => o.row);
+}
+
 /** Figures of measurements: at most four digits behind the point, no trailing zeros. */
 export function figure(value: number): string {
   return String(Number(value.toPrecision(6)));

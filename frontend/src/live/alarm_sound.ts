@@ -2,6 +2,7 @@
 import { decide, MUTE_MAX_MS, NOTHING, TONES, type Heard, type Tone } from '../core/alarm_sound';
 import type { Row } from '../core/alarms';
 import { Signal } from '../core/emit';
+import type { Said } from './alarm_said';
 
 /** `wait`: the officer must press once, browsers make no sound before; `else`: another tab of this browser sounds. */
 export type SoundState = 'wait' | 'on' | 'off' | 'else' | 'none';
@@ -66,6 +67,8 @@ export class AlarmSound {
     /** Server time: a muted tab and a slow PC mean the same two minutes. */
     private readonly now: () => number,
     private readonly ready: () => boolean,
+    /** What the officer did with the sound, for the journal. */
+    private readonly say: (entry: Said, seconds?: number) => void = () => undefined,
   ) {
     const muted = read<Mute | null>(MUTE, null);
     this.mute.set(muted && muted.until > now() ? muted : null);
@@ -85,12 +88,14 @@ export class AlarmSound {
 
   /** The officer's one click at the start of a shift. */
   async enable(): Promise<void> {
+    if (!this.wanted() || this.state.value === 'off') this.say('sound_on');
     write(WANTED, 'on');
     this.channel?.postMessage('setting');
     await this.resume();
   }
 
   disable(): void {
+    this.say('sound_off');
     write(WANTED, 'off');
     this.stepDown();
     this.state.set('off');
@@ -100,12 +105,14 @@ export class AlarmSound {
   /** Silences repeats, for two minutes at most, and says who did. */
   setMute(by: string, ms = MUTE_MAX_MS): void {
     const mute = { until: this.now() + Math.min(ms, MUTE_MAX_MS), by };
+    this.say('mute', Math.round(Math.min(ms, MUTE_MAX_MS) / 1000));
     write(MUTE, mute);
     this.mute.set(mute);
     this.channel?.postMessage('mute');
   }
 
   clearMute(): void {
+    this.say('unmute');
     write(MUTE, null);
     this.mute.set(null);
     this.channel?.postMessage('mute');

@@ -1,5 +1,5 @@
 /** The alarms a desk or wall shows: fetched whole, kept by the page's one stream, fetched again after sleep or a broken line. */
-import { byUrgency, type Alarm, type Counts, type Page, type Row } from '../core/alarms';
+import { inOrder, type Alarm, type Counts, type Page, type Row } from '../core/alarms';
 import { Signal } from '../core/emit';
 import type { Change } from '../core/types';
 import type { LiveClient } from './client';
@@ -77,7 +77,7 @@ export class AlarmFeed {
   }
 
   sorted(): readonly Row[] {
-    return (this.order ??= [...this.rows.values()].sort(byUrgency));
+    return (this.order ??= inOrder([...this.rows.values()]));
   }
 
   get(key: string): Row | undefined {

@@ -216,6 +216,47 @@ function icon(g: G, t: Tokens, name: string, x: number, y: number, size: number,
   g.restore();
 }
 
+export type AlarmRank = 1 | 2 | 3 | 4;
+export type AlarmState = 1 | 2 | 3;
+
+/** Bell on a plate: inverted, bright edge, dim edge, none; a ring while unacknowledged, paler once it has returned. */
+export function alarm(t: Tokens, s: Sizes, rank: AlarmRank, state: AlarmState, small: boolean): Drawing {
+  const a = s.disc * (small ? 0.6 : 0.75);
+  const gap = 3 * s.k;
+  const line = 1.6 * s.k;
+  const box = a + 2 * (gap + line);
+  const edge: TokenName | null = rank === 2 ? 'ink-1' : rank === 3 ? 'ink-3' : null;
+  return {
+    width: box,
+    height: box,
+    draw: (g) => {
+      const at = gap + line;
+      if (state === 1) {
+        g.strokeStyle = t.css['map-halo'];
+        g.lineWidth = line + 2 * s.k;
+        roundRect(g, line, line, box - 2 * line, box - 2 * line, 6.5 * s.k);
+        g.stroke();
+        g.strokeStyle = t.css['ink-1'];
+        g.lineWidth = line;
+        g.stroke();
+      }
+      if (state === 2) g.globalAlpha = 0.62;
+      glow(g, t, s.k);
+      g.fillStyle = t.css[rank === 1 ? 'dev-bg' : 'bg-1'];
+      roundRect(g, at, at, a, a, 4 * s.k);
+      g.fill();
+      noGlow(g);
+      if (edge) {
+        g.strokeStyle = t.css[edge];
+        g.lineWidth = line;
+        g.stroke();
+      }
+      const size = a * 0.74;
+      icon(g, t, 'bell', at + (a - size) / 2, at + (a - size) / 2, size, t.css[rank === 1 ? 'on-dev' : rank === 4 ? 'ink-3' : rank === 3 ? 'ink-2' : 'ink-1']);
+    },
+  };
+}
+
 /** z 12-13: pill with icon and number; a second number only when there is one (离线 3, 超限 2). */
 export function pin(t: Tokens, s: Sizes, o: { icon: string; n: string; second: string; square: boolean; strong: boolean }): Drawing {
   const h = s.disc;

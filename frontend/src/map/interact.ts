@@ -6,9 +6,11 @@ import { pick } from '../core/types';
 import { count } from '../core/format';
 import { word } from '../core/words';
 import { kindText } from '../ui/marks';
+import { alarmLine } from './alarms';
 import { svgIcon } from './controls';
 import type { PointRow } from './mvt';
 import { rowKey, stateOf } from './roles';
+import type { AlarmTexts } from './types';
 
 export interface Found {
   key: string;
@@ -32,7 +34,7 @@ export function merge(local: readonly Found[], server: readonly Found[]): Found[
 }
 
 /** Title and lines of a tile row or a live row. */
-export function describe(page: PageContext, layer: string, layerTitle: string, row: PointRow | null, key: string): { title: string; lines: string[] } | null {
+export function describe(page: PageContext, layer: string, layerTitle: string, row: PointRow | null, key: string, alarms?: AlarmTexts | null): { title: string; lines: string[] } | null {
   const { lang } = page;
   const item = page.live.store.get(key);
   if (item) {
@@ -50,7 +52,7 @@ export function describe(page: PageContext, layer: string, layerTitle: string, r
   if (!title) return null;
   const s = row['s'] === undefined ? '' : word(({ on: 'online', off: 'offline', fault: 'fault', ex: 'exceeded' } as const)[stateOf(row)], lang);
   const label = typeof row['label'] === 'string' && row['label'] !== title ? row['label'] : '';
-  return { title, lines: [[layerTitle, s, label].filter(Boolean).join(' · ')] };
+  return { title, lines: [alarmLine(row, alarms), [layerTitle, s, label].filter(Boolean).join(' · ')].filter(Boolean) };
 }
 
 export class Hover {
@@ -143,10 +145,10 @@ export class ClickList {
 }
 
 /** A picked tile row or live row as an entry of the list. */
-export function found(page: PageContext, layer: string, layerTitle: string, icon: string, row: PointRow | null, key: string): Found | null {
+export function found(page: PageContext, layer: string, layerTitle: string, icon: string, row: PointRow | null, key: string, alarms?: AlarmTexts | null): Found | null {
   const own = key || (row?.['id'] !== undefined ? rowKey(layer, row['id']) : '');
   if (!own) return null;
-  const text = describe(page, layer, layerTitle, row, own);
+  const text = describe(page, layer, layerTitle, row, own, alarms);
   if (!text) return null;
   return { key: own, layer, title: text.title, sub: text.lines.join(' · '), icon, geometry: 'point' };
 }

@@ -68,7 +68,7 @@ export class Pointer {
   hovered(info: PickingInfo): void {
     const hit = info.picked ? this.picked(info) : null;
     const entry = hit && this.entry(hit.layer);
-    const text = hit ? describe(this.o.page, hit.layer, pick(entry?.title, this.o.page.lang), hit.row, hit.key) : null;
+    const text = hit ? describe(this.o.page, hit.layer, pick(entry?.title, this.o.page.lang), hit.row, hit.key, this.o.config().alarms) : null;
     this.hover.show(this.list.open ? null : text, info.x, info.y, this.size());
   }
 
@@ -92,7 +92,7 @@ export class Pointer {
         continue;
       }
       const entry = this.entry(hit.layer);
-      const f = found(page, hit.layer, pick(entry?.title, page.lang), entry?.icon ?? 'pin', hit.row, hit.key);
+      const f = found(page, hit.layer, pick(entry?.title, page.lang), entry?.icon ?? 'pin', hit.row, hit.key, this.o.config().alarms);
       if (f) near.push(f);
     }
     const first = near[0];

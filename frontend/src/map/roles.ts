@@ -125,7 +125,7 @@ export function iconLayer(scene: Scene, id: string, rows: readonly MarkRow[], ex
   });
 }
 
-const themeKey = (scene: Scene): string => `${scene.tokens.dark ? 'd' : 'l'}${scene.sizes.text}${scene.lang}`;
+export const themeKey = (scene: Scene): string => `${scene.tokens.dark ? 'd' : 'l'}${scene.sizes.text}${scene.lang}`;
 
 export function stateOf(row: PointRow): draw.DotState {
   if (Number(row['ex'] ?? 0) > 0) return 'ex';

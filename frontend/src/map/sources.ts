@@ -42,7 +42,10 @@ export class Sources {
     if (change.topic === 'device') {
       const kind = (change.record as { class?: string } | null)?.class;
       for (const key of DEVICE_LAYERS) if (!kind || kind === key) this.refresh(key);
-    } else if (change.topic === 'reload') this.refreshAll((change.record as { layers?: string[] } | null)?.layers);
+    } else if (change.topic === 'reload') {
+      const layers = (change.record as { layers?: string[] } | null)?.layers;
+      this.refreshAll(layers?.map((key) => (key === 'alarm' ? 'sensor' : key)));
+    } else if (change.topic === 'alarm') this.refresh('sensor');
     else if (change.topic === 'warning') this.refresh('warning');
     else if (change.topic === 'alarm') this.refresh('crossing');
     else if (change.topic === 'case' || change.topic === 'event') {

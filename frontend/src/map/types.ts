@@ -36,6 +36,13 @@ export interface LayerSpec {
   [prop: string]: unknown;
 }
 
+/** Words for what tiles say of alarms in numbers and keys; null: no right to see them. */
+export interface AlarmTexts {
+  priorities: string[];
+  states: string[];
+  rules: Record<string, string>;
+}
+
 export interface MapConfig {
   style: StyleSpecification;
   bounds?: [number, number, number, number];
@@ -43,6 +50,7 @@ export interface MapConfig {
   zoom?: number;
   layers: LayerEntry[];
   spec: { layers: LayerSpec[] };
+  alarms?: AlarmTexts | null;
   demo?: boolean;
   note?: string;
   deterministic?: boolean;

@@ -5,6 +5,7 @@ import * as maplibregl from 'maplibre-gl';
 import { visibleLayers } from '../core/layers';
 import { ofTopics } from '../core/order';
 import type { LayerEntry } from '../core/types';
+import { alarmLayers } from './alarms';
 import { Atlas } from './atlas';
 import { Camera } from './camera';
 import { activeSpecs, tileZoom } from './bands';
@@ -464,7 +465,7 @@ export class IocMap implements MapHandle {
       return;
     }
     if (source.z >= 0 && (source.complete || this.current.has(spec.id) || source.z === tileZoom(ioc.role, zoom))) {
-      next.set(spec.id, { spec, layers: () => this.roleLayers(scene, spec, ioc, source) });
+      next.set(spec.id, { spec, layers: () => [...this.roleLayers(scene, spec, ioc, source), ...alarmLayers(scene, spec, ioc, source.data)] });
     }
   }
 

@@ -141,6 +141,7 @@ function Sound({ sound, lang, who }: { sound: NonNullable<ReturnType<typeof alar
   const state = useSignal(sound.state);
   const mute = useSignal(sound.mute);
   const now = useNow(1);
+  const seat = alarmDesk().journal?.seat ?? '';
   const left = mute ? Math.max(0, Math.ceil((mute.until - now) / 1000)) : 0;
   if (state === 'wait' || state === 'off')
     return (
@@ -168,6 +169,12 @@ function Sound({ sound, lang, who }: { sound: NonNullable<ReturnType<typeof alar
           <button type="button" onClick={() => sound.disable()}>
             {say('turnOff', lang)}
           </button>
+        </li>
+        <li className="seat">
+          <label>
+            {say('seat', lang)}
+            <input key={seat} defaultValue={seat} maxLength={40} onBlur={(e) => alarmDesk().journal?.rename(e.target.value)} onKeyDown={(e) => e.key === 'Enter' && e.currentTarget.blur()} />
+          </label>
         </li>
       </ul>
     </details>

@@ -6,14 +6,15 @@ import { page } from '../core/page';
 import type { Lang, Text } from '../core/types';
 import { alarmDesk, useAlarms } from './alarm_desk';
 import { lookups } from './AlarmBar';
-import { Act, AlarmMark, openRow, since, ValueText, when } from './AlarmParts';
+import { AlarmJournal } from './AlarmJournal';
+import { Act, AlarmMark, openKey, openRow, since, ValueText, when } from './AlarmParts';
 import { cx, useEvent, useNow, useSignal, type Base } from './hooks';
 import { Icon } from './marks';
 import { reveal, Windowed } from './Windowed';
 
-type View = 'now' | 'shelved' | 'out_of_service' | 'suppressed' | 'chattering' | 'stale' | 'ended';
-const VIEWS: readonly View[] = ['now', 'shelved', 'out_of_service', 'suppressed', 'chattering', 'stale', 'ended'];
-const QUERY: Record<Exclude<View, 'now'>, string> = {
+type View = 'now' | 'shelved' | 'out_of_service' | 'suppressed' | 'chattering' | 'stale' | 'ended' | 'journal';
+const VIEWS: readonly View[] = ['now', 'shelved', 'out_of_service', 'suppressed', 'chattering', 'stale', 'ended', 'journal'];
+const QUERY: Record<Exclude<View, 'now' | 'journal'>, string> = {
   shelved: 'hold=shelved',
   out_of_service: 'hold=out_of_service',
   suppressed: 'hold=suppressed',
@@ -32,6 +33,7 @@ interface Props extends Base {
   rules?: [string, Text][];
   states?: Record<string, Text>;
   priorities?: Record<string, Text>;
+  entries?: [string, Text][];
 }
 
 /** Rows of a question to the server: all its pages, asked again when alarms change. */
@@ -100,7 +102,7 @@ export function AlarmList(props: Props): React.ReactElement {
   const box = React.useRef<HTMLDivElement>(null);
   const base = `region=${encodeURIComponent(url.region)}${priorities.length ? `&priority=${priorities.join(',')}` : ''}${states.length && view !== 'ended' ? `&state=${states.join(',')}` : ''}${rule ? `&rule=${encodeURIComponent(rule)}` : ''}`;
   // A rule's share of a flood is known to the server alone.
-  const asked = useAsked(view === 'now' ? (rule ? base : null) : `${base}&${QUERY[view]}`);
+  const asked = useAsked(view === 'journal' ? null : view === 'now' ? (rule ? base : null) : `${base}&${QUERY[view]}`);
   const members = useAsked(open === null ? null : `${base}&group=${open}`);
   const version = desk.feed.version;
   const rows = React.useMemo(() => {
@@ -136,7 +138,7 @@ export function AlarmList(props: Props): React.ReactElement {
     if (row && isFlood(row)) unfold(row);
   });
   const flip = <T,>(list: T[], one: T): T[] => (list.includes(one) ? list.filter((x) => x !== one) : [...list, one]);
-  const number = (v: View): number | null => (!counts ? null : v === 'now' ? counts.total : v === 'stale' ? counts.stale : v === 'chattering' || v === 'ended' ? null : (counts.held[v] ?? 0));
+  const number = (v: View): number | null => (!counts ? null : v === 'now' ? counts.total : v === 'stale' ? counts.stale : v === 'chattering' || v === 'ended' || v === 'journal' ? null : (counts.held[v] ?? 0));
   const ready = view === 'now' && !rule ? desk.feed.loaded : asked.rows !== null;
   return (
     <section id={props.id} className={cx('col que alist', props.className)} aria-label={say('title', lang)}>
@@ -147,6 +149,8 @@ export function AlarmList(props: Props): React.ReactElement {
           </button>
         ))}
       </div>
+      {view === 'journal' ? <AlarmJournal entries={props.entries ?? []} onOpen={openKey} /> : null}
+      <div className="al-own" hidden={view === 'journal'}>
       <div className="flt" data-scrolls="1">
         <span className="g">
           {PRIORITIES.map((q) => (
@@ -182,6 +186,7 @@ export function AlarmList(props: Props): React.ReactElement {
       <div ref={box} className="ql al-list" role="listbox" tabIndex={0} aria-label={say('title', lang)}>
         {ready && !rows.length ? <p className="none">{say('empty', lang)}</p> : null}
         <Windowed box={box} rows={rows} height={ROW} render={(r) => <ListRow key={r.key} row={r} on={r.key === url.sel} member={!isFlood(r) && open !== null && r.group_id === open} open={isFlood(r) && r.id === open} now={now} lang={lang} zone={p.clock.zone()} unfold={unfold} />} />
+      </div>
       </div>
     </section>
   );

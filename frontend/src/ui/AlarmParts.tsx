@@ -64,9 +64,18 @@ export function Act({ desk, row, action, lang, primary, keyed }: { desk: Desk; r
 
 /** Opens the thing in the panel of this page, or on the page of alarms where this one has none. */
 export function openRow(row: Row): void {
+  if (openKey(row.key)) {
+    if (!isFlood(row) && row.device.lon !== null && row.device.lat !== null) window.dispatchEvent(new CustomEvent('ioc:fly', { detail: [row.device.lon, row.device.lat, null] }));
+  }
+}
+
+/** False: this page has no panel, and the page of alarms is on its way. */
+export function openKey(key: string): boolean {
   const p = page();
   if (document.getElementById('detail')) {
-    p.url.push({ sel: row.key });
-    if (!isFlood(row) && row.device.lon !== null && row.device.lat !== null) window.dispatchEvent(new CustomEvent('ioc:fly', { detail: [row.device.lon, row.device.lat, null] }));
-  } else location.assign(`/desk/alarms?${new URLSearchParams({ ...(p.url.value.region ? { region: p.url.value.region } : {}), sel: row.key }).toString()}`);
+    p.url.push({ sel: key });
+    return true;
+  }
+  location.assign(`/desk/alarms?${new URLSearchParams({ ...(p.url.value.region ? { region: p.url.value.region } : {}), sel: key }).toString()}`);
+  return false;
 }

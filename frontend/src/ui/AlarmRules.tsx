@@ -4,6 +4,7 @@ import { dateTime } from '../core/format';
 import { page } from '../core/page';
 import type { Lang, Text } from '../core/types';
 import { refusal } from './alarm_desk';
+import { AlarmStewards } from './AlarmStewards';
 import { cx, type Base } from './hooks';
 import { Icon } from './marks';
 
@@ -54,9 +55,13 @@ interface Props extends Base {
   kinds?: [string, Text][];
   regions?: [string, string][];
   mayEdit?: boolean;
+  duties?: [string, Text][];
 }
 
-async function get<T>(url: string): Promise<T | null> {
+/** Its place in the address, beside the keys of rules. */
+const STEWARDS = 'stewards';
+
+export async function get<T>(url: string): Promise<T | null> {
   try {
     const answer = await fetch(url, { credentials: 'same-origin' });
     return answer.ok ? ((await answer.json()) as T) : null;
@@ -89,9 +94,15 @@ export function AlarmRules(props: Props): React.ReactElement {
     <div id={props.id} className={cx('arules', props.className)}>
       <ol className="col que ar-list scroll" role="listbox" aria-label={say('rules', lang)} data-scrolls="1">
         {failed ? <p className="fault">{say('listFailed', lang)}</p> : null}
+        <li>
+          <button type="button" className={cx(key === STEWARDS && 'on')} onClick={() => choose(STEWARDS)} data-rule={STEWARDS}>
+            <b className="ellip">{say('stewards', lang)}</b>
+            <small className="ellip">{say('stewards.side', lang)}</small>
+          </button>
+        </li>
         {(rules ?? []).map((r) => (
           <li key={r.key}>
-            <button type="button" className={cx(r === rule && 'on')} onClick={() => choose(r.key)} data-rule={r.key}>
+            <button type="button" className={cx(r === rule && key !== STEWARDS && 'on')} onClick={() => choose(r.key)} data-rule={r.key}>
               <b className="ellip">{r.title[lang]}</b>
               <small className="ellip">
                 {r.category_text[lang]}
@@ -102,7 +113,7 @@ export function AlarmRules(props: Props): React.ReactElement {
           </li>
         ))}
       </ol>
-      {rule ? <OneRule key={rule.key} rule={rule} {...props} reload={load} /> : <div className="col" />}
+      {key === STEWARDS ? <AlarmStewards mayEdit={props.mayEdit === true} duties={props.duties ?? []} kinds={props.kinds ?? []} /> : rule ? <OneRule key={rule.key} rule={rule} {...props} reload={load} /> : <div className="col" />}
     </div>
   );
 }

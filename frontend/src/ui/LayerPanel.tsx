@@ -114,31 +114,39 @@ interface LegendProps {
 function Legend({ items, icon, zoom, top, unit }: LegendProps): React.ReactElement {
   const p = page();
   const ramp = items.find((i) => i.swatch === 'ramp');
-  if (ramp && top !== undefined)
-    return (
-      <div className="ramp">
-        <Ramp />
-        <span className="num">
-          1 → {count(top)} {unit}
-        </span>
-      </div>
-    );
+  // Far out things are counted, and only urgent and high alarms are marks of their own.
+  const alarms = items.filter((i) => (zoom >= MARK_ZOOM ? i.swatch.startsWith('alarm') : FAR_ALARMS.has(i.swatch)));
+  const cells = ramp && top !== undefined;
+  const marks = cells ? [] : items.filter((i) => i.swatch !== 'ramp' && !i.swatch.startsWith('alarm'));
+  const shown = [...marks, ...alarms];
   return (
-    <div className="lgs">
-      {items
-        .filter((i) => i.swatch !== 'ramp')
-        .map((i) => (
-          <span key={i.swatch + pick(i.text, p.lang)} className="lg">
-            <Swatch item={i} icon={icon} near={zoom >= ICON_ZOOM} />
-            {/* The chip of the most urgent is its own word. */}
-            {i.swatch === 'critical' ? null : pick(i.text, p.lang)}
+    <>
+      {cells ? (
+        <div className="ramp">
+          <Ramp />
+          <span className="num">
+            1 → {count(top)} {unit}
           </span>
-        ))}
-    </div>
+        </div>
+      ) : null}
+      {shown.length ? (
+        <div className="lgs">
+          {shown.map((i) => (
+            <span key={i.swatch + pick(i.text, p.lang)} className="lg">
+              <Swatch item={i} icon={icon} near={zoom >= ICON_ZOOM} />
+              {/* The chip of the most urgent is its own word. */}
+              {i.swatch === 'critical' ? null : pick(i.text, p.lang)}
+            </span>
+          ))}
+        </div>
+      ) : null}
+    </>
   );
 }
 
 const ICON_ZOOM = 16;
+const MARK_ZOOM = 14;
+const FAR_ALARMS: ReadonlySet<string> = new Set(['alarm1', 'alarm2', 'alarm_unack']);
 const DEVICE: Partial<Record<LegendItem['swatch'], DotState>> = { online: 'on', offline: 'off', fault: 'fault', exceeded: 'ex' };
 
 function Swatch({ item, icon, near }: { item: LegendItem; icon: string; near: boolean }): React.ReactElement {
@@ -149,6 +157,16 @@ function Swatch({ item, icon, near }: { item: LegendItem; icon: string; near: bo
     case 'urgent':
     case 'routine':
       return <UrgencyMark urgency={item.swatch} lang={page().lang} suspected={item.suspected} />;
+    case 'alarm1':
+    case 'alarm2':
+    case 'alarm3':
+    case 'alarm4':
+    case 'alarm_unack':
+      return (
+        <span className={`al mapal ${item.swatch === 'alarm_unack' ? 'al2 ring' : `al${item.swatch.slice(5)}`}`} aria-hidden="true">
+          <Icon name="bell" />
+        </span>
+      );
     case 'icon':
       return <Icon name={item.icon ?? 'pin'} />;
     default:

@@ -6,6 +6,7 @@ import { Signal } from '../core/emit';
 import { page, setStore } from '../core/page';
 import type { Lang, Text } from '../core/types';
 import { AlarmFeed } from '../live/alarms';
+import { SeatJournal } from '../live/alarm_said';
 import { AlarmSound } from '../live/alarm_sound';
 
 /** What the server says of the asker and of the choices (ioc/screens/alarms.py). */
@@ -38,6 +39,7 @@ export interface Asked {
 class AlarmDesk {
   readonly feed: AlarmFeed;
   readonly sound: AlarmSound | null;
+  readonly journal: SeatJournal | null;
   readonly asked = new Signal<Asked | null>(null);
   /** What the last action at once (acknowledging, putting back) was answered with when it was refused. */
   readonly said = new Signal<string>('');
@@ -47,7 +49,9 @@ class AlarmDesk {
   constructor(priority: string, silent: boolean) {
     const p = page();
     this.feed = new AlarmFeed(p.live, () => p.url.value.region, priority);
-    this.sound = silent ? null : new AlarmSound(() => this.feed.sorted(), () => p.clock.now(), () => this.feed.loaded);
+    const journal = silent ? null : new SeatJournal(() => p.clock.now());
+    this.journal = journal;
+    this.sound = journal && new AlarmSound(() => this.feed.sorted(), () => p.clock.now(), () => this.feed.loaded, (entry, seconds) => journal.say(entry, seconds));
     if (this.sound) {
       this.feed.onChange(() => this.sound?.check());
       p.clock.onTick(() => this.sound?.check());

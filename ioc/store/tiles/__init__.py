@@ -17,13 +17,17 @@ from ioc.errors import NotFound
 from ioc.store import direct
 from ioc.store.pool import Plan
 from ioc.store.tiles import areas, devices, fences, grids, patrols, work
+from ioc.store.tiles.alarms import PERMISSION as ALARM_VIEW
+from ioc.store.tiles.alarms import shown as carries_alarms
 from ioc.store.tiles.devices import DENSE
 from ioc.store.tiles.frame import PINS_TO, Statement, Steps, TileQuery, lonlat_box, resolution
 
 __all__ = [
+    "ALARM_VIEW",
     "DENSE",
     "PINS_TO",
     "TileQuery",
+    "carries_alarms",
     "explained",
     "lonlat_box",
     "plan",

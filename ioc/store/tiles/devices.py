@@ -13,6 +13,7 @@ from psycopg import sql
 from ioc.errors import NotFound
 from ioc.scope import SENSITIVE, Scope
 from ioc.store.direct import Row, Written
+from ioc.store.tiles import alarms
 from ioc.store.tiles.frame import (
     CELLS_TO,
     IN_TILE,
@@ -58,15 +59,20 @@ class _Shape:
     departments: bool
     drill: bool
     columns: tuple[str, ...]
+    alarms: bool = False
 
-    def where(self, alias: str) -> sql.Composed:
+    def seen(self, alias: str) -> sql.Composable:
+        """The scope's predicate alone."""
         scope = Scope(
             "shape",
             whole=self.whole,
             departments=frozenset() if self.departments else None,
             sensitivity=0 if self.guarded else SENSITIVE,
         )
-        parts: list[sql.Composable] = [visible(scope, alias)[0]]
+        return visible(scope, alias)[0]
+
+    def where(self, alias: str) -> sql.Composed:
+        parts: list[sql.Composable] = [self.seen(alias)]
         if self.drill:
             parts.append(sql.SQL("{} = ANY (%(tile_regions)s)").format(sql.Identifier(alias, "region_id")))
         for column in self.columns:
@@ -94,11 +100,14 @@ def _device_query(q: TileQuery, band: str) -> Statement:
         scope.departments is not None,
         q.region_ids is not None,
         tuple(q.layer.where),
+        alarms.shown(q.layer, scope),
     )
     params = frame(q) | {f"where_{column}": value for column, value in q.layer.where.items()}
     if q.region_ids is not None:
         params["tile_regions"] = list(q.region_ids)
-    params |= _scoped(scope, "d" if band in ("marks", "points") else "c")
+    own = "d" if band in ("marks", "points") else "c"
+    for alias in {own, "d", "a"} if shape.alarms else {own}:
+        params |= _scoped(scope, alias)
     params["res"], params["most"] = resolution(q.z), DENSE + 1
     return _device_text(shape), params
 
@@ -142,11 +151,19 @@ def _scoped(scope: Scope, alias: str) -> Mapping[str, Any]:
 @lru_cache(maxsize=256)
 def _device_text(shape: _Shape) -> bytes:
     if shape.band in ("cells", "pins"):
-        counted = sql.SQL("SELECT ST_AsMVT(t, {}, 4096, 'geom'), coalesce(sum(t.n), 0) FROM ({}) t")
-        return counted.format(sql.Literal(shape.band), _cell_rows(shape.where("c"))).as_bytes(None)
+        counted = sql.SQL("SELECT ST_AsMVT(t, {}, 4096, 'geom'){}, coalesce(sum(t.n), 0) FROM ({}) t")
+        more = _alarmed(shape) if shape.alarms else sql.SQL("")
+        return counted.format(sql.Literal(shape.band), more, _cell_rows(shape.where("c"))).as_bytes(None)
+    carried = (alarms.LISTED, alarms.of_device(shape.seen("a"))) if shape.alarms else (sql.SQL(""), sql.SQL(""))
     if shape.band == "points":
-        return tile("points", _device_points(shape.where("d")))
-    return _device_marks(shape.where("d")).as_bytes(None)
+        return tile("points", _device_points(shape.where("d"), *carried))
+    return _device_marks(shape.where("d"), *carried).as_bytes(None)
+
+
+def _alarmed(shape: _Shape) -> sql.Composed:
+    """Beside the counts, the devices that need somebody now: a second layer of the tile."""
+    rows = alarms.far(on(POINT, "d"), on(IN_TILE, "d"), shape.where("d"), shape.seen("a"))
+    return sql.SQL(" || coalesce((SELECT ST_AsMVT(p, 'points', 4096, 'geom') FROM ({}) p), '')").format(rows)
 
 
 def _cell_rows(where: sql.Composable) -> sql.Composed:
@@ -162,22 +179,23 @@ def _cell_rows(where: sql.Composable) -> sql.Composed:
 _DEVICES_HERE = sql.SQL("(SELECT * FROM device d WHERE {touches} OFFSET 0) d").format(touches=on(TOUCHES, "d"))
 
 
-def _device_marks(where: sql.Composable) -> sql.Composed:
+def _device_marks(where: sql.Composable, listed: sql.SQL, joined: sql.Composable) -> sql.Composed:
     """Marks with their number, at most one more than a tile may hold."""
     return sql.SQL(
         "SELECT ST_AsMVT(t, 'points', 4096, 'geom'), count(*) FROM ("
-        "SELECT {point} AS geom, d.device_id AS id, d.kind AS k, d.status AS s, d.exceeded::int AS ex, d.name"
-        " FROM {here} WHERE {inside} AND {where} LIMIT %(most)s) t"
-    ).format(point=on(POINT, "d"), here=_DEVICES_HERE, inside=on(IN_TILE, "d"), where=where)
+        "SELECT {point} AS geom, d.device_id AS id, d.kind AS k, d.status AS s, d.exceeded::int AS ex, d.name{listed}"
+        " FROM {here}{joined} WHERE {inside} AND {where} LIMIT %(most)s) t"
+    ).format(point=on(POINT, "d"), here=_DEVICES_HERE, inside=on(IN_TILE, "d"), where=where, listed=listed,
+             joined=joined)  # fmt: skip
 
 
-def _device_points(where: sql.Composable) -> sql.Composed:
+def _device_points(where: sql.Composable, listed: sql.SQL, joined: sql.Composable) -> sql.Composed:
     """z >= 16: with the value that matters most (exceeded first), the view cone and the kind's icon."""
     return sql.SQL(
         """
         SELECT {point} AS geom, d.device_id AS id, d.kind AS k, d.status AS s, d.exceeded::int AS ex, d.name,
-               v.label, d.azimuth_deg AS az, d.fov_deg AS fov, coalesce(k.attributes->>'icon', d.class) AS icon
-        FROM {here}
+               v.label, d.azimuth_deg AS az, d.fov_deg AS fov, coalesce(k.attributes->>'icon', d.class) AS icon{listed}
+        FROM {here}{joined}
         LEFT JOIN dictionary_now k ON k.dict = 'device_kind' AND k.code = d.kind
         LEFT JOIN LATERAL (
           SELECT trim_scale(round(l.value::numeric, 2)) || coalesce(nullif(' ' || ds.unit, ' '), '') AS label
@@ -186,4 +204,5 @@ def _device_points(where: sql.Composable) -> sql.Composed:
           ORDER BY l.exceeded DESC, ds.datastream_id LIMIT 1) v ON true
         WHERE {inside} AND {where}
         """
-    ).format(point=on(POINT, "d"), here=_DEVICES_HERE, inside=on(IN_TILE, "d"), where=where)
+    ).format(point=on(POINT, "d"), here=_DEVICES_HERE, inside=on(IN_TILE, "d"), where=where, listed=listed,
+             joined=joined)  # fmt: skip
