@@ -172,7 +172,7 @@
             });
             return el;
           };
-          const move = make("button", { type: "button", className: "btn", textContent: "⌖", title: w.move, attrs: { "aria-label": `${w.move} ${i + 1}` } });
+          const move = make("button", { type: "button", className: "btn", textContent: "↔", title: w.move, attrs: { "aria-label": `${w.move} ${i + 1}` } });
           move.addEventListener("click", () => this.begin("move", i));
           const drop = make("button", { type: "button", className: "btn", textContent: "×", title: w.drop, attrs: { "aria-label": `${w.drop} ${i + 1}` } });
           drop.addEventListener("click", () => {

@@ -4,9 +4,9 @@ A list is named in `Indicator.records`: `devices?class=camera`, `events?period=t
 answered_today|opened_month|closed_month|cross_month|critical_month`, `ratings`, `air`,
 `latest?property=...&within=...`, `sources`; of one grid cell `events?grid=ID`, `cases?grid=ID`; of a topic
 `events?topic=KEY`, `cases?topic=KEY&state=open|overdue|closed` (`region=` narrows).
-Lists behind a ratio hold its denominator and say of each row whether it counts (`counted`); those that do not come first, for they are what there is to do. `part=counted|rest` keeps one side.
-The total equals the number shown, counted over the rows of the same
-audience.
+Lists behind a ratio hold its denominator and say of each row whether it counts (`counted`); those that do not come
+first, for they are what there is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted
+over the rows of the same audience.
 """
 
 from __future__ import annotations

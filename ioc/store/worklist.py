@@ -24,7 +24,10 @@ LIMIT_MAX = 2000
 
 
 def case_records(conn: Conn, ids: Sequence[int]) -> list[dict[str, Any]]:
-    rows = conn.execute("SELECT * FROM worklist_case WHERE id = ANY (%s)", (list(ids),)).fetchall()
+    rows = conn.execute(
+        "SELECT w.*, c.category_code FROM worklist_case w JOIN cases c ON c.case_id = w.id WHERE w.id = ANY (%s)",
+        (list(ids),),
+    ).fetchall()
     topics = current_topics(conn)
     return [case_to_record(r, topics) for r in rows]
 

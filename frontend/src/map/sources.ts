@@ -6,6 +6,8 @@ import type { MapConfig } from './types';
 
 const REFRESH_MS = 2000;
 const DEVICE_LAYERS = ['camera', 'sensor'];
+/** What carries alarms: marks of sensors, and what stands beyond a fence. */
+const ALARM_LAYERS = ['sensor', 'crossing'];
 
 export class Sources {
   private readonly byUrl = new Map<string, TileSource>();
@@ -44,10 +46,9 @@ export class Sources {
       for (const key of DEVICE_LAYERS) if (!kind || kind === key) this.refresh(key);
     } else if (change.topic === 'reload') {
       const layers = (change.record as { layers?: string[] } | null)?.layers;
-      this.refreshAll(layers?.map((key) => (key === 'alarm' ? 'sensor' : key)));
-    } else if (change.topic === 'alarm') this.refresh('sensor');
+      this.refreshAll(layers?.flatMap((key) => (key === 'alarm' ? ALARM_LAYERS : [key])));
+    } else if (change.topic === 'alarm') ALARM_LAYERS.forEach((key) => this.refresh(key));
     else if (change.topic === 'warning') this.refresh('warning');
-    else if (change.topic === 'alarm') this.refresh('crossing');
     else if (change.topic === 'case' || change.topic === 'event') {
       // Marks come from the store at once; heat and the count pins of 一般 follow at their own pace.
       this.refresh('heat');
