@@ -8,7 +8,7 @@ from typing import Any, cast
 import flask
 from pydantic import BaseModel, ConfigDict, Field
 
-from ioc.api import Deps, _body
+from ioc.api import Deps, _body, _json
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.errors import Forbidden, Invalid, NotFound, TooLarge
@@ -128,7 +128,7 @@ def _records() -> list[Mapping[str, Any]]:
     if len(raw) > MAX_BODY:
         raise too_large
     try:
-        body: Any = flask.json.loads(raw)
+        body: Any = _json.loads(raw)
     except ValueError as e:
         raise Invalid(reasons=[reason("body", "bad_json")]) from e
     if isinstance(body, dict):

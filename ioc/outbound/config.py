@@ -302,7 +302,7 @@ def load(settings: Settings) -> Outbound:
         return Outbound(root=settings.root)
     try:
         found = _File.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as e:
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigError(f"{path.name}：{e}", f"{path.name}: {e}") from e
     except ValidationError as e:
         # without the input: somebody may have written a secret into the wrong place
