@@ -27,9 +27,9 @@ describe('warnings on the map', () => {
   it('every colour is filled so that it is seen, one to come hardly at all', () => {
     for (const dark of [true, false])
       for (const colour of ['red', 'orange', 'yellow', 'blue', 'white']) {
-        expect(fillAlpha(colour, dark, false, false)).toBeGreaterThanOrEqual(0.15);
+        expect(fillAlpha(colour, dark, false, false)).toBeGreaterThanOrEqual(0.1);
         expect(fillAlpha(colour, dark, true, false)).toBeGreaterThan(fillAlpha(colour, dark, false, false));
-        expect(fillAlpha(colour, dark, false, true)).toBeLessThan(0.08);
+        expect(fillAlpha(colour, dark, false, true)).toBeLessThan(0.06);
       }
   });
 
@@ -42,8 +42,15 @@ describe('warnings on the map', () => {
     expect(wordsOf(shape(1, { colour: '?' }), { lang: 'zh', zone }).text).toBe('暴雨');
   });
 
-  it('stacks the warnings of one place, in force first', () => {
-    const rows = stacked([shape(1, { ahead: 1, colour: 'red' }), shape(2, { colour: 'yellow' }), shape(3, {}, [113, 21]), shape(4, { colour: 'red' })]);
-    expect(rows.map((r) => [r.shape.props['id'], r.row])).toEqual([[4, 0], [3, 0], [2, 1], [1, 2]]);
+  it('stacks flags that would lie on each other, in force first', () => {
+    const rows = stacked([shape(1, { ahead: 1, colour: 'red' }), shape(2, { colour: 'yellow' }), shape(3, {}, [113, 21]), shape(4, { colour: 'red' }, [112.01, 21.81])], 8.5, 35);
+    expect(rows.map((r) => r.shape.props['id'])).toEqual([4, 3, 2, 1]);
+    const [four, three, two, one] = rows.map((r) => r.shift);
+    expect([four, three]).toEqual([0, 0]);
+    expect(Math.abs(two!)).toBeGreaterThan(30);
+    expect(Math.abs(one! - two!)).toBeGreaterThanOrEqual(35);
+    expect(Math.abs(one!)).toBeLessThan(80);
+    // near enough to see them apart, each stands on its own place
+    expect(stacked([shape(1), shape(2, {}, [112.01, 21.81])], 16, 35).map((r) => r.shift)).toEqual([0, 0]);
   });
 });

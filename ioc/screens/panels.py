@@ -33,9 +33,10 @@ def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = 
     ahead = sum(w.upcoming for w in warnings)
     if ahead == len(warnings):
         items.append(html.Span(t("screens.warn.none", lang), className="w1"))
+    alone = len(warnings) == 1  # the words of one fit, those of several would push each other out
     for warning in warnings[:4]:
         head = t("screens.warn.head", lang, kind=warning.kind(lang), colour=t(f"screens.colour.{warning.colour}", lang))
-        note = [html.Span(warning.note, className="mut note")] if warning.note and full else []
+        note = [html.Span(warning.note, className="mut note")] if warning.note and full and alone else []
         items.append(
             html.Span(
                 [

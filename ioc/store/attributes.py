@@ -22,7 +22,7 @@ _PERSON = ("reporter", "reported_by", "caller", "reporter_name", "caller_name", 
 # Of a report made without a name these are told to nobody.
 _WHO = (*_PERSON, *_REACH, "name", "taken_by", "住址")
 _MASK = "**"
-_DIGITS = re.compile(r"(?<!\d)(\d{2,3})\d{4,}(\d{2,4})(?!\d)")
+_DIGITS = re.compile(r"\d{6,}")
 
 
 def anonymous(given: Mapping[str, Any]) -> bool:
@@ -53,8 +53,9 @@ def masked_number(number: str) -> str:
     """138****5678; what holds too few digits to show two ends loses all of them."""
     if _MASK in number or not number:
         return number
-    short = _DIGITS.sub(lambda m: f"{m[1]}****{m[2]}", number)
-    return short if short != number else "****"
+    if len(_DIGITS.findall(number)) != 1:
+        return "****"
+    return _DIGITS.sub(lambda m: f"{m[0][:3]}****{m[0][-4:]}" if len(m[0]) > 9 else f"{m[0][:2]}****", number)
 
 
 def _mapping(given: Mapping[str, Any], scope: Scope, hidden: Sequence[str]) -> dict[str, Any]:

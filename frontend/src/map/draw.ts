@@ -352,7 +352,7 @@ export function flagColor(colour: string | undefined): TokenName {
 }
 
 /** Swallow-tailed flag of an official warning with its name beside it: colour is never the only sign. Dashed: to come. */
-export function flag(t: Tokens, s: Sizes, colour: string, o: { text?: string; note?: string; ahead?: boolean; row?: number } = {}): Drawing {
+export function flag(t: Tokens, s: Sizes, colour: string, o: { text?: string; note?: string; ahead?: boolean; shift?: number } = {}): Drawing {
   const [char, fill, on] = FLAG_WORD[colour] ?? FLAG_WORD['white']!;
   const size = s.incident;
   const text = s.text * 1.08;
@@ -365,7 +365,7 @@ export function flag(t: Tokens, s: Sizes, colour: string, o: { text?: string; no
     height: box,
     // the flag stands on the place, its words to the right; several of one place stand below each other
     anchorX: box / 2,
-    anchorY: box / 2 - (o.row ?? 0) * (box + 4),
+    anchorY: box / 2 - (o.shift ?? 0),
     draw: (g) => {
       g.save();
       unit24(g, size, 2, 2);

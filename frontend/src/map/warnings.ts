@@ -30,7 +30,8 @@ const keyOf = (s: ShapeRow): string => rowKey('warning', s.props['id']);
 /** Opacity of the filled area: seen on the dark map and on the bright one, never hiding what lies under it. */
 export function fillAlpha(colour: string, dark: boolean, selected: boolean, toCome: boolean): number {
   if (toCome) return selected ? 0.16 : 0.05;
-  const base = dark ? (colour === 'white' ? 0.15 : colour === 'yellow' ? 0.17 : 0.24) : colour === 'white' ? 0.6 : 0.28;
+  // light colours weigh more on a dark map, and a warning of the whole city must not veil it
+  const base = dark ? (colour === 'white' ? 0.1 : colour === 'yellow' ? 0.13 : 0.22) : colour === 'white' ? 0.5 : 0.26;
   return Math.min(0.75, base + (selected ? 0.14 : 0));
 }
 
@@ -125,27 +126,34 @@ export function wordsOf(s: ShapeRow, scene: Pick<Scene, 'lang' | 'zone'>): { tex
 }
 
 function flags(scene: Scene, spec: LayerSpec, data: ParsedTile): Layer {
-  const list = derive(data, 'warning:best', () => stacked(biggest(data.areas)));
-  const make = ({ shape, row }: { shape: ShapeRow; row: number }): MarkRow => {
+  // over the labels and everything that is counted, under events and cases
+  const top = { ...scene, beforeId: undefined };
+  const zoom = Math.round(scene.zoom * 2) / 2;
+  const list = derive(data, `warning:best:${zoom}:${themeKey(scene)}`, () => stacked(biggest(data.areas), zoom, scene.sizes.incident + 8));
+  const make = ({ shape, shift }: { shape: ShapeRow; shift: number }): MarkRow => {
     const { text, note } = wordsOf(shape, scene);
-    const icon = `flag|${colourOf(shape)}|${ahead(shape)}|${text}|${note}|${row}`;
-    scene.atlas.put(icon, () => draw.flag(scene.tokens, scene.sizes, colourOf(shape), { text, note, ahead: ahead(shape), row }));
+    const icon = `flag|${colourOf(shape)}|${ahead(shape)}|${text}|${note}|${shift}`;
+    scene.atlas.put(icon, () => draw.flag(scene.tokens, scene.sizes, colourOf(shape), { text, note, ahead: ahead(shape), shift }));
     return { lon: shape.at[0], lat: shape.at[1], icon, src: { ...shape.props, lon: shape.at[0], lat: shape.at[1] }, key: keyOf(shape) };
   };
-  const rows = derive(data, `warning:flags:${themeKey(scene)}`, () => list.map(make));
+  const rows = derive(list, 'rows', () => list.map(make));
   if (rows.some((r) => !scene.atlas.mapping[r.icon])) list.forEach(make);
-  return iconLayer(scene, `${spec.id}-label`, rows, { pickable: false });
+  return iconLayer(top, `${spec.id}-label`, rows, { pickable: false });
 }
 
-/** Several warnings of one place: what is in force first, then below each other. */
-export function stacked(shapes: readonly ShapeRow[]): { shape: ShapeRow; row: number }[] {
-  const rows = new Map<string, number>();
+/** Flags that would lie on each other stand below or above each other, `high` px apart: what is in force first. `shift` in px. */
+export function stacked(shapes: readonly ShapeRow[], zoom: number, high: number): { shape: ShapeRow; shift: number }[] {
+  const perDegree = (TILE * 2 ** zoom) / 360;
+  const placed: [number, number][] = [];
   return [...shapes]
     .sort((a, b) => Number(ahead(a)) - Number(ahead(b)) || COLOURS.indexOf(colourOf(a) as never) - COLOURS.indexOf(colourOf(b) as never))
     .map((shape) => {
-      const at = shape.at.map((v) => v.toFixed(2)).join();
-      const row = rows.get(at) ?? 0;
-      rows.set(at, row + 1);
-      return { shape, row };
+      const x = shape.at[0] * perDegree;
+      const y = (-shape.at[1] * perDegree) / Math.max(0.2, Math.cos((shape.at[1] * Math.PI) / 180));
+      const free = (d: number): boolean => placed.every(([px, py]) => Math.abs(px - x) >= 4.2 * high || Math.abs(py - y - d) >= high - 0.5);
+      // the nearest free place below or above its own
+      const shift = [0, ...Array.from({ length: 16 }, (_, i) => ((i >> 1) + 1) * (high / 2) * (i % 2 ? -1 : 1))].find(free) ?? 0;
+      placed.push([x, y + shift]);
+      return { shape, shift: Math.round(shift) };
     });
 }

@@ -108,7 +108,9 @@ export class MapView {
       map.mark(h('button', { type: 'button', class: 'mm', 'aria-label': c.record.title, onclick: () => this.choose(c) }, urgency(c.record.urgency, this.app.lang)), c.record.lon, c.record.lat);
     }
     const c = this.app.mine?.cases.find((x) => x.case_id === this.id);
+    const { here } = this.app;
     if (c) this.choose(c);
+    else if (here && Date.now() - here.at < 600_000) map.fly(here.lon, here.lat, Math.min(14, zoomFor(here)));
     this.update();
   }
 

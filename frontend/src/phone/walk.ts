@@ -2,7 +2,7 @@
 import type { App } from './app';
 import { newKey, type Rows } from './db';
 import { fixOf, type Fix, type Trouble } from './locate';
-import { adds, walked, type TrackPoint } from './track';
+import { adds, MIN_GAP_MS, walked, type TrackPoint } from './track';
 import type { Cell, Entry, Patrol, TrackRow, Walk, WalkKind, WalkPart } from './types';
 import { word, type Word } from './words';
 
@@ -26,6 +26,7 @@ export class Walks {
   private watchId: number | null = null;
   private release: (() => void) | null = null;
   private writing: Promise<void> = Promise.resolve();
+  private later: ReturnType<typeof setTimeout> | undefined;
   private lamp: { release(): Promise<void> } | null = null;
 
   constructor(
@@ -152,9 +153,22 @@ export class Walks {
     this.fix = { ...fixOf(p), at: this.app.now() };
     this.recording = 'yes';
     this.app.seen(p);
-    const walk = this.open;
-    if (!walk || !adds(this.points.at(-1), this.fix)) return;
-    const { at, lon, lat, accuracy_m } = this.fix;
+    this.note(this.fix.at);
+  }
+
+  /** Keeps the newest fix as a point of the track, now or when the time between two points has passed: a phone that stops
+   *  moving may give no other. */
+  private note(now: number): void {
+    clearTimeout(this.later);
+    const { open: walk, fix } = this;
+    const last = this.points.at(-1);
+    if (!walk || !fix || (last && fix.at <= last.at)) return;
+    if (!adds(last, { ...fix, at: now })) {
+      const wait = last ? last.at + MIN_GAP_MS - now : 0;
+      if (wait > 0) this.later = setTimeout(() => this.note(this.app.now()), wait);
+      return;
+    }
+    const { at, lon, lat, accuracy_m } = fix;
     this.points.push({ at, lon, lat, accuracy_m });
     this.writing = this.writing.then(() => this.write(walk, { at, lon, lat, accuracy_m })).catch((e: unknown) => console.error(e));
     this.app.changed();
@@ -218,6 +232,7 @@ export class Walks {
 
   private stop(): void {
     this.unwatch();
+    clearTimeout(this.later);
     this.release?.();
     this.release = null;
     this.recording = 'no';
