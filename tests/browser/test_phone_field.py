@@ -4,11 +4,13 @@ the warnings of the place; and a position that fails in words."""
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import re
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ioc.intake.warnings import submit_warning
@@ -18,24 +20,33 @@ from tests.http import world as small
 
 __all__ = ["browser", "phone", "town"]  # fixtures
 pytestmark = pytest.mark.browser
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf50"
-    "0f00038601805a3476900000000049454e44ae426082"
-)
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), (90, 120, 90)).save(out, "PNG")
+    return out.getvalue()
 
 
 def walk(phone: BrowserContext, page: Page, metres: list[float]) -> None:
     """Stands at each distance north of the beginning until the page has taken the point (one in five seconds)."""
     for north in metres:
         before = int(page.locator(".fg b").nth(2).inner_text())
-        phone.set_geolocation({"latitude": 21.651 + north / 111_195, "longitude": 111.15, "accuracy": 6})
+        stand(phone, north)
         until(page, lambda seen=before: int(page.locator(".fg b").nth(2).inner_text()) > seen, "no point taken")
 
 
-def begin(page: Page, kind: str) -> None:
+def stand(phone: BrowserContext, north: float = 0.1) -> None:
+    """A fix such as a phone gives each second; the browser's own gives one only when it is told another place."""
+    phone.set_geolocation({"latitude": 21.651 + north / 111_195, "longitude": 111.15, "accuracy": 6})
+
+
+def begin(phone: BrowserContext, page: Page, kind: str) -> None:
     page.locator(f"[data-start={kind}]").click()
     page.locator("dialog .mi").first.click()
     expect(page.locator(".fg b").first).to_contain_text("0:00:")
+    stand(phone)
+    expect(page.locator(".fg b").nth(2)).to_have_text("1", timeout=30_000)  # where it began
 
 
 def test_a_patrol_begun_and_ended_without_a_network_arrives_whole_and_once(town: Town, phone: BrowserContext) -> None:
@@ -45,17 +56,17 @@ def test_a_patrol_begun_and_ended_without_a_network_arrives_whole_and_once(town:
     expect(page.locator("dialog .mi").first).to_be_visible()  # the cells are kept for the time without a network
     page.keyboard.press("Escape")
     offline(town, page)
-    begin(page, "inspect")
+    begin(phone, page, "inspect")
     walk(phone, page, [30, 60])
     page.get_by_role("button", name="发现问题").click()
     expect(page.locator(".wh .pt")).to_contain_text("±6 m")
     page.get_by_label("标题").fill("护栏缺失")
     with page.expect_file_chooser() as asked:
         page.get_by_role("button", name="相册").click()
-    asked.value.set_files({"name": "x.png", "mimeType": "image/png", "buffer": PNG})
+    asked.value.set_files({"name": "x.png", "mimeType": "image/png", "buffer": picture()})
     expect(page.locator(".cam")).to_have_count(1)
     page.get_by_role("button", name="提交").click()
-    expect(page.locator("[data-entry]").filter(has_text="护栏缺失").locator(".dr")).to_contain_text("等前一项")
+    expect(page.locator("[data-entry]").filter(has_text="护栏缺失").locator(".dr")).to_contain_text("待发送")
     page.close()  # the tab is gone; what was recorded is not
 
     again = opened(phone, town)
@@ -80,6 +91,9 @@ def test_a_patrol_begun_and_ended_without_a_network_arrives_whole_and_once(town:
     until(again, lambda: town.one("SELECT count(*) FROM patrol WHERE ended_at IS NOT NULL") == 1, "not ended")
     until(again, lambda: again.locator(".qe.waiting,.qe.sending").count() == 0, "something still waits")
     assert town.wire.swallowed.is_set(), "no answer was lost"
+    again.evaluate("location.hash = '#/me'")
+    assert again.locator(".qe.refused").all_inner_texts() == []
+    until(again, lambda: town.one("SELECT count(*) FROM patrol_finding") == 1, "no finding")
     until(again, lambda: town.one("SELECT points FROM patrol") >= 4, "points are missing")
     with town.product.database.owner() as conn:
         row = conn.execute("SELECT * FROM patrol").fetchone()
@@ -107,11 +121,13 @@ def test_a_patrol_begun_and_ended_without_a_network_arrives_whole_and_once(town:
 
 def test_only_one_tab_records(town: Town, phone: BrowserContext) -> None:
     page = opened(phone, town)
-    begin(page, "visit")
-    other = opened(phone, town, "/m#/walk")
+    begin(phone, page, "visit")
+    other = opened(phone, town)
+    other.locator("#walk a").click()
     expect(other.locator(".why").first).to_contain_text("另一个标签页正在记录")
     page.close()
     expect(other.locator(".why")).to_have_count(0, timeout=40_000)
+    stand(phone, 20)
     expect(other.locator(".fg")).to_contain_text("±6 m")
 
 
@@ -165,7 +181,8 @@ def test_a_position_that_fails_says_why_and_offers_what_is_left(town: Town, brow
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     context.add_cookies([{**town.product.session("tan"), "url": town.wire.url}])  # type: ignore[list-item]
     context.set_default_timeout(30_000)
-    page = opened(context, town, "/m#/report")
+    page = opened(context, town)
+    page.locator("[data-tab=report]").click()
     page.get_by_role("button", name="定位").click()
     expect(page.locator(".wh .why")).to_contain_text("定位权限被拒绝")
     context.grant_permissions(["geolocation"])

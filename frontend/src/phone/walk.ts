@@ -9,7 +9,7 @@ import { word, type Word } from './words';
 const CRS = 'EPSG:4326';
 /** A piece goes out when it holds so many points or is so old; without a network it grows, so that few wait. */
 const PIECE = { online: 30, offline: 400, ms: 60_000 };
-const WATCH: PositionOptions = { enableHighAccuracy: true, maximumAge: 0, timeout: 30_000 };
+const WATCH: PositionOptions = { enableHighAccuracy: true, maximumAge: 10_000, timeout: 30_000 };
 const RETRY_MS = 15_000;
 const LONGEST_MS = 24 * 3_600_000;
 
@@ -134,8 +134,19 @@ export class Walks {
       return;
     }
     this.recording = this.points.length && this.fix ? 'yes' : 'waiting';
+    this.seed();
     this.watchId = navigator.geolocation.watchPosition((p) => this.placed(p), (e) => this.failed(e), WATCH);
     void this.light();
+  }
+
+  /** The page may know where it is already: the walk begins there, not with the next fix. */
+  private seed(): void {
+    const { here } = this.app;
+    const old = here ? Date.now() - here.at : Infinity;
+    if (!here || old > 30_000) return;
+    this.fix = { ...here, at: this.app.now() - old };
+    this.recording = 'yes';
+    if (this.open && this.fix.at >= this.open.begunAt - 30_000) this.note(this.app.now());
   }
 
   private alone(id: string): Promise<boolean> {
@@ -150,7 +161,7 @@ export class Walks {
 
   private placed(p: GeolocationPosition): void {
     // the track is told in the server's time, as everything else
-    this.fix = { ...fixOf(p), at: this.app.now() };
+    this.fix = { ...fixOf(p), at: this.app.now() - Math.min(10_000, Math.max(0, Date.now() - p.timestamp)) };
     this.recording = 'yes';
     this.app.seen(p);
     this.note(this.fix.at);

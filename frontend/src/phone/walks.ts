@@ -1,7 +1,7 @@
 /** 巡查走访: beginning one, the one that is open, what was recorded on it, ending it, and all of mine. */
 import { dateTime } from '../core/format';
 import { pick } from '../core/types';
-import { distance } from './ahead';
+import { distance as spoken } from './ahead';
 import type { App } from './app';
 import { button, h, icon, sheet } from './dom';
 import { entryRow, header } from './parts';
@@ -11,6 +11,8 @@ import type { Cell, Entry, Patrol, Walk, WalkKind } from './types';
 import { word, type Word } from './words';
 
 const kindOf = (app: App, kind: WalkKind): string => word(`walk.${kind}` as Word, app.lang);
+/** Nothing walked yet is nothing, not a metre. */
+const distance = (m: number): string => (m < 1 ? '0 m' : spoken(m));
 const cellOf = (w: { cell: Cell }): string => w.cell.name || w.cell.code;
 const count = (title: string, n: number, side = ''): HTMLElement => h('div', { class: 'gh' }, h('h2', {}, title, h('b', { class: 'num' }, n)), side ? h('em', {}, side) : null);
 
@@ -66,7 +68,9 @@ async function begin(app: App, kind: WalkKind): Promise<void> {
 
 function chooseCell(app: App, kind: WalkKind): Promise<Cell | null> {
   const { lang } = app;
-  return sheet<Cell>(`${kindOf(app, kind)} · ${word('walk.chooseCell', lang)}`, lang, (done) => {
+  let off = (): void => undefined;
+  let known: readonly Cell[] = [];
+  const asked = sheet<Cell>(`${kindOf(app, kind)} · ${word('walk.chooseCell', lang)}`, lang, (done) => {
     const list = h('div', { class: 'menu' });
     const row = (c: Cell): HTMLElement => h('button', { type: 'button', class: 'mi', 'data-cell': c.grid_cell_id, onclick: () => done(c) }, h('span', { class: 'ellip' }, c.name || c.code), h('small', { class: 'mut ellip num' }, [c.mine ? word('walk.mineCell', lang) : '', pick(c.kind, lang), c.away_m === null ? '' : distance(c.away_m)].filter(Boolean).join(' · ')));
     const draw = (q: string): void => {
@@ -74,9 +78,13 @@ function chooseCell(app: App, kind: WalkKind): Promise<Cell | null> {
       list.replaceChildren(...(found.length ? found.map(row) : [h('p', { class: 'none' }, word(app.cells.length ? 'nothingFound' : 'walk.noCells', lang))]));
     };
     draw('');
-    const find = app.cells.length > 6 ? h('input', { type: 'search', class: 'fi', placeholder: word('search', lang), 'aria-label': word('search', lang), oninput: (e: Event) => draw((e.target as HTMLInputElement).value.trim().toLowerCase()) }) : null;
+    known = app.cells;
+    const find = h('input', { type: 'search', class: 'fi', placeholder: word('search', lang), 'aria-label': word('search', lang), oninput: (e: Event) => draw((e.target as HTMLInputElement).value.trim().toLowerCase()) });
+    // the list may come while the sheet stands open
+    off = app.on(() => { if (app.cells !== known) { known = app.cells; draw(find.value.trim().toLowerCase()); } });
     return [h('p', { class: 'mut hint' }, word('walk.keepOpen', lang)), find, list];
   });
+  return asked.finally(() => off());
 }
 
 // ---------------------------------------------------------------- the one that is open

@@ -48,7 +48,7 @@ function sub(app: App): HTMLElement {
 /** What is walked while a patrol is open, else how exactly the phone knows its place, else the way to ask for it. */
 function standing(app: App): HTMLElement {
   const { lang } = app;
-  if (app.walks.open) return h('a', { class: 'lk num', href: '#/walk' }, word('walk.walked', lang, { d: distance(app.walks.distance) }));
+  if (app.walks.open) return h('a', { class: 'lk num', href: '#/walk' }, word('walk.walked', lang, { d: app.walks.distance < 1 ? '0 m' : distance(app.walks.distance) }));
   if (app.trouble) return h('button', { type: 'button', class: 'lk', onclick: () => void showTrouble(app) }, word('showDistance', lang));
   const fresh = app.here && Date.now() - app.here.at < 120_000;
   if (fresh) return h('span', { class: 'num' }, `±${app.here!.accuracy_m} m`);
