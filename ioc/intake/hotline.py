@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,24 @@ class OrderResult:
 
 def caller_ring(settings: Settings) -> Ring:
     return ring(settings, "caller")
+
+
+def seal_caller(
+    store: Store,
+    settings: Settings,
+    source: str,
+    number: str,
+    event_id: int,
+    private: Mapping[str, str],
+    now: datetime,
+    origin: str = "real",
+) -> None:
+    """Who reported `number` of `source`, sealed beside its event; again is the same row. Raises ConfigError."""
+    with store.scoped(SYSTEM) as conn:
+        hold(conn)
+        seal = caller_ring(settings).newest()
+        sealed = seal.seal(private, f"{source}\n{number}")
+        callers.put(conn, source, number, event_id, sealed, seal.key_id, origin, now)
 
 
 def mapping(settings: Settings) -> Mapped:
@@ -149,11 +167,7 @@ class Hotline:
         """Each part can be done again: who dies in between is told nothing, sends again, and finds the rest missing."""
         now = self.clock.now()
         if order.private:
-            with self.store.scoped(SYSTEM) as conn:
-                hold(conn)
-                seal = caller_ring(self.settings).newest()
-                sealed = seal.seal(order.private, f"{source}\n{order.number}")
-                callers.put(conn, source, order.number, result.event_id, sealed, seal.key_id, origin, now)
+            seal_caller(self.store, self.settings, source, order.number, result.event_id, order.private, now, origin)
         with self.store.reading(SYSTEM) as conn:
             row = callers.case_of_event(conn, result.event_id)
         case_id = row["case_id"] if row else None

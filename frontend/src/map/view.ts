@@ -20,6 +20,7 @@ import { addProtocols } from './protocols';
 import { headOf, works, workLayers, type Work } from './records';
 import { regionLayers } from './region';
 import * as roles from './roles';
+import { warnings } from './warnings';
 import { Sources } from './sources';
 import { lighter, scaleStyle, WALL_TEXT, withFonts } from './style';
 import type { TileSource } from './tiles';
@@ -387,6 +388,7 @@ export class IocMap implements MapHandle {
       tokens: this.tokens,
       sizes: this.sizes,
       lang: this.options.page.lang,
+      zone: this.options.page.clock.zone(),
       zoom,
       selected: this.focus.selected?.key ?? this.options.page.url.value.sel,
       interactive: this.interactive,
@@ -463,7 +465,7 @@ export class IocMap implements MapHandle {
         return roles.icons(inner, spec, ioc, source.data, icon);
       case 'areas':
       case 'lines':
-        return roles.shapes(inner, spec, ioc, source.data, ioc.role);
+        return ioc.layer === 'warning' ? warnings(inner, spec, source.data) : roles.shapes(inner, spec, ioc, source.data, ioc.role);
       default:
         return roles.marks(inner, spec, ioc, source.data, icon);
     }
