@@ -196,4 +196,13 @@
     }
   }, 300);
   setInterval(() => document.visibilityState === "visible" && load(), EVERY_MS);
+  // A detection that came, or that a colleague decided about: the feed says so at once, several in a burst are one.
+  let soon = 0;
+  window.addEventListener("ioc:change", (event) => {
+    if (!root() || soon || !["detection", "event", "reload"].includes(event.detail.topic)) return;
+    soon = setTimeout(() => {
+      soon = 0;
+      load();
+    }, 500);
+  });
 })();
