@@ -76,6 +76,7 @@ def _user(model: Model) -> Any:
     language = html.A(
         [icon("swap"), t(f"visible.lang.{speak}", lang)],
         href=model.page.href(model.page.path, lang=speak),
+        lang={"zh": "zh-CN", "en": "en"}[speak],
         **{"data-keep": "1"},
     )
     items = [
@@ -215,7 +216,9 @@ def overview(model: Model) -> Component:
 def _tab(show: str, count: str, model: Model, n: int) -> Component:
     data = {"data-mine": "1"} if show == "mine" else {"data-count": count} if count else {}
     number = html.I(fmt.number(n), className="num", **data)
-    return html.Button([t(f"screens.tab.{show}", model.lang), " ", number], **_tab_attrs(show, model))
+    # where the day is not in the word itself, it is beside it
+    whole = {"title": t("export.show.closed", model.lang)} if show == "closed" else {}
+    return html.Button([t(f"screens.tab.{show}", model.lang), " ", number], **whole, **_tab_attrs(show, model))
 
 
 def _tab_attrs(show: str, model: Model) -> dict[str, Any]:
@@ -259,8 +262,7 @@ def _filters(lang: str) -> Component:
 
 def _key_help(lang: str) -> Component:
     pairs = (
-        (("J", "K"), "move"), (("X",), "pick"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"),
-        (("?",), "all"),
+        (("J", "K"), "move"), (("X",), "pick"), (("Enter",), "open"), (("Esc",), "up"), (("?",), "all"),
     )  # fmt: skip
     return html.Div(
         [

@@ -146,7 +146,8 @@ def _journal(lines: Sequence[Mapping[str, Any]]) -> list[Part]:
                                                     if given.get(k) not in (None, ""))])
             for i, lang in enumerate(("zh", "en"))
         }  # fmt: skip
-        out.append({"at": line["at"], "actor": line["by"], "text": said})
+        by = {"zh": "系统", "en": "System"} if line["actor"] == "system" else line["by"]
+        out.append({"at": line["at"], "actor": by, "text": said})
     return out
 
 

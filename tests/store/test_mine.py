@@ -144,7 +144,8 @@ def test_fifty_thousand_open_cases_cost_a_page_no_more(db: Database, world: Worl
         conn.execute(
             "INSERT INTO cases (number, source, source_id, flow, stage, title, opened_at, due_at, region_id,"
             " department, officer) SELECT 'n' || i, 'x', 'x' || i, 'grid',"
-            " (ARRAY['handling', 'forwarded', 'accepted'])[1 + i %% 3], 't', %(now)s, %(now)s::timestamptz + i * interval '1 s', %(r)s, '局' || i %% 40, '人' || i %% 400"
+            " (ARRAY['handling', 'forwarded', 'accepted'])[1 + i %% 3], 't', %(now)s,"
+            " %(now)s::timestamptz + i * interval '1 s', %(r)s, '局' || i %% 40, '人' || i %% 400"
             " FROM generate_series(1, 50000) i",
             {"now": clock.now(), "r": world.regions[small.NEAR_VILLAGE]},
         )
