@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ioc.cases.terms import PROVISIONAL, UNSET
@@ -44,6 +45,7 @@ def _iso(value: dt.datetime | None) -> str | None:
     return None if value is None else value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(4096)  # a city has some thousand places, and every record names three
 def short_name(name: str) -> str:
     return _ENDINGS.sub("", name)
 

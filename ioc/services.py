@@ -226,6 +226,10 @@ class Services(Protocol):
         """Channels with state, age and queue, and what could not be sent: {channels, dead}. {} without the right."""
         ...
 
+    def audit(self, scope: Scope, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        """Who did or saw what: {rows, next}, by the filters of `GET /api/v1/audit`. {} without the right."""
+        ...
+
     def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
         """Centres of the level below, their numbers, and their open cases and reports: {centres, numbers, rows}."""
         ...

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from ioc import __version__
+from ioc.accounts import audit_search
 from ioc.cache import ScopedCache
 from ioc.cases import merging, supervising
 from ioc.cases.expected import expected_of
@@ -188,6 +189,12 @@ class LiveServices:
             return {}
         with self._store.reading(SYSTEM) as conn:
             return outbound_view.outbound(conn, self.now())
+
+    def audit(self, scope: Scope, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        if not scope.can(audit_search.RIGHT):
+            return {}
+        wanted = audit_search.asked_of(lambda name: asked.get(name, ""), self._settings.tz)
+        return audit_search.look(self._store, scope, wanted, 100)
 
     def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
         ids = self._regions.ids(scope, region)

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     attachments_per_hour: int = Field(default=240, ge=1)  # by one uploader
 
     retention_observation_days: int = 90
-    retention_history_days: int = 1095
+    retention_history_days: int = Field(default=1095, ge=183)  # the audit log too: half a year at least (SEC-07)
     retention_track_days: int = Field(default=30, ge=7)  # where officers were on patrol: personal data
     retention_feed_days: int = 7
     retention_reject_days: int = 180

@@ -53,6 +53,7 @@ class FakeServices:
     map: Mapping[str, Any] = field(default_factory=dict[str, Any])
     out: Mapping[str, Any] = field(default_factory=dict[str, Any])
     below: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    log: Mapping[str, Any] = field(default_factory=dict[str, Any])
     duty_now: Mapping[str, Any] = field(default_factory=duty_now)
     handover_now: Mapping[str, Any] | None = None
     views: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
@@ -175,6 +176,9 @@ class FakeServices:
 
     def outbound(self, scope: Scope) -> Mapping[str, Any]:
         return self.out if scope.can("notify.manage") else {}
+
+    def audit(self, scope: Scope, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        return self.log if scope.can("audit.view") else {}
 
     def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
         return self.below

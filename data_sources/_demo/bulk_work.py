@@ -91,14 +91,14 @@ def write(conn: Conn, s: Setting, done: Sequence[Work], frame: Frame, grid: Writ
     conn.execute(
         """
         INSERT INTO event_history (event_id, version, recorded_at, op, actor, region_id, origin, record)
-        SELECT event_id, version, recorded_at, 'new', 'demo', region_id, 'demo', ioc_history_record(to_jsonb(e), geom)
+        SELECT event_id, version, recorded_at, 'new', 'demo', region_id, 'demo', ioc_record(e)
         FROM event e WHERE origin = 'demo'
         """
     )
     conn.execute(
         """
         INSERT INTO case_history (case_id, version, recorded_at, op, actor, region_id, origin, record)
-        SELECT case_id, version, recorded_at, 'new', 'demo', region_id, 'demo', ioc_history_record(to_jsonb(c), geom)
+        SELECT case_id, version, recorded_at, 'new', 'demo', region_id, 'demo', ioc_record(c)
         FROM cases c WHERE origin = 'demo'
         """
     )

@@ -126,8 +126,7 @@ class Reports:
         self._waiting.append((report, future))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
-        # An asker that leaves does not take the report back: it may be written already.
-        return await asyncio.shield(future)
+        return await future  # an asker that leaves does not take the report back: it may be written already
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()

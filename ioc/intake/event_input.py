@@ -88,6 +88,9 @@ class EventDraft:
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+_FIELDS = frozenset(EventIn.model_fields)
+
+
 class Reader:
     """Reads fields of one record and collects the reasons against it. Shared by every kind of record."""
 
@@ -149,6 +152,7 @@ def check_event(
     occurred = r.required("occurred_at", lambda v: fields.time(v, rules))
     place = _no_place() if placed else _place(r)
     scheme, code = _category(r, words)
+    extra = {k: v for k, v in payload.items() if k not in _FIELDS and not blank(v)}
     text = fields.text
     rest = {
         "description": r.optional("description", lambda v: text(v, 4000), ""),
@@ -159,9 +163,9 @@ def check_event(
         "device": r.optional("device", lambda v: text(v, 200), None),
         "sensitivity": r.optional("sensitivity", lambda v: fields.integer(v, 0, 2), 0),
         "private_to": r.optional("department", lambda v: text(v, 100), None),
-        "attributes": {**_extra(payload), **r.optional("attributes", _object, {})},
+        "attributes": {**extra, **r.optional("attributes", _object, {})},
     }
-    _storable(r, payload)
+    _storable(r, payload, extra)
     if r.reasons or source is None or source_id is None or title is None or not urgency or occurred is None:
         return r.reasons
     return EventDraft(
@@ -194,15 +198,12 @@ def _object(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _extra(payload: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in payload.items() if k not in EventIn.model_fields and not blank(v)}
-
-
-def _storable(r: Reader, payload: Mapping[str, Any]) -> None:
+def _storable(r: Reader, payload: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
     """PostgreSQL keeps no NUL in text, nor in the text of a JSON value."""
-    for name in ("attributes", *_extra(payload)):
+    for name in ("attributes", *extra):
         value = payload.get(name)
-        if not isinstance(value, bool | int | float) and _NUL.search(json.dumps([name, value], default=str)):
+        plain = value is None or isinstance(value, bool | int | float)
+        if not plain and _NUL.search(json.dumps([name, value], default=str)):
             r.refuse(name, "bad_text", str(value)[:100])
 
 

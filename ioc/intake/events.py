@@ -299,7 +299,8 @@ def _write(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
         )
     lons = [w.draft.lon for w in work if w.draft and w.draft.lon is not None]
     srid = metre_srid(conn, lons[0]) if lons else None
-    rows = [_row(w, srid) for w in work]
+    rows = [_row(w) for w in work]
+    _metres(rows, srid)
     for w, saved in zip(work, events.save_many(conn, rows, [w.report.actor for w in work], now), strict=True):
         w.saved = saved
     joined = joining.attach_many(conn, [w.saved.event_id for w in work if w.saved and w.saved.state == "created"], now)
@@ -315,26 +316,30 @@ def _result(w: _Work, saved: events.Saved) -> EventResult:
     return EventResult(saved.event_id, saved.state, saved.version, w.place.regions, w.place.grid_cells, w.case_id)
 
 
-def _row(w: _Work, srid: int | None) -> dict[str, Any]:
-    """Columns of the row."""
+def _row(w: _Work) -> dict[str, Any]:
+    """Columns of the row, without those of metres."""
     draft = w.draft
     assert draft is not None
-    out: dict[str, Any] = {name: getattr(draft, name) for name in EventDraft.__slots__}
-    out |= {"x_m": None, "y_m": None, "srid": None, "h3_10": None}
-    out["search"] = fold_all(draft.title, draft.source_id, draft.address)
-    out |= {
+    located = draft.lon is not None and draft.lat is not None
+    return {
+        **{name: getattr(draft, name) for name in EventDraft.__slots__},
+        "h3_10": h3.latlng_to_cell(draft.lat, draft.lon, 10) if located else None,
+        "search": fold_all(draft.title, draft.source_id, draft.address),
         "region_id": w.place.region_id,
         "grid_cell_ids": [c["grid_cell_id"] for c in w.place.grid_cells],
         "device_id": w.device_id,
         "origin": w.report.origin,
     }
-    if draft.lon is None or draft.lat is None:
-        return out
-    out["h3_10"] = h3.latlng_to_cell(draft.lat, draft.lon, 10)
-    if srid is not None:
-        x, y = geo.to_metres(np.array([draft.lon]), np.array([draft.lat]), srid)
-        out |= {"x_m": float(x[0]), "y_m": float(y[0]), "srid": srid}
-    return out
+
+
+def _metres(rows: Sequence[dict[str, Any]], srid: int | None) -> None:
+    """`x_m`, `y_m` and `srid` of rows with a place, all in one go."""
+    placed = [row for row in rows if row["lon"] is not None]
+    if srid is None or not placed:
+        return
+    xs, ys = geo.to_metres(np.array([r["lon"] for r in placed]), np.array([r["lat"] for r in placed]), srid)
+    for row, x, y in zip(placed, xs.tolist(), ys.tolist(), strict=True):
+        row |= {"x_m": x, "y_m": y, "srid": srid}
 
 
 def _note(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
@@ -359,8 +364,7 @@ def _note(conn: Conn, work: Sequence[_Work], now: datetime) -> None:
             arrivals.setdefault(key, []).append(arrival)
     for (named, origin), items in refused.items():
         store_rejects(conn, named, items, now, origin=origin)
-    for key, found in sorted(arrivals.items()):
-        sources.arrived(conn, key, _sum(found), now)
+    sources.arrived_many(conn, {key: _sum(found) for key, found in arrivals.items()}, now)
 
 
 def _sum(found: Sequence[sources.Arrival]) -> sources.Arrival:

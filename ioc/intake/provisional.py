@@ -48,7 +48,7 @@ RETURNING device_id, class, kind, status, exceeded, h3_10, region_id, private_to
 """
 _HISTORY = """
 INSERT INTO entity_history (entity, entity_id, recorded_at, op, actor, origin, record)
-SELECT 'device', d.device_id::text, %(at)s, %(op)s, %(actor)s, d.origin, ioc_history_record(to_jsonb(d), d.geom)
+SELECT 'device', d.device_id::text, %(at)s, %(op)s, %(actor)s, d.origin, ioc_record(d)
 FROM device d WHERE d.device_id = %(id)s
 """
 

@@ -10,14 +10,15 @@ from typing import Any, cast
 from dash import dcc
 
 from ioc.i18n import t
-from ioc.screens import fmt
+from ioc.screens import audit, fmt
 from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
 from ioc.screens.model import Model
 from ioc.screens.state import View
 
 Part = Mapping[str, Any]
-TABS = ("", "outbound", "lower")
+TABS = ("", "outbound", "lower", "audit")
+RIGHTS = {"outbound": "notify.manage", "audit": "audit.view"}
 EVERY_MS = 10_000
 _BAD = ("error", "lost", "resting", "stale")
 
@@ -27,9 +28,8 @@ def _listed(part: Part, key: str) -> Sequence[Part]:
 
 
 def head(model: Model, on: str) -> Component:
-    """Title and tabs; links, so that each is an address of its own. Outbound only for who manages notifications."""
+    """Title and tabs; links, so that each is an address of its own. Only those the asker has the right for."""
     lang, who = model.lang, model.who
-    may = who is not None and who.can("notify.manage")
     links = [
         html.A(
             t(f"visible.tab.{tab or 'sources'}", lang),
@@ -38,7 +38,7 @@ def head(model: Model, on: str) -> Component:
             **({"aria-current": "page"} if tab == on else {}),
         )
         for tab in TABS
-        if tab != "outbound" or may
+        if tab not in RIGHTS or (who is not None and who.can(RIGHTS[tab]))
     ]
     side = html.Span(t("screens.data.side", lang)) if not on else html.Span(t(f"visible.{on}.side", lang))
     return html.Div([html.Nav(links, className="dtabs"), side], className="ph2")
@@ -49,10 +49,13 @@ def body(model: Model) -> list[Any] | None:
     tab = model.page.args.get("tab", "")
     if tab not in TABS[1:]:
         return None
-    made = outbound(model.outbound, model.view) if tab == "outbound" else lower(model.lower, model.view)
+    if tab == "audit":  # stands still: who reads it is looking for something
+        made, tick = audit.body(model), []
+    else:
+        made = outbound(model.outbound, model.view) if tab == "outbound" else lower(model.lower, model.view)
+        tick = [dcc.Interval(id="tab-tick", interval=EVERY_MS)]
     box = html.Div(made, id=f"tab-{tab}", className="scroll dtab", **{"data-scrolls": "1"})
-    tick = dcc.Interval(id="tab-tick", interval=EVERY_MS)
-    return [html.Section([head(model, tab), box, tick], className="col")]
+    return [html.Section([head(model, tab), box, *tick], className="col")]
 
 
 def _table(heads: Sequence[str], rows: Sequence[Any], right: frozenset[int] = frozenset()) -> Component:

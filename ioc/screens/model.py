@@ -58,6 +58,7 @@ class Model:
     village: Mapping[str, Any] | None = None
     doctor: Sequence[Mapping[str, Any]] = ()
     outbound: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    audit: Mapping[str, Any] = field(default_factory=dict[str, Any])
     lower: Mapping[str, Any] = field(default_factory=dict[str, Any])
     duty: Mapping[str, Any] = field(default_factory=dict[str, Any])
     views: Sequence[Mapping[str, Any]] = ()
@@ -111,7 +112,8 @@ class _Reader:
         try:
             return call()
         except IocError as error:
-            self.faults[part] = error.message(lang)
+            said = [f"{r.field} {r.en if lang == 'en' else r.zh}" for r in getattr(error, "reasons", ())]
+            self.faults[part] = "：".join([error.message(lang), "；".join(said)] if said else [error.message(lang)])
             return instead
 
 
@@ -121,7 +123,7 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views", "mine"}),
     "alarms": frozenset({"warnings", "sources"}),
     "alarm-rules": frozenset({"warnings", "sources"}),
-    "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower"}),
+    "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower", "audit"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "settings": frozenset({"warnings", "sources"}),
     "review": frozenset({"warnings", "sources"}),
@@ -179,6 +181,7 @@ def read_model(
         supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
         outbound=part("outbound", lambda: services.outbound(scope), {}) if tab == "outbound" else {},
+        audit=part("audit", lambda: services.audit(scope, page.args), {}) if tab == "audit" else {},
         lower=part("lower", lambda: services.lower(scope, region), {}) if tab == "lower" else {},
         faults=reader.faults,
         fixed_now=fixed_now,

@@ -21,11 +21,8 @@ _SESSION: LiteralString = (
     "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'iso_8601'; SET bytea_output = 'hex';"
     " SET extra_float_digits = 1"
 )
-_ADD = """
-INSERT INTO chain (seq, linked_at, kind, table_name, row_key, row_at, demo, shape, digest, prev, link)
-VALUES (%(seq)s, %(linked_at)s, %(kind)s, %(table)s, %(key)s, %(row_at)s, %(demo)s, %(shape)s, %(digest)s, %(prev)s,
-        %(link)s)
-"""
+_COLUMNS = ("seq", "linked_at", "kind", "table", "key", "row_at", "demo", "shape", "digest", "prev", "link")
+_ADD = "COPY chain (seq, linked_at, kind, table_name, row_key, row_at, demo, shape, digest, prev, link) FROM STDIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +69,10 @@ def take(conn: Conn, most: int) -> Sequence[Mapping[str, Any]]:
 
 
 def add(conn: Conn, links: Sequence[Mapping[str, Any]]) -> None:
-    with conn.cursor() as cur:
-        cur.executemany(_ADD, [{**link, "key": Jsonb(link["key"])} for link in links])
+    """Links with the names of `_COLUMNS`. By COPY: a busy second has a thousand of them."""
+    with conn.cursor() as cur, cur.copy(_ADD) as copy:
+        for link in links:
+            copy.write_row([Jsonb(link[c]) if c == "key" else link[c] for c in _COLUMNS])
 
 
 def head(conn: Conn) -> Head | None:

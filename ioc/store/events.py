@@ -76,7 +76,7 @@ _HISTORY = """
 INSERT INTO event_history (event_id, version, recorded_at, op, actor, region_id, private_to, sensitivity, origin,
                            record)
 SELECT e.event_id, e.version, %(now)s, w.op, w.actor, e.region_id, e.private_to, e.sensitivity, e.origin,
-       ioc_history_record(to_jsonb(e), e.geom)
+       ioc_record(e)
 FROM unnest(%(ids)s::bigint[], %(ops)s::text[], %(actors)s::text[]) AS w(event_id, op, actor)
 JOIN event e USING (event_id)
 """

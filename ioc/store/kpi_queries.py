@@ -12,6 +12,7 @@ from ioc.declare import Reading
 from ioc.i18n import Text
 from ioc.store.kpi_alarms import alarm_load
 from ioc.store.kpi_events import events_month, refuted_rate
+from ioc.store.kpi_loop import alert_response, closed_rate, handling_days
 from ioc.store.kpi_ratings import repair_rate
 from ioc.store.kpi_readings import aqi, sources_ok, sum_latest
 from ioc.store.kpi_rollup import POINTS, Answer, Ask, Cell, Compute, origin_of, rolled_up
@@ -285,6 +286,9 @@ QUERIES: Mapping[str, Named] = {
     "on_time_rate": Named(on_time_rate),
     "mean_response": Named(mean_response),
     "repair_rate": Named(repair_rate),
+    "closed_rate": Named(closed_rate),
+    "handling_days": Named(handling_days),
+    "alert_response": Named(alert_response),
     "aqi": Named(aqi, heavy_series=True),
     "sum_latest": Named(sum_latest, heavy_series=True),
     "sources_ok": Named(sources_ok),

@@ -1,9 +1,10 @@
 """The records behind a number: the same conditions as its query, under the asker's scope, paged, counted.
 
 A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
-answered_today`, `ratings`, `air`, `latest?property=...&within=...`, `sources`. Lists behind a ratio hold its
-denominator and say of each row whether it counts (`counted`); those that do not come first, for they are what there
-is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted over the rows of the same
+answered_today|opened_month|closed_month|cross_month|critical_month`, `ratings`, `air`,
+`latest?property=...&within=...`, `sources`. Lists behind a ratio hold its denominator and say of each row whether it
+counts (`counted`); those that do not come first, for they are what there is to do. `part=counted|rest` keeps one side.
+The total equals the number shown, counted over the rows of the same
 audience.
 """
 
@@ -23,6 +24,7 @@ from ioc.scope import Scope
 from ioc.settings import Settings
 from ioc.store import Store
 from ioc.store import kpi_events as by_month
+from ioc.store import kpi_loop as loop
 from ioc.store import kpi_queries as q
 from ioc.store import kpi_ratings as rated
 from ioc.store import kpi_readings as readings
@@ -180,7 +182,34 @@ _RATINGS = Listing(
     "case.view",
     rated.REPAIRED,
 )  # fmt: skip
-_CASE_LISTS: Mapping[str, Listing] = {"open": _CASES_OPEN, "due_today": _CASES_DUE, "answered_today": _CASES_ANSWERED}
+_CASES_MONTH = replace(
+    _CASES_OPEN,
+    columns=_CASE,
+    where=_SQL("{} AND {}").format(loop.ACCEPTED, loop.OPENED_MONTH),
+    counted=loop.CLOSED_BY_NOW,
+    order=_SQL("{}, k.total_due_at NULLS LAST, k.case_id DESC").format(loop.CLOSED_BY_NOW),
+)
+_CASES_CLOSED = replace(
+    _CASES_OPEN,
+    where=_SQL("{} AND {}").format(loop.ACCEPTED, loop.CLOSED_MONTH),
+    order=_SQL("k.closed_at - k.opened_at DESC, k.case_id DESC"),
+)
+_CASES_CROSS = replace(_CASES_CLOSED, where=_SQL("{} AND {}").format(_CASES_CLOSED.where, loop.CROSS))
+_CASES_ALERT = replace(
+    _CASES_MONTH,
+    where=_SQL("{} AND {}").format(loop.ALERT, loop.OPENED_MONTH),
+    counted=loop.IN_TIME,
+    order=_SQL("{}, k.responded_at - k.opened_at DESC NULLS FIRST, k.case_id DESC").format(loop.IN_TIME),
+)
+_CASE_LISTS: Mapping[str, Listing] = {
+    "open": _CASES_OPEN,
+    "due_today": _CASES_DUE,
+    "answered_today": _CASES_ANSWERED,
+    "opened_month": _CASES_MONTH,
+    "closed_month": _CASES_CLOSED,
+    "cross_month": _CASES_CROSS,
+    "critical_month": _CASES_ALERT,
+}
 
 
 # The month of `events_month`: its conditions are formed in the list's own copy, so that number and list agree.
@@ -232,7 +261,7 @@ def _cases(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     state = params.get("state", "open")
     if state not in _CASE_LISTS:
         raise Invalid(reasons=[Reason("state", "unknown", "未知的列表", "unknown list", state)])
-    return _CASE_LISTS[state], {}
+    return _CASE_LISTS[state], {"flow": params.get("flow", "")}
 
 
 _ALARMS = Listing(

@@ -7,7 +7,7 @@ through its members; its own polygon counts only where no region of the four lev
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +73,8 @@ def locate_many(conn: Conn, points: Points, buffer_m: float) -> list[Located]:
         return []
     # a box that surely holds the buffer: degrees of longitude shrink with the latitude
     reach = [buffer_m / (_M_PER_DEGREE * max(0.05, math.cos(math.radians(lat)))) for _, lat in points]
-    params = {"lon": [p[0] for p in points], "lat": [p[1] for p in points], "reach": reach, "buffer": buffer_m}
+    lon, lat = _array(p[0] for p in points), _array(p[1] for p in points)
+    params = {"lon": lon, "lat": lat, "reach": _array(reach), "buffer": buffer_m}
     finest = {r["n"]: r["region_id"] for r in conn.execute(_FINEST, params)}
     near: set[int] = set()
     if len(finest) < len(points):
@@ -90,6 +91,11 @@ def locate_many(conn: Conn, points: Points, buffer_m: float) -> list[Located]:
         path = above.get(region, ()) if region is not None else ()
         out.append(Located(region, path, cells.get(n, ()), region is not None or n in near))
     return out
+
+
+def _array(values: Iterable[float]) -> str:
+    """A float8[] as text, written once for the three statements that take it."""
+    return "{" + ",".join(map(repr, values)) + "}"
 
 
 def cells_at(conn: Conn, lon: float, lat: float) -> Sequence[Mapping[str, Any]]:

@@ -179,7 +179,7 @@ def _history(conn: Conn, target: Target, actor: str, origin: str, now: dt.dateti
                 INSERT INTO {history} ({id}, version, recorded_at, op, actor, region_id, private_to, sensitivity,
                                        origin, record)
                 SELECT t.{id}, t.version, %(now)s, CASE WHEN d.created THEN 'new' ELSE 'change' END, %(actor)s,
-                       t.region_id, t.private_to, t.sensitivity, t.origin, ioc_history_record(to_jsonb(t), t.geom)
+                       t.region_id, t.private_to, t.sensitivity, t.origin, ioc_record(t)
                 FROM {table} t JOIN done d ON d.id = t.{id}
                 """
             ).format(history=sql.Identifier(target.versions), id=ident, table=table),
@@ -205,7 +205,7 @@ def _history(conn: Conn, target: Target, actor: str, origin: str, now: dt.dateti
             """
             INSERT INTO entity_history (entity, entity_id, recorded_at, op, actor, origin, record)
             SELECT %(entity)s, t.{id}::text, %(now)s, CASE WHEN d.created THEN 'new' ELSE 'change' END, %(actor)s,
-                   t.origin, ioc_history_record(to_jsonb(t), t.geom)
+                   t.origin, ioc_record(t)
             FROM {table} t JOIN done d ON d.id = t.{id} WHERE NOT (d.created AND %(lazy)s)
             """
         ).format(id=ident, table=table),

@@ -17,6 +17,7 @@ from ioc.store import chained, dictionaries
 
 FOLDER = Path(__file__).parent / "migrations"
 GRANTS = Path(__file__).parent / "grants.sql"
+RECORDS = Path(__file__).parent / "records.sql"
 _LOCK = 4_930_101
 _NAME = re.compile(r"^(\d{3})_([a-z0-9_]+)\.sql$")
 
@@ -100,10 +101,11 @@ def _apply(conn: psycopg.Connection[Any], migration: Migration) -> None:
 
 
 def _finish(conn: psycopg.Connection[Any]) -> None:
-    """Shipped code tables, grants, the owner's right to act as the app, defaults for who comes through a pooler."""
+    """Shipped code tables, chain, records, grants, the owner's right to act as the app, defaults behind a pooler."""
     with conn.transaction():
         dictionaries.load(conn)
         chained.install(conn)
+        conn.execute(RECORDS.read_bytes())
         conn.execute(GRANTS.read_bytes())
         conn.execute(
             "DO $$ BEGIN"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from psycopg.types.json import Jsonb
 
 from ioc.declare import Source
 from ioc.freshness import freshness
@@ -103,31 +104,40 @@ def ensure(
     )
 
 
+_ARRIVED = """
+WITH given AS (
+  SELECT * FROM jsonb_to_recordset(%(given)s) AS g(key text, received int, stored int, duplicates int, rejected int,
+                                                   as_of timestamptz)
+), was AS MATERIALIZED (
+  SELECT source_key AS key, state FROM source WHERE source_key = ANY (%(keys)s) ORDER BY source_key FOR UPDATE
+), done AS (
+  UPDATE source s SET last_seen_at = %(now)s,
+    last_data_at = CASE WHEN g.stored + g.duplicates > 0 THEN %(now)s ELSE s.last_data_at END,
+    as_of = greatest(s.as_of, g.as_of), received = s.received + g.received, stored = s.stored + g.stored,
+    duplicates = s.duplicates + g.duplicates, rejected = s.rejected + g.rejected, retries = 0,
+    state = CASE WHEN s.heartbeat OR g.stored + g.duplicates > 0 THEN 'live'
+                 WHEN s.state <> 'error' THEN s.state WHEN s.last_data_at IS NULL THEN 'never' ELSE 'late' END,
+    error_code = '', error_zh = '', error_en = '', error_since = NULL, updated_at = %(now)s
+  FROM was JOIN given g USING (key) WHERE s.source_key = was.key RETURNING s.*, was.state AS was
+)
+SELECT * FROM done WHERE state <> was ORDER BY source_key
+"""
+
+
 def arrived(conn: Conn, key: str, arrival: Arrival, now: dt.datetime) -> None:
     """Count a batch and call the source live. The row is locked last and for the shortest time of the transaction."""
-    row = conn.execute(
-        """
-        WITH was AS MATERIALIZED (SELECT state FROM source WHERE source_key = %(key)s FOR UPDATE)
-        UPDATE source s SET last_seen_at = %(now)s,
-          last_data_at = CASE WHEN %(stored)s + %(duplicates)s > 0 THEN %(now)s ELSE last_data_at END,
-          as_of = greatest(as_of, %(as_of)s), received = received + %(received)s, stored = stored + %(stored)s,
-          duplicates = duplicates + %(duplicates)s, rejected = rejected + %(rejected)s, retries = 0,
-          state = CASE WHEN heartbeat OR %(stored)s + %(duplicates)s > 0 THEN 'live'
-                       WHEN s.state <> 'error' THEN s.state WHEN last_data_at IS NULL THEN 'never' ELSE 'late' END,
-          error_code = '', error_zh = '', error_en = '', error_since = NULL, updated_at = %(now)s
-        FROM was WHERE source_key = %(key)s RETURNING s.*, was.state AS was
-        """,
-        {
-            "key": key,
-            "now": now,
-            "as_of": arrival.as_of,
-            "received": arrival.received,
-            "stored": arrival.stored,
-            "duplicates": arrival.duplicates,
-            "rejected": arrival.rejected,
-        },
-    ).fetchone()
-    if row is not None:
+    arrived_many(conn, {key: arrival}, now)
+
+
+def arrived_many(conn: Conn, arrivals: Mapping[str, Arrival], now: dt.datetime) -> None:
+    """`arrived` for the sources of one batch, by one statement; their rows are locked in the order of their keys."""
+    given = [
+        {"key": key, "received": a.received, "stored": a.stored, "duplicates": a.duplicates, "rejected": a.rejected,
+         "as_of": None if a.as_of is None else a.as_of.isoformat()}
+        for key, a in arrivals.items()
+    ]  # fmt: skip
+    values = {"given": Jsonb(given), "keys": sorted(arrivals), "now": now}
+    for row in conn.execute(_ARRIVED, values).fetchall():
         _changed(conn, row, row["was"], now)
 
 

@@ -202,7 +202,7 @@ def told(conn: Conn, warning_id: int, actor: str, now: dt.datetime) -> Mapping[s
     conn.execute(
         "INSERT INTO entity_history (entity, entity_id, recorded_at, op, actor, origin, record)"
         " SELECT 'warning', warning_id::text, %(now)s, %(op)s, %(actor)s, origin,"
-        " ioc_history_record(to_jsonb(w), w.geom) FROM warning w WHERE warning_id = %(id)s",
+        " ioc_record(w) FROM warning w WHERE warning_id = %(id)s",
         {"id": warning_id, "now": now, "op": "new" if first else "change", "actor": actor},
     )
     outbox.put(

@@ -29,9 +29,30 @@ def case_records(conn: Conn, ids: Sequence[int]) -> list[dict[str, Any]]:
     return [case_to_record(r) for r in rows]
 
 
+# The rows of `worklist_event`; region, source and icon are looked up once for all that share them, not once a row.
+_WRITTEN = """
+WITH e AS MATERIALIZED (
+  SELECT event_id AS id, source_id, title, urgency, incident_level, status, suspected, address, region_id, occurred_at,
+         received_at, source, case_id, version, origin, private_to, sensitivity, attributes, ST_X(geom) AS lon,
+         ST_Y(geom) AS lat, category_scheme, category_code
+  FROM event WHERE event_id = ANY (%s)
+), p AS (
+  SELECT d.region_id, p.code AS region_code, p.ids AS region_ids, p.steps AS region_steps
+  FROM (SELECT DISTINCT region_id FROM e) d CROSS JOIN LATERAL ioc_region_path(d.region_id) p
+), i AS (
+  SELECT d.*, ioc_category_icon(d.category_scheme, d.category_code) AS icon
+  FROM (SELECT DISTINCT category_scheme, category_code FROM e) d
+)
+SELECT e.*, p.region_code, p.region_ids, p.region_steps, s.title AS source_title, s.title_en AS source_title_en,
+       coalesce(e.attributes ->> 'icon', i.icon) AS icon
+FROM e LEFT JOIN p USING (region_id)
+LEFT JOIN i USING (category_scheme, category_code)
+LEFT JOIN source s ON s.source_key = e.source
+"""
+
+
 def event_records(conn: Conn, ids: Sequence[int]) -> list[dict[str, Any]]:
-    rows = conn.execute("SELECT * FROM worklist_event WHERE id = ANY (%s)", (list(ids),)).fetchall()
-    return [event_to_record(r) for r in rows]
+    return [event_to_record(r) for r in conn.execute(_WRITTEN, (list(ids),))]
 
 
 def case_record(conn: Conn, case_id: int) -> dict[str, Any]:

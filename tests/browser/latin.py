@@ -114,9 +114,9 @@ def happen(db: Database, settings: Settings, accounts: Accounts, url: str, world
     seen = {"id": "D-1", "algorithm": "illegal_parking", "confidence": 0.7, "camera": GB_ID,
             "occurred_at": now.isoformat(), "boxes": [[0.1, 0.2, 0.3, 0.4]]}  # fmt: skip
     headers = {"Authorization": f"Bearer {token}"}
-    httpx.post(f"{url}/api/v1/detections", json=seen, headers=headers).raise_for_status()
+    httpx.post(f"{url}/api/v1/detections", json=seen, headers=headers, timeout=60).raise_for_status()
     _roster(db, settings, clock, folder)
-    client = httpx.Client(base_url=url, headers={"Origin": url})
+    client = httpx.Client(base_url=url, headers={"Origin": url}, timeout=60)
     client.post("/api/v1/auth/sign-in", json={"login": "boss", "password": PASSWORD}).raise_for_status()
     case = world.near["case"]
     for step, given in (

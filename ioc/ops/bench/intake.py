@@ -10,7 +10,6 @@ import asyncio
 import datetime as dt
 import json
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,7 +56,7 @@ class Load:
     rate: float
     seconds: float
     tally: Tally = field(default_factory=Tally)
-    _due: deque[tuple[int, float]] = field(default_factory=deque[tuple[int, float]])
+    _due: asyncio.Queue[tuple[int, float]] = field(default_factory=asyncio.Queue[tuple[int, float]])
 
     @property
     def total(self) -> int:
@@ -82,7 +81,8 @@ class Load:
         while n < self.total:
             now = time.monotonic()
             upto = min(self.total, int((now - begun) * self.rate) + 1)
-            self._due.extend((i, now) for i in range(n, upto))
+            for i in range(n, upto):
+                self._due.put_nowait((i, now))
             n = max(n, upto)
             await asyncio.sleep(0.005)
 
@@ -90,12 +90,9 @@ class Load:
         line = _Line(self.url, self.tokens[source])
         try:
             while True:
-                if self._due:
-                    n, since = self._due.popleft()
-                    await self._until_answered(line, n, source)
-                    self.tally.latencies.append((time.monotonic() - since) * 1000)
-                else:
-                    await asyncio.sleep(0.005)
+                n, since = await self._due.get()
+                await self._until_answered(line, n, source)
+                self.tally.latencies.append((time.monotonic() - since) * 1000)
         finally:
             line.drop()
 
@@ -128,7 +125,8 @@ class _Line:
     async def send(self, data: bytes) -> int:
         """The status of the answer; 0 where there was none."""
         try:
-            return await asyncio.wait_for(self._exchange(data), ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                return await self._exchange(data)
         except (OSError, asyncio.IncompleteReadError, ValueError, IndexError, TimeoutError):
             self.drop()
             return 0
@@ -138,10 +136,8 @@ class _Line:
             self._open = await asyncio.open_connection(*self._at)
         reader, writer = self._open
         writer.write(data)
-        status, length = int((await reader.readline()).split()[1]), 0
-        while (head := await reader.readline()) not in (b"\r\n", b""):
-            if head.lower().startswith(b"content-length:"):
-                length = int(head.partition(b":")[2])
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        status, length = int(head.split(None, 2)[1]), int(head.partition(b"content-length:")[2].split(None, 1)[0])
         await reader.readexactly(length)
         return status
 
