@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ioc.i18n import Text, t
+from ioc.i18n import Text, catalogue, t
 from ioc.screens.state import View
 
 MINUS = "−"
@@ -106,9 +106,9 @@ def listed(names: Sequence[str], lang: str) -> str:
 
 
 def unit(value: Any, lang: str) -> str:
-    """A unit as the language writes it; 个, the unit of a count, has no word in English."""
+    """A unit as the language writes it; the unit of a count has no word in English."""
     text = word(value, lang)
-    return "" if text == "个" and lang == "en" else text
+    return "" if text == catalogue()["screens.unit.count"].zh and lang == "en" else text
 
 
 def word(value: Any, lang: str) -> str:

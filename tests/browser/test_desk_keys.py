@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -13,7 +14,7 @@ from ioc.clock import SystemClock
 from tests.browser import latin
 from tests.conftest import Database
 from tests.http.world import World
-from tests.product import Product, running
+from tests.product import PASSWORD, Product, running
 
 pytestmark = pytest.mark.browser
 BROWSER_ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -95,14 +96,13 @@ def test_list_detail_step_and_back(desk: Page, world: World, db: Database) -> No
         assert at["inside"], at
         assert at["marked"], at
     desk.keyboard.press("Escape")
-    expect(desk.locator(".stepbox")).to_have_count(0)
+    expect(desk.locator(".stepbox[open]")).to_have_count(0)
     assert desk.evaluate(FOCUS)["name"] == pressed, "the dialog gives the focus back"
     desk.keyboard.press("Enter")
     desk.locator(".stepbox[open] :is(input, select, textarea)").first.wait_for()
     assert desk.evaluate(FOCUS)["name"].startswith(("select", "input", "textarea")), (
         "the form begins in its first field"
     )
-    desk.keyboard.type("R") if desk.evaluate("document.activeElement.tagName") != "SELECT" else None
     desk.keyboard.press("Escape")
     desk.keyboard.press("Escape")
     expect(desk.locator("#detail [data-step]")).to_have_count(0)
@@ -130,3 +130,25 @@ def test_a_list_is_taken_out_by_keyboard(desk: Page, db: Database) -> None:
     with db.owner() as conn:
         kept = conn.execute("SELECT actor FROM audit WHERE action = 'desk.export'").fetchall()
     assert [r["actor"] for r in kept] == ["duty"]
+
+
+def test_the_oversight_list_follows_the_feed(desk: Page, world: World) -> None:
+    """What somebody asks about a case stands in the list without a reload, and leaves it again."""
+    base = desk.url.partition("/desk")[0]
+    desk.goto(f"{base}/desk/supervision?lang=en", wait_until="domcontentloaded")
+    desk.wait_for_selector("body[data-ready=true]")
+    expect(desk.locator("#sv-list")).to_contain_text("Nothing under oversight")
+    desk.evaluate("window.sameDocument = true")
+    with httpx.Client(base_url=base, headers={"Origin": base}, timeout=60) as other:
+        other.post("/api/v1/auth/sign-in", json={"login": "boss", "password": PASSWORD}).raise_for_status()
+        case = f"/api/v1/cases/{world.near['case']}/steps"
+        given = {"text": "Mend it", "until": "2099-01-01", "owner": "Roads"}
+        body = {"step": "supervise", "version": other.get(case).json()["version"], "given": given}
+        other.post(case, json=body).raise_for_status()
+        expect(desk.locator("#sv-list tbody tr")).to_have_count(1, timeout=30_000)
+        expect(desk.locator("#sv-list")).to_contain_text("Mend it")
+        expect(desk.locator("#sv-side")).to_contain_text("1 open")
+        entry = other.get("/api/v1/supervision").json()["entries"][0]["supervision_id"]
+        other.post(f"/api/v1/supervision/{entry}/close").raise_for_status()
+        expect(desk.locator("#sv-list")).to_contain_text("Nothing under oversight", timeout=30_000)
+    assert desk.evaluate("window.sameDocument"), "the page was not loaded anew"

@@ -103,8 +103,6 @@ function onKey(page: PageContext, e: KeyboardEvent): void {
   else if (key === 'j' || key === 'J' || key === 'k' || key === 'K') fire('ioc:move', key.toLowerCase() === 'j' ? 1 : -1);
   else if (key === 'Enter' && (e.target === document.body || (e.target as Element).closest?.('[role=listbox]'))) fire('ioc:open', null);
   else {
-    // Enter on a button presses that button; pressing the one whose key it is as well would do two things at once.
-    if (key === 'Enter' && e.target instanceof Element && e.target.closest('button,a[href],summary,[data-records]')) return;
     const button = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key.toLowerCase())}"]`);
     if (!button) return;
     button.click();
