@@ -19,7 +19,7 @@ from ioc.errors import Conflict, Invalid, NotFound, Reason
 from ioc.intake.caller import mask_name, mask_number
 from ioc.intake.event_input import CategoryIn
 from ioc.intake.events import EventResult, submit_event
-from ioc.intake.hotline import seal_caller, sealer
+from ioc.intake.hotline import caller_ring, seal_caller
 from ioc.intake.hotline_order import scrub
 from ioc.scope import SYSTEM, Scope
 from ioc.store import near_events
@@ -73,7 +73,9 @@ def register(server: flask.Flask, deps: Deps) -> None:
             scope.require("case.accept")
         payload, private = _payload(deps, scope, asked)
         if private:
-            _ = sealer(deps.settings).key_id  # before anything is stored: nothing is kept that cannot be sealed
+            _ = (
+                caller_ring(deps.settings).newest().key_id
+            )  # before anything is stored: nothing is kept that cannot be sealed
         done = submit_event(
             deps.store, scope, payload, deps.clock, scope.actor, settings=deps.settings, channel=SOURCE, once=once
         )

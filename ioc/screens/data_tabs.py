@@ -204,7 +204,7 @@ def _title(n: Part, lang: str) -> str:
 
 def _number(n: Part, lang: str) -> list[Any]:
     given: Part = n.get("indicator") or {}
-    value, unit = given.get("value"), fmt.word(given.get("unit"), lang)
+    value, unit = given.get("value"), fmt.unit(given.get("unit"), lang)
     shown = fmt.plain(round(float(value), 1)) if isinstance(value, int | float) else "—"
     return [shown, html.Small(f" {unit}" if unit and value is not None else "")]
 
