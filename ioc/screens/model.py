@@ -128,8 +128,8 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "settings": frozenset({"warnings", "sources"}),
     "review": frozenset({"warnings", "sources"}),
     "village": frozenset({"warnings", "sources", "map", "village"}),
-    "embed-tile": frozenset({"tiles"}),
-    "embed-map": frozenset({"counts", "rows", "map"}),
+    "embed-tile": frozenset({"tiles", "warnings"}),
+    "embed-map": frozenset({"counts", "rows", "map", "warnings"}),
 }
 
 

@@ -19,6 +19,9 @@ from ioc.ui.due import due as deadline
 # ---------------------------------------------------------------- warnings
 
 
+_LINE = 2  # warnings an embed of 480 px has room for
+
+
 def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = True) -> list[Any]:
     """Content of the fixed strip: flags in force, 当前无生效预警, or 未接入. The row itself never comes or goes."""
     lang = view.lang
@@ -58,6 +61,24 @@ def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = 
         total += t("visible.warn.ahead", lang, n=ahead)
     items.append(html.Span(f"{total} · {senders}" if senders else total, className="wr"))
     return items
+
+
+def warning_line(warnings: Sequence[Warning_] | None, view: View) -> list[Any]:
+    """The strip of an embed: warnings in force as flag and name, as many as fit; nothing where there is none."""
+    lang, found = view.lang, [w for w in warnings or () if not w.upcoming]
+    items: list[Any] = []
+    for warning in found[:_LINE]:
+        head = t("screens.warn.head", lang, kind=warning.kind(lang), colour=t(f"screens.colour.{warning.colour}", lang))
+        items.append(
+            html.Span(
+                [warning_flag(warning.colour, lang), html.B(head), html.Span(warning.area, className="ellip"),
+                 _since(warning, view)],
+                className="w1",
+                title=f"{head} {warning.area}".strip(),
+            )
+        )  # fmt: skip
+    rest = len(found) - len(items)
+    return [*items, html.Span(f"+{rest}", className="num")] if rest > 0 else items
 
 
 def _since(warning: Warning_, view: View) -> Component:

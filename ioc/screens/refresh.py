@@ -64,6 +64,14 @@ def warnings(services: Services, scope: Scope, page: PageState, region: str) -> 
         return _said(error, page.lang)
 
 
+def warning_line(services: Services, scope: Scope, page: PageState) -> list[Any]:
+    """Of an embed, in the region it was signed for."""
+    try:
+        return panels.warning_line(services.warnings(scope, page.region), make_view(services, page.lang))
+    except IocError as error:
+        return _said(error, page.lang)
+
+
 def sources(services: Services, scope: Scope, page: PageState) -> tuple[list[Any], list[Any]]:
     """(counter, what is late or lost by name)."""
     view = make_view(services, page.lang)
