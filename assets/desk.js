@@ -87,8 +87,7 @@
     const body = await answer.json();
     if (answer.ok) {
       // the report is part of a case now: that is what goes on
-      if (form.reload) location.reload();
-      if (form.post) window.dispatchEvent(new CustomEvent("ioc:duty"));
+      if (form.post) for (const name of ["ioc:duty", "ioc:list"]) window.dispatchEvent(new CustomEvent(name));
       if (form.event) window.iocPage?.url.replace({ sel: `case:${body.case_id}` });
       return "";
     }

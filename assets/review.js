@@ -20,6 +20,8 @@
   const clock = (iso) =>
     new Intl.DateTimeFormat(english() ? "en-GB" : "zh-CN", { timeZone: root().dataset.zone, month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false }).format(new Date(iso));
   const percent = (v) => `${(v * 100).toFixed(1)}%`;
+  // The title is the report's own, in the words of its algorithm; in English these words and its place.
+  const heading = (row) => (english() ? [row.algorithm_en, row.camera_name ?? row.region_name].filter(Boolean).join(" · ") : row.title);
   const current = () => rows.find((r) => r.detection_id === chosen);
 
   const list = () => {
@@ -27,7 +29,7 @@
     box.replaceChildren(
       ...rows.map((row) => {
         const li = make("li", { id: `rv-${row.detection_id}` },
-          make("b", { className: "ellip", textContent: row.title }),
+          make("b", { className: "ellip", textContent: heading(row) }),
           make("span", { className: "num", textContent: percent(row.confidence) }),
           make("small", { textContent: `${inWords(row, "algorithm")} · ${row.region_name ?? ""} · ${clock(row.occurred_at)}` }));
         li.setAttribute("role", "option");
@@ -45,7 +47,7 @@
   const picture = (row) => {
     const box = make("div", { className: "pic" });
     if (!row.picture) return box.append(make("p", { className: "mut", textContent: word("noPicture") })), box;
-    const fit = make("div", { className: "fit" }, make("img", { src: row.picture, alt: row.title }));
+    const fit = make("div", { className: "fit" }, make("img", { src: row.picture, alt: heading(row) }));
     for (const [x, y, w, h] of row.boxes) {
       const mark = make("i", {});
       Object.assign(mark.style, { left: `${x * 100}%`, top: `${y * 100}%`, width: `${w * 100}%`, height: `${h * 100}%` });
@@ -86,7 +88,7 @@
       event.preventDefault();
       decide("refute");
     });
-    box.replaceChildren(make("div", { className: "ph2" }, make("h2", { textContent: row.title })), picture(row), make("div", {}, dl, form));
+    box.replaceChildren(make("div", { className: "ph2" }, make("h2", { textContent: heading(row) })), picture(row), make("div", {}, dl, form));
   };
 
   const choose = (id) => {
@@ -196,4 +198,13 @@
     }
   }, 300);
   setInterval(() => document.visibilityState === "visible" && load(), EVERY_MS);
+  // A detection that came, or that a colleague decided about: the feed says so at once, several in a burst are one.
+  let soon = 0;
+  window.addEventListener("ioc:change", (event) => {
+    if (!root() || soon || !["detection", "event", "reload"].includes(event.detail.topic)) return;
+    soon = setTimeout(() => {
+      soon = 0;
+      load();
+    }, 500);
+  });
 })();

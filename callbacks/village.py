@@ -1,4 +1,4 @@
-"""The village page follows the region."""
+"""The village page follows the region, and what happens in it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ioc.services import Services
 
 
 def register(app: dash.Dash, services: Services) -> None:
-    @app.callback(Output("vil-body", "children"), Input("st-region", "data"), prevent_initial_call=True)
-    def cards(region: str | None) -> Any:
+    @app.callback(
+        Output("vil-body", "children"), Input("st-region", "data"), Input("st-list", "data"), prevent_initial_call=True
+    )
+    def cards(region: str | None, _n: Any) -> Any:
         return refresh.village_body(services, current_scope(), current_page(), region or "")

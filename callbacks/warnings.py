@@ -1,4 +1,4 @@
-"""The strip of official warnings."""
+"""The strip of official warnings; on an embed asked for by the clock, for it hears no feed."""
 
 from __future__ import annotations
 
@@ -21,3 +21,7 @@ def register(app: dash.Dash, services: Services) -> None:
     )
     def strip(_bump: Any, region: str | None) -> Any:
         return refresh.warnings(services, current_scope(), current_page(), region or "")
+
+    @app.callback(Output("em-warn", "children"), Input("em-warn-poll", "n_intervals"), prevent_initial_call=True)
+    def line(_turn: Any) -> Any:
+        return refresh.warning_line(services, current_scope(), current_page())

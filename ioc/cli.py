@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ioc.clock import SystemClock
 from ioc.errors import IocError
-from ioc.ops import audit
+from ioc.ops import audit, seal
 from ioc.ops.composition import Composition
 from ioc.ops.notify import notify_commands
 from ioc.settings import Settings, load_settings
@@ -25,8 +25,8 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 /
 # Kinds of `ioc import` that are configuration and have no coordinates.
 DISPATCH_TABLES = ("departments", "dispatch", "duplicates", "escalation", "topics")
 TABLES = ("models", "aqi-table", "water-table", "noise-table", "patrol-plans", "village-figures")
-KINDS = "|".join(("devices|regions|grids|resources|events|cases|layer|stewards|hotline|deadlines|calendar|rosters",
-                  *DISPATCH_TABLES, *TABLES))  # fmt: skip
+KINDS = "|".join(("devices|regions|grids|resources|events|cases|layer|accounts|stewards|hotline|deadlines|calendar",
+                  "rosters", *DISPATCH_TABLES, *TABLES))  # fmt: skip
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -69,6 +69,7 @@ def build_cli(composition: Composition) -> typer.Typer:
     _embeds(cli, composition)
     cli.add_typer(notify_commands(), name="notify")
     audit.add_commands(cli, _settings, _faults)
+    seal.add_commands(cli, _settings, _faults)
     _bench(cli, composition)
     return cli
 
@@ -276,6 +277,9 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         whole: Annotated[
             bool, typer.Option("--whole", help="整份名册：缺者离任 / stewards: the absent have left")
         ] = False,
+        passwords: Annotated[
+            Path | None, typer.Option(dir_okay=False, help="accounts: 初始密码写入的文件 / file of initial passwords")
+        ] = None,
         data_dir: DataDir = None,
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
@@ -296,7 +300,7 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
             return
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
         options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
-        options |= {"sheet": sheet, "file_layer": file_layer, "whole": whole}
+        options |= {"sheet": sheet, "file_layer": file_layer, "whole": whole, "passwords": passwords}
         with _faults():
             _quiet()
             settings, registry = _settings(data_dir), composition.registry()

@@ -26,7 +26,12 @@ def _t2s() -> _Converter:
 def fold(text: str) -> str:
     """`text` as it is matched: simplified, lower case, half-width, single spaces."""
     plain = " ".join(unicodedata.normalize("NFKC", text).lower().split())
-    return plain if plain.isascii() else _t2s().convert(plain)
+    return plain if plain.isascii() else _t2s().convert(_whole(plain))
+
+
+def _whole(text: str) -> str:
+    """Without halves of surrogate pairs, which the converter does not take and no table keeps."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def fold_all(*parts: str | None) -> str:
@@ -39,4 +44,4 @@ def fold_many(texts: Iterable[str]) -> Sequence[str]:
     lines = [" ".join(unicodedata.normalize("NFKC", text).lower().split()) for text in texts]
     if not lines:
         return []
-    return _t2s().convert("\n".join(lines)).split("\n")
+    return _t2s().convert(_whole("\n".join(lines))).split("\n")

@@ -168,8 +168,11 @@ def legend(layer: Layer, lang: str) -> Iterator[dict[str, Any]]:
             yield {"swatch": "exceeded", "text": t("map.exceeded", lang)}
     elif layer.geometry == "point":
         yield {"swatch": "icon", "icon": layer.icon, "text": layer.title(lang)}
+    elif layer.query == "warning":
+        yield {"swatch": "warning", "text": t("map.warning", lang)}
+        yield {"swatch": "ahead", "text": t("map.warning_ahead", lang)}
     elif layer.geometry in ("polygon", "line"):
-        yield {"swatch": "line", "text": t("map.warning" if layer.query == "warning" else "map.outline", lang)}
+        yield {"swatch": "line", "text": t("map.outline", lang)}
 
 
 def alarm_words(lang: str) -> dict[str, Any]:

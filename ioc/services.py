@@ -168,8 +168,15 @@ class Services(Protocol):
         """The first rows of the work list."""
         ...
 
-    def work_page(self, scope: Scope, region: str, limit: int = 200, after: str = "") -> WorkPage:
-        """The same with its total, and what follows after `WorkPage.next` of the page before."""
+    def work_page(
+        self, scope: Scope, region: str, limit: int = 200, after: str = "", officer: str | None = None
+    ) -> WorkPage:
+        """The same with its total, and what follows after `WorkPage.next` of the page before. `officer`: only what
+        waits for the next step of the asker, known to cases by that name (待我处理)."""
+        ...
+
+    def mine(self, scope: Scope, region: str, officer: str) -> Sequence[str]:
+        """Keys of all records of the work list that wait for the asker's next step, sorted."""
         ...
 
     def grid_topics(self, scope: Scope) -> Sequence[Mapping[str, str]]:

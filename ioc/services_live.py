@@ -10,6 +10,7 @@ from ioc import __version__
 from ioc.accounts import audit_search
 from ioc.cache import ScopedCache
 from ioc.cases import merging, supervising
+from ioc.cases.expected import expected_of
 from ioc.cases.many import common
 from ioc.cases.work import WORKING, Actor, Cases
 from ioc.clock import Clock
@@ -41,6 +42,7 @@ from ioc.views import Views
 from ioc.villages.page import village
 
 TILES_KEPT_S = 1.0
+MINE_MAX = 60_000  # as many rows as a desk holds (frontend/src/live/store.ts)
 
 
 class LiveServices:
@@ -125,10 +127,17 @@ class LiveServices:
     def worklist(self, scope: Scope, region: str, limit: int = 200) -> Sequence[Record]:
         return self.work_page(scope, region, limit).rows
 
-    def work_page(self, scope: Scope, region: str, limit: int = 200, after: str = "") -> WorkPage:
+    def work_page(
+        self, scope: Scope, region: str, limit: int = 200, after: str = "", officer: str | None = None
+    ) -> WorkPage:
+        ids, expected = self._regions.ids(scope, region), None if officer is None else expected_of(scope, officer)
+        with self._store.scoped(scope) as conn:
+            return work.worklist(conn, scope, ids, limit, after, expected)
+
+    def mine(self, scope: Scope, region: str, officer: str) -> Sequence[str]:
         ids = self._regions.ids(scope, region)
         with self._store.scoped(scope) as conn:
-            return work.worklist(conn, scope, ids, limit, after)
+            return sorted(work.mine_keys(conn, scope, ids, expected_of(scope, officer), MINE_MAX))
 
     def grid_topics(self, scope: Scope) -> Sequence[Mapping[str, str]]:
         with self._store.scoped(scope) as conn:

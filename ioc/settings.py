@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     basemap_kind: Literal["", "raster", "wmts-w", "wmts-c", "pmtiles"] = ""
     basemap_attribution: str = ""  # shows the official map approval number (审图号)
 
+    seal_file: str = ""  # keys of sealed data; empty: `seal.keys` under data_dir; several machines share one
     attachment_dir: str = ""  # empty: `attachments` under data_dir; several machines share one folder
     attachment_max_mb: int = Field(default=20, ge=1, le=512)
     attachment_budget_mb: int = 0  # 0: no budget beyond the free space below
@@ -99,6 +100,11 @@ class Settings(BaseSettings):
     def attachments(self) -> Path:
         """Folder of attached files, outside everything that is served by name."""
         return Path(self.attachment_dir).expanduser().resolve() if self.attachment_dir else self.root / "attachments"
+
+    @property
+    def seal_keys(self) -> Path:
+        """Keys of sealed personal data made by `ioc seal rotate`; without the file that of `secret` serves."""
+        return Path(self.seal_file).expanduser().resolve() if self.seal_file else self.root / "seal.keys"
 
     @cached_property
     def secret(self) -> bytes:

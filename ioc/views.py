@@ -23,7 +23,7 @@ from ioc.store.regions import Regions
 
 SHARE = "desk.share"
 MOST, NAME_MAX = 50, 40
-SHOWS = ("all", "incidents", "cases", "overdue", "closed")
+SHOWS = ("all", "mine", "incidents", "cases", "overdue", "closed")
 URGENCIES = ("critical", "urgent", "routine")
 SORTS = ("due", "new")
 _ORDER = ("urgency", "flow", "topic", "sort", "v")

@@ -1,4 +1,4 @@
-"""Areas of official warnings in force (预警区域): outline and flag, off from z 16."""
+"""Areas of official warnings (预警区域): filled in their colour while in force, dashed while to come; off from z 16."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ LAYER = Layer(
     query="warning",
     permission="map.view",
     icon="flag",
+    visible=True,
     overview=Outline(min_zoom=0, label="name", label_zoom=0, fill=True),
     counts=Outline(min_zoom=0),
     marks=Outline(min_zoom=0),

@@ -99,8 +99,13 @@ class FakeServices:
     def worklist(self, scope: Scope, region: str, limit: int = 200) -> Sequence[Record]:
         return self.rows[:limit]
 
-    def work_page(self, scope: Scope, region: str, limit: int = 200, after: str = "") -> WorkPage:
+    def work_page(
+        self, scope: Scope, region: str, limit: int = 200, after: str = "", officer: str | None = None
+    ) -> WorkPage:
         return WorkPage(len(self.rows), self.rows[:limit])
+
+    def mine(self, scope: Scope, region: str, officer: str) -> Sequence[str]:
+        return sorted(str(r["key"]) for r in self.rows[:2])
 
     def districts(self, scope: Scope, region: str) -> Sequence[DistrictRow]:
         rates = (

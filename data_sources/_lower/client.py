@@ -84,6 +84,8 @@ class Api:
                 raise _nonsense("/api/v1/live/rows")
             if not epoch:
                 raise SourceFault("对方的消息流尚未就绪", "its feed is not ready yet")
+            if isinstance(last, bool) or _position(f"{epoch}-{last}") != (epoch, last):
+                raise _nonsense("/api/v1/live/rows")
             if place is not None and place[0] != epoch:
                 raise SourceFault("对方在读取中更换了消息流", "its feed began anew while it was read")
             place = (epoch, last) if place is None else (epoch, min(place[1], last))
@@ -143,6 +145,10 @@ class Api:
             reasons.append(reason("origin", "bad_choice", origin, choices="real, demo"))
         if not _storable(record):
             reasons.append(reason("record", "too_long", "", limit=MAX_RECORD))
+        for name in ("region", "private_to"):
+            word = row.get(name)
+            if word is not None and (not isinstance(word, str) or not _storable({"": word})):
+                reasons.append(reason(name, "bad_text", word))
         if reasons:
             raw = json.dumps({"row": dict(row), "record": dict(record)}, ensure_ascii=False, default=str)
             return Rejected(str(key)[:200], reasons, raw)

@@ -37,7 +37,7 @@ def read(path: Path) -> list[Centre]:
     """Raises ConfigError with everything that is wrong. A token stands there or in a file of its own (`token_file`)."""
     try:
         body = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise ConfigError(f"无法读取 {path.name}：{e}", f"cannot read {path.name}: {e}") from e
     listed = cast("dict[str, Any]", body).get("centres") if isinstance(body, dict) else None
     if not isinstance(listed, list) or len(cast("list[Any]", listed)) > MAX_CENTRES:

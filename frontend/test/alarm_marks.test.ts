@@ -30,6 +30,8 @@ class World implements SaidWorld {
     if (answer === 200) this.sent.push(line);
     return { ok: answer === 200, status: answer } as Response;
   };
+  private turn: Promise<void> = Promise.resolve();
+  alone = (work: () => Promise<void>): Promise<void> => (this.turn = this.turn.then(work));
   later = (fn: () => void): number => this.timers.push(fn);
 }
 const settled = (): Promise<void> => new Promise((done) => setTimeout(done, 5));

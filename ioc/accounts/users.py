@@ -81,7 +81,7 @@ def add_user(
 
 def _check(conn: Conn, login: str, password: str, roles: Sequence[str], grant: Grant) -> None:
     faults = password_faults(password, login)
-    if not (2 <= len(login) <= 64) or not login.replace("-", "").replace("_", "").replace(".", "").isalnum():
+    if not good_login(login):
         faults.append(
             Reason("login", "bad_login", "2 至 64 个字母、数字或 - _ .", "2 to 64 of letters, digits, - _ .", login)
         )
@@ -96,6 +96,10 @@ def _check(conn: Conn, login: str, password: str, roles: Sequence[str], grant: G
     faults += region_faults(conn, grant)
     if faults:
         raise Invalid(reasons=faults)
+
+
+def good_login(login: str) -> bool:
+    return 2 <= len(login) <= 64 and login.replace("-", "").replace("_", "").replace(".", "").isalnum()
 
 
 def region_faults(conn: Conn, grant: Grant) -> list[Reason]:

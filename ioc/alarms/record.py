@@ -184,8 +184,8 @@ def group_record(row: Row) -> dict[str, Any]:
         gateway = row["gateway_name"] or f"#{row['gateway_id']}"
         where = Text(f"网关 {gateway}", f"Gateway {gateway}")
     else:
-        area = row["region_name"] or "无区划"
-        where = Text(f"{area} {category.zh}", f"{area}, {category.en}")
+        area = row["region_name"]
+        where = Text(f"{area or '无区划'} {category.zh}", f"{area or 'No region'}, {category.en}")
     n = row["count"]
     priority = next((p for p, rank in RANK.items() if rank == row["rank"]), "low")
     return {

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import flask
 from pydantic import BaseModel, ConfigDict, Field
 
-from ioc.api import Deps, _body, _read
+from ioc.api import Deps, _body, _json, _read
 from ioc.api.auth import own_key, require
 from ioc.api.openapi import doc
 from ioc.clock import parse_time
@@ -145,7 +145,7 @@ def _items(receipt: Receipt, raw: bytes) -> list[Mapping[str, Any]]:
         body = dict(parse_qsl(raw.decode("utf-8", "replace")))
     else:
         try:
-            body = flask.json.loads(raw)
+            body = _json.loads(raw)
         except ValueError as e:
             raise Invalid(reasons=[reason("body", "bad_json")]) from e
     found = template.find(body, receipt.items)

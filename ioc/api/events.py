@@ -17,7 +17,9 @@ from ioc.geo import Bbox
 from ioc.intake.event_input import EventIn
 from ioc.intake.events import refuse_unread, submit_event
 from ioc.intake.reasons import reason
+from ioc.scope import Scope
 from ioc.store import events
+from ioc.store.attributes import told
 from ioc.store.regions import Regions
 
 MAX_BODY = 256 * 1024
@@ -86,7 +88,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
             rows = events.listed(
                 conn, scope, bbox=bbox, since=since, region_ids=region_ids, limit=limit, only=event_filters(deps)
             )
-        return flask.jsonify({"events": [_plain(r) for r in rows], "count": len(rows)})
+        return flask.jsonify({"events": [_plain(r, scope) for r in rows], "count": len(rows)})
 
 
 def event_filters(deps: Deps) -> dict[str, Any]:
@@ -141,8 +143,8 @@ def _arguments(deps: Deps) -> tuple[Bbox | None, dt.datetime | None, int]:
     return bbox, since, limit
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(row: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     def value(v: Any) -> Any:
         return v.astimezone(dt.UTC).isoformat().replace("+00:00", "Z") if isinstance(v, dt.datetime) else v
 
-    return {k: value(v) for k, v in row.items()}
+    return {k: told(v, scope) if k == "attributes" else value(v) for k, v in row.items()}

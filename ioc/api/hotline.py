@@ -8,14 +8,15 @@ from typing import Any, cast
 import flask
 from pydantic import BaseModel, ConfigDict, Field
 
-from ioc.api import Deps, _body
+from ioc.api import Deps, _body, _json
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.errors import Forbidden, Invalid, NotFound, TooLarge
-from ioc.intake.hotline import Hotline, mapping, sealer
+from ioc.intake.hotline import Hotline, caller_ring, mapping
 from ioc.intake.reasons import reason
 from ioc.scope import SYSTEM
 from ioc.store import accounts, callers
+from ioc.store.sealed import hold
 
 MAX_BODY, MAX_ORDERS = 4 * 1024 * 1024, 500
 RESULT: dict[str, Any] = {
@@ -96,13 +97,19 @@ def register(server: flask.Flask, deps: Deps) -> None:
         kind, _, number = record.partition(":")
         if kind not in ("event", "case") or not (number.isascii() and number.isdigit()) or len(number) > 18:
             raise NotFound(record, record)
-        seal = sealer(deps.settings)
+        opener = caller_ring(deps.settings)
         with deps.store.scoped(SYSTEM) as conn:
+            hold(conn)  # the keys of these rows stay until they have been opened
             rows = callers.of_events(conn, callers.events_of(conn, scope, kind, int(number)))
             if not rows:
                 raise NotFound(record, record)
-            found = [{"source_id": r["source_id"], **seal.open(bytes(r["sealed"]), f"{r['source']}\n{r['source_id']}")}
-                     for r in rows]  # fmt: skip
+            found = [
+                {
+                    "source_id": r["source_id"],
+                    **opener.open(bytes(r["sealed"]), f"{r['source']}\n{r['source_id']}", r["key_id"]),
+                }
+                for r in rows
+            ]
             detail = {"purpose": asked.purpose, "numbers": [r["source_id"] for r in rows]}
             address = flask.request.remote_addr or ""
             accounts.audit(conn, actor=identity.login, action="caller.view", object_=record, address=address,
@@ -121,7 +128,7 @@ def _records() -> list[Mapping[str, Any]]:
     if len(raw) > MAX_BODY:
         raise too_large
     try:
-        body: Any = flask.json.loads(raw)
+        body: Any = _json.loads(raw)
     except ValueError as e:
         raise Invalid(reasons=[reason("body", "bad_json")]) from e
     if isinstance(body, dict):

@@ -14,10 +14,12 @@ import flask
 from werkzeug.wrappers import Response
 
 from ioc.api import Deps
-from ioc.api._read import whole
-from ioc.api.auth import current_scope
+from ioc.api._read import text, whole
+from ioc.api.auth import current_scope, require, require_session
 from ioc.api.openapi import doc
+from ioc.errors import Invalid
 from ioc.feed.messages import iso
+from ioc.intake.reasons import reason
 from ioc.once import Once
 from ioc.scope import Scope
 from ioc.services import Counts
@@ -27,6 +29,15 @@ KEEP_S = 5
 PAGE, LIMIT_MAX = 200, 2000
 _TOPICS = ("case", "event", "device", "region", "grid", "resource")
 KEPT, KEPT_BYTES = 256, 64 * 2**20  # answers, and what they may take together: a long page is two megabytes
+
+MINE: dict[str, Any] = {
+    "type": "object",
+    "required": ["total", "keys"],
+    "properties": {
+        "total": {"type": "integer"},
+        "keys": {"type": "array", "items": {"type": "string"}, "description": "case:1, event:2"},
+    },
+}
 
 
 def counts_json(counts: Counts) -> dict[str, Any]:
@@ -79,8 +90,8 @@ def register(server: flask.Flask, deps: Deps) -> None:
     def start(now: dt.datetime) -> dict[str, Any]:
         return {"v": 1, "feed": {"epoch": deps.versions.epoch, "last_no": deps.versions.last_no}, "now": iso(now)}
 
-    def page(scope: Scope, region: str, limit: int, after: str) -> dict[str, Any]:
-        found = deps.services.work_page(scope, region, limit, after)
+    def page(scope: Scope, region: str, limit: int, after: str, officer: str | None = None) -> dict[str, Any]:
+        found = deps.services.work_page(scope, region, limit, after, officer)
         return {"total": found.total, "rows": list(found.rows), "next": found.next}
 
     @bp.get("/api/v1/live/snapshot")
@@ -108,17 +119,39 @@ def register(server: flask.Flask, deps: Deps) -> None:
             "region": "12-digit or zone code; empty: all the asker may see",
             "after": "`next` of the snapshot or of the page before; empty: from the beginning",
             "limit": f"rows, up to {LIMIT_MAX}; {PAGE} unless given",
+            "show": "mine: only what waits for the signed-in person's next step; all unless given",
         },
         returns={"type": "object"},
     )
     def rows() -> Response:
         after, limit = flask.request.args.get("after", ""), whole("limit", 1, LIMIT_MAX, PAGE)
+        show = text("show", "all")
+        if show not in ("all", "mine"):
+            raise Invalid(reasons=[reason("show", "bad_choice", show, choices="all, mine")])
+        officer = require_session().name if show == "mine" else None
 
         def make(scope: Scope, region: str, now: dt.datetime) -> dict[str, Any]:
             head = start(now)
-            return {**head, **page(scope, region, limit, after)}
+            return {**head, **page(scope, region, limit, after, officer)}
 
-        return answer("rows", make, f"{after}/{limit}")
+        return answer("rows", make, f"{after}/{limit}/{show}/{officer}")
+
+    @bp.get("/api/v1/live/mine")
+    @doc(
+        "Keys of the records that wait for the signed-in person's next step (待我处理)",
+        query={"region": "12-digit or zone code; empty: all the asker may see"},
+        returns=MINE,
+        permission="case.view",
+    )
+    def mine() -> Response:
+        require("case.view")
+        officer = require_session().name
+
+        def make(scope: Scope, region: str, now: dt.datetime) -> dict[str, Any]:
+            found = deps.services.mine(scope, region, officer)
+            return {**start(now), "total": len(found), "keys": list(found)}
+
+        return answer("mine", make, officer)
 
     @bp.get("/api/v1/live/counts")
     @doc("Counts of a region", query={"region": "12-digit or zone code"}, returns={"type": "object"})

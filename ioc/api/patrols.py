@@ -18,7 +18,9 @@ from ioc.clock import parse_time
 from ioc.errors import Invalid, NotFound, Reason
 from ioc.intake.reasons import reason
 from ioc.patrols.coverage import coverage, together
-from ioc.patrols.work import KINDS, PHOTOS, POINTS_A_BATCH, Patrols, Walker
+from ioc.patrols.visits import Visits
+from ioc.patrols.work import KINDS, LOOK, PHOTOS, POINTS_A_BATCH, Patrols, Walker
+from ioc.scope import Scope
 from ioc.store import patrols
 from ioc.store.detail_parts import masked
 from ioc.store.regions import Regions
@@ -46,6 +48,7 @@ PATROL: dict[str, Any] = {
             "description": "good points and findings in the cell; 0: the cell is not covered",
         },
         "findings": {"type": "integer"},
+        "visits": {"type": "integer", "description": "households and facilities visited"},
     },
 }
 _STATUSES = {404: "Not there, or outside the scope", 422: "Refused, with every reason"}
@@ -93,6 +96,23 @@ class FindingIn(BaseModel):
     photos: list[int] = Field(default_factory=list[int], max_length=PHOTOS, description="attachment ids")
 
 
+class VisitIn(BaseModel):
+    """Who or what was visited. Header Idempotency-Key: the phone's own id of it."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["household", "facility"] = Field(description="household 入户, facility 场所设施")
+    name: str = Field(min_length=1, max_length=200, description="door (5 栋 302), or what the facility is called")
+    person: str = Field(default="", max_length=60, description="who was met; kept masked only")
+    outcome: Literal["met", "absent", "follow"] = Field(
+        default="met", description="met 见面, absent 无人, follow 需跟进"
+    )
+    note: str = Field(default="", max_length=1000)
+    visited_at: str | int
+    lon: float | None = None
+    lat: float | None = None
+    crs: str = "EPSG:4326"
+
+
 class EndIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     ended_at: str | int
@@ -129,6 +149,14 @@ def register(server: flask.Flask, deps: Deps) -> None:
     def patrol_found(patrol_id: int) -> tuple[Response, int]:
         require(RIGHT)
         made, new = work.find(_walker(), patrol_id, _once(), _body(FindingIn, MAX_BODY))
+        return flask.jsonify(made), 201 if new else 200
+
+    @server.post("/api/v1/patrols/<int:patrol_id>/visits")
+    @doc("Register a household or a facility visited on the walk; the same Idempotency-Key again is the same one",
+         body=VisitIn, returns={"type": "object"}, statuses=_KEYED, permission=RIGHT)  # fmt: skip
+    def patrol_visited(patrol_id: int) -> tuple[Response, int]:
+        require(RIGHT)
+        made, new = Visits(work).add(_walker(), patrol_id, _once(), _body(VisitIn, MAX_BODY))
         return flask.jsonify(made), 201 if new else 200
 
     @server.post("/api/v1/patrols/<int:patrol_id>/end")
@@ -183,7 +211,9 @@ def register(server: flask.Flask, deps: Deps) -> None:
             if row is None:
                 raise NotFound(f"巡查 {patrol_id}", f"patrol {patrol_id}")
             found = patrols.findings(conn, scope, patrol_id) if scope.can("event.view") else []
-        return _read.tagged({**_plain(row), "found": [_times(f) for f in found]})
+            visited = patrols.visits(conn, scope, patrol_id) if _may_read_visits(row, scope) else []
+        parts = {"found": [_times(f) for f in found], "visited": [_times(v) for v in visited]}
+        return _read.tagged({**_plain(row), **parts})
 
     @server.get("/api/v1/patrols/<int:patrol_id>/track")
     @doc("Where the person was: their own, or with the right patrol.track; each look at another's is audited",
@@ -235,6 +265,11 @@ def _cell(row: Mapping[str, Any], now: dt.datetime, tz: ZoneInfo) -> dict[str, A
 
 def _share(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
+
+
+def _may_read_visits(row: Mapping[str, Any], scope: Scope) -> bool:
+    """Who was at home when: the walker's own, else who may also know where the walker was."""
+    return row["account"] == scope.actor or scope.can(LOOK)
 
 
 def _walker() -> Walker:

@@ -19,6 +19,8 @@ from ioc.errors import Conflict, Invalid, NotFound, Reason
 from ioc.intake.caller import mask_name, mask_number
 from ioc.intake.event_input import CategoryIn
 from ioc.intake.events import EventResult, submit_event
+from ioc.intake.hotline import caller_ring, seal_caller
+from ioc.intake.hotline_order import scrub
 from ioc.scope import SYSTEM, Scope
 from ioc.store import near_events
 
@@ -34,7 +36,7 @@ NEAR: dict[str, Any] = {
 
 
 class ReportIn(BaseModel):
-    """What was said on the telephone. Name and number of the caller are kept masked."""
+    """What was said on the telephone. Name and number of the caller are sealed; everybody sees them masked."""
 
     model_config = ConfigDict(extra="forbid")
     text: str = Field(min_length=1, max_length=4000, description="what happened")
@@ -69,12 +71,18 @@ def register(server: flask.Flask, deps: Deps) -> None:
         asked, once, identity = read(ReportIn), _once.asked(), current_identity()
         if asked.flow:
             scope.require("case.accept")
-        payload = _payload(deps, scope, asked)
+        payload, private = _payload(deps, scope, asked)
+        if private:
+            _ = (
+                caller_ring(deps.settings).newest().key_id
+            )  # before anything is stored: nothing is kept that cannot be sealed
         done = submit_event(
             deps.store, scope, payload, deps.clock, scope.actor, settings=deps.settings, channel=SOURCE, once=once
         )
         with deps.store.reading(scope) as conn:
             number = near_events.number_of(conn, done.event_id)
+        if private:
+            seal_caller(deps.store, deps.settings, SOURCE, number, done.event_id, private, deps.clock.now())
         made = _case(cases, Actor(scope, identity.name), done, asked.flow)
         answer = {**done.as_dict(), "number": number, **made}
         return flask.jsonify(answer), 201
@@ -108,28 +116,34 @@ def _near_json(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _payload(deps: Deps, scope: Scope, asked: ReportIn) -> dict[str, Any]:
-    """The report as any other source would send it."""
+def _payload(deps: Deps, scope: Scope, asked: ReportIn) -> tuple[dict[str, Any], dict[str, str]]:
+    """The report as any other source would send it, nobody named in it; and what is sealed of who called."""
     now = deps.clock.now()
     with deps.store.scoped(SYSTEM) as conn:
         number = near_events.next_number(conn, now.astimezone(deps.settings.tz).date())
-    caller = {"name": mask_name(asked.caller_name), "phone": mask_number(asked.caller_phone)}
+    name, phone = asked.caller_name.strip(), asked.caller_phone.strip()
+    masks = {"name": mask_name(name), "phone": mask_number(phone)}
+    said = {"title": asked.title.strip() or _first_words(asked.text), "content": asked.text, "address": asked.address}
+    shown = {k: scrub(v, name, phone) for k, v in said.items()}
+    private = {k: v for k, v in {"caller": name, "phone": phone}.items() if v}
+    private |= {k: v for k, v in said.items() if v != shown[k]}
+    caller = {**{k: v for k, v in masks.items() if v}, **({"sealed": True} if private else {})}
     out: dict[str, Any] = {
         "source": SOURCE,
         "source_id": number,
-        "title": asked.title.strip() or _first_words(asked.text),
-        "description": asked.text,
+        "title": shown["title"],
+        "description": shown["content"],
         "urgency": asked.urgency,
-        "address": asked.address,
+        "address": shown["address"],
         "occurred_at": now.isoformat(),
-        "attributes": {"caller": {k: v for k, v in caller.items() if v}, "taken_by": scope.actor},
+        "attributes": {"caller": caller, "taken_by": scope.actor},
     }
     if asked.category is not None:
         out["category"] = asked.category.model_dump()
     if asked.device_id is not None:
-        return {**out, **_of_device(deps, scope, asked.device_id)}
+        return {**out, **_of_device(deps, scope, asked.device_id)}, private
     place = {k: getattr(asked, k) for k in ("lon", "lat", "crs", "region")}
-    return {**out, **{k: v for k, v in place.items() if v is not None}}
+    return {**out, **{k: v for k, v in place.items() if v is not None}}, private
 
 
 def _first_words(text: str) -> str:

@@ -13,6 +13,7 @@ import io
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -27,7 +28,9 @@ from ioc.errors import Invalid, Reason
 MOST_BYTES, MOST_ROWS = 8 << 20, 20_000
 SAMPLE = "示例"
 _NOTE = re.compile(r"^#\s*([^：:]{1,12})[：:]\s*(.*)$")
-_BROKEN = (InvalidFileException, zipfile.BadZipFile, ElementTree.ParseError, OSError, KeyError, ValueError, EOFError)
+# What openpyxl and the libraries below it raise for a file that is broken somewhere inside.
+_BROKEN = (InvalidFileException, zipfile.BadZipFile, zlib.error, ElementTree.ParseError, OSError, KeyError, ValueError,
+           EOFError, NotImplementedError, RecursionError, AttributeError, IndexError, TypeError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

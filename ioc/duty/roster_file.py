@@ -77,10 +77,8 @@ def _entry(row: Row, zone: ZoneInfo, region_of: RegionOf, logins: Callable[[str]
         row.refuse("开始", "bad_time", "开始时刻应早于 24:00", "must begin before 24:00")
     if len(row.reasons.found) > before or day is None or start is None or end is None:
         return None
-    assert name is not None
-    assert person is not None
-    assert duty is not None
-    assert region is not None
+    if name is None or person is None or duty is None or region is None:
+        return None  # a column is missing, which is told once for the whole file
     starts, ends = span(day, start, end, zone)
     return Entry(
         region[0], day, name, starts, ends, duty, person, login, re.sub(r"[ \-]", "", phone),

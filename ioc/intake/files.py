@@ -24,7 +24,7 @@ from ioc.intake.kinds.devices import KIND as DEVICES
 from ioc.intake.kinds.places import GRIDS_KIND, REGIONS_KIND
 from ioc.intake.kinds.things import LAYER_KIND, RESOURCES_KIND, begin_layer, check_options
 from ioc.intake.kinds.work import CASES_KIND, EVENTS_KIND
-from ioc.intake.readers import BATCH, UNREADABLE, Reader, Rows, open_file, unreadable
+from ioc.intake.readers import BATCH, Reader, Rows, open_file
 from ioc.intake.reasons import Refuse, reason
 from ioc.intake.report import ImportReport
 from ioc.intake.rows import Prepared, prepare, refusal
@@ -144,7 +144,7 @@ class _Job:
         self, file: Reader, mapping: Mapping[str, str], layer: LayerOptions, batch_rows: int
     ) -> tuple[Context, dict[str, str], Iterator[Rows]]:
         found = recognise(file.columns, self.kind.fields, mapping)
-        batches = _readable(file.batches(batch_rows), self.path)
+        batches = file.batches(batch_rows)
         first = next(batches, None)
         shaped = first is not None and first.geometries is not None
         self._require_columns(found, file.columns, shaped)
@@ -323,18 +323,6 @@ class _Job:
             if self.kind is GRIDS_KIND:
                 gridding.reassign_all(conn)
             imports.finish(conn, report.batch_id, "failed", f"{type(error).__name__}: {error}", self.clock.now())
-
-
-def _readable(batches: Iterator[Rows], path: Path) -> Iterator[Rows]:
-    """A file that breaks off in the middle is as unreadable as one that does at its beginning."""
-    while True:
-        try:
-            batch = next(batches, None)
-        except UNREADABLE as e:
-            raise unreadable(path, e) from e
-        if batch is None:
-            return
-        yield batch
 
 
 def _first_family(first: Rows | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from ioc.intake.fields import TimeRules
 from ioc.intake.hotline_order import Mapped, Order
 from ioc.intake.vocabulary import Vocabulary
 from ioc.scope import SENSITIVE, SYSTEM, Scope
-from ioc.sealing import Sealer
+from ioc.sealing import Ring, ring
 from ioc.settings import Settings
 from ioc.store import Store, callers, case_steps, cases_write, dictionaries, notices, sources
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
 from ioc.store.retry import retried
+from ioc.store.sealed import hold
 
 CHANNEL = "hotline"
 # A change of one of these is told in the case's timeline, and to who has the case.
@@ -52,8 +53,26 @@ class OrderResult:
         }
 
 
-def sealer(settings: Settings) -> Sealer:
-    return Sealer(settings.secret, "caller")
+def caller_ring(settings: Settings) -> Ring:
+    return ring(settings, "caller")
+
+
+def seal_caller(
+    store: Store,
+    settings: Settings,
+    source: str,
+    number: str,
+    event_id: int,
+    private: Mapping[str, str],
+    now: datetime,
+    origin: str = "real",
+) -> None:
+    """Who reported `number` of `source`, sealed beside its event; again is the same row. Raises ConfigError."""
+    with store.scoped(SYSTEM) as conn:
+        hold(conn)
+        seal = caller_ring(settings).newest()
+        sealed = seal.seal(private, f"{source}\n{number}")
+        callers.put(conn, source, number, event_id, sealed, seal.key_id, origin, now)
 
 
 def mapping(settings: Settings) -> Mapped:
@@ -81,7 +100,9 @@ class Hotline:
         checked = self._checked(records, named)
         good = [(i, o) for i, o in enumerate(checked) if isinstance(o, Order)]
         if any(o.private for _, o in good):
-            _ = sealer(self.settings).key_id  # before anything is stored: nothing is kept that cannot be sealed
+            _ = (
+                caller_ring(self.settings).newest().key_id
+            )  # before anything is stored: nothing is kept that cannot be sealed
         self._refuse(records, checked, named, origin)
         # orders are the platform's own, confidential ones too: their place must be its, their level may be any
         writer = replace(scope, sensitivity=SENSITIVE)
@@ -146,10 +167,7 @@ class Hotline:
         """Each part can be done again: who dies in between is told nothing, sends again, and finds the rest missing."""
         now = self.clock.now()
         if order.private:
-            seal = sealer(self.settings)
-            sealed = seal.seal(order.private, f"{source}\n{order.number}")
-            with self.store.scoped(SYSTEM) as conn:
-                callers.put(conn, source, order.number, result.event_id, sealed, seal.key_id, origin, now)
+            seal_caller(self.store, self.settings, source, order.number, result.event_id, order.private, now, origin)
         with self.store.reading(SYSTEM) as conn:
             row = callers.case_of_event(conn, result.event_id)
         case_id = row["case_id"] if row else None

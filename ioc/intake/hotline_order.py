@@ -101,7 +101,7 @@ def load(path: Path) -> Mapped:
         return Mapped()
     try:
         found = Mapped.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError, ValidationError) as e:
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError, ValidationError, RecursionError) as e:
         raise ConfigError(f"{path.name}：{e}", f"{path.name}: {e}") from e
     unknown = (set(found.names) | set(found.values)) - set(FIELDS)
     if unknown:

@@ -19,8 +19,8 @@ from ioc.fold import fold_all
 from ioc.intake import fields
 from ioc.intake.models import DeviceModel
 from ioc.intake.reasons import Refuse, reason
+from ioc.store.attributes import guarded
 from ioc.store.cells import apply_cell_deltas, delta_of
-from ioc.store.detail_parts import guarded
 from ioc.store.device_state import layer_of, reload_layers
 from ioc.store.locate import locate, metre_srid, region_of_code
 from ioc.store.outbox import wake

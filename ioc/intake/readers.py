@@ -11,6 +11,7 @@ import io
 import json
 import sqlite3
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -53,6 +54,14 @@ UNREADABLE: tuple[type[Exception], ...] = (
     csv.Error,
     sqlite3.Error,
     shapely.errors.ShapelyError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,  # a ZIP of a method nobody has
+    RecursionError,  # nested beyond reason
+    # what openpyxl trips over a broken part with
+    AttributeError,
+    IndexError,
+    TypeError,
 )
 
 
@@ -92,23 +101,37 @@ class Reader(Protocol):
 
 
 def open_file(path: Path, *, sheet: str = "", layer: str = "") -> Reader:
-    """Raises Invalid for a file that does not exist, is of no known kind, or cannot be read."""
+    """Raises Invalid for a file that does not exist, is of no known kind, or cannot be read, then or later."""
     ending = path.suffix.lower()
     if not path.is_file():
         raise Invalid(f"没有文件 {path}", f"no file {path}")
     try:
         if ending in TEXT:
-            return CsvFile(path)
+            return _Guarded(CsvFile(path), path)
         if ending in EXCEL:
-            return ExcelFile(path, sheet)
+            return _Guarded(ExcelFile(path, sheet), path)
         if ending in GEOJSON:
-            return GeoJsonFile(path)
+            return _Guarded(GeoJsonFile(path), path)
         if ending in VECTOR:
-            return VectorFile(path, layer)
+            return _Guarded(VectorFile(path, layer), path)
     except UNREADABLE as e:
         raise unreadable(path, e) from e
     known = " ".join((*TEXT, *EXCEL, *GEOJSON, *VECTOR))
     raise Invalid(f"不支持的文件类型 {ending}，可用：{known}", f"unknown file type {ending}, known: {known}")
+
+
+class _Guarded:
+    """A file that breaks off in the middle is as unreadable as one that does at its beginning."""
+
+    def __init__(self, inner: Reader, path: Path) -> None:
+        self._inner, self._path = inner, path
+        self.columns, self.crs, self.total, self.note = inner.columns, inner.crs, inner.total, inner.note
+
+    def batches(self, size: int = BATCH) -> Iterator[Rows]:
+        try:
+            yield from self._inner.batches(size)
+        except UNREADABLE as e:
+            raise unreadable(self._path, e) from e
 
 
 class CsvFile:
@@ -198,9 +221,8 @@ class GeoJsonFile:
         if at < 0 or (head.find('"features"') >= 0 and at > head.find('"features"')):
             return None
         value, _ = json.JSONDecoder().raw_decode(head, head.index(":", at) + 1 + _blanks(head, head.index(":", at) + 1))
-        if not isinstance(value, dict):
-            return None
-        return str(cast("dict[str, Any]", value).get("properties", {}).get("name") or "") or None
+        told = cast("dict[str, Any]", value).get("properties") if isinstance(value, dict) else None
+        return str(cast("dict[str, Any]", told).get("name") or "") or None if isinstance(told, dict) else None
 
     def _features(self) -> Iterator[dict[str, Any]]:
         decoder = json.JSONDecoder()
@@ -224,7 +246,10 @@ class GeoJsonFile:
                     buffer, place = buffer[place:] + more, 0
                     continue
                 place = end
-                yield cast("dict[str, Any]", item)
+                feature = cast("dict[str, Any]", item) if isinstance(item, dict) else None
+                if feature is None or not isinstance(feature.get("properties") or {}, dict):
+                    raise ValueError("a feature that is no object")
+                yield feature
 
     def batches(self, size: int = BATCH) -> Iterator[Rows]:
         number = 0

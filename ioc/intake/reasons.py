@@ -57,6 +57,13 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "short_row": ("列数与表头不符", "the number of columns differs from the header"),
     "bad_encoding": ("文字编码有误", "the text encoding is broken"),
     "not_storable": ("数据库拒收该记录", "the database refuses this record"),
+    "bad_login": ("2 至 64 个字母、数字或 - _ .", "2 to 64 of letters, digits, - _ ."),
+    "bad_phone": ("不是电话号码", "not a telephone number"),
+    "last_admin": (
+        "最后一个可用的管理员，不能停用或改角色",
+        "the last administrator in use: neither disabled nor re-assigned",
+    ),
+    "demo_account": ("是演示账号，先运行 ioc demo drop", "is an account of the demo: run ioc demo drop first"),
     # device models and tables of standards
     "unknown_model": ("没有配置这个型号", "no such device model"),
     "nameless_device": (

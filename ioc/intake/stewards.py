@@ -133,15 +133,16 @@ def import_stewards(
             report.reasons.update((x.field, x.code) for x in r.reasons)
         if dry_run:
             raise _DryRun
-        _book(conn, report, rejected, actor, origin, now)
+        book(conn, report, rejected, actor, origin, now)
     report.seconds = clock.monotonic() - began
     return report
 
 
-def _book(conn: Conn, report: ImportReport, rejected: Sequence[Rejected], actor: str, origin: str, now: Any) -> None:
+def book(conn: Conn, report: ImportReport, rejected: Sequence[Rejected], actor: str, origin: str, now: Any) -> None:
+    """The batch with its balance, its rejects, and that its source was heard; of every table of people."""
     sources.ensure(conn, report.source, kind="files", title=report.source, classes=[], interval_s=INTERVAL_S,
                    origin=origin)  # fmt: skip
-    names = {"kind": KIND, "source": report.source, "file_name": report.file, "crs": ""}
+    names = {"kind": report.kind, "source": report.source, "file_name": report.file, "crs": ""}
     report.batch_id = imports.begin(conn, **names, actor=actor, now=now)
     store_rejects(conn, report.source, rejected, now, batch_id=report.batch_id, origin=origin)
     imports.progress(conn, report.batch_id, report.counts())

@@ -23,7 +23,7 @@ from psycopg.rows import TupleRow, tuple_row
 from ioc.audit.canonical import sm3
 from ioc.clock import Clock
 from ioc.errors import ConfigError, IocError
-from ioc.ops import audit, broker, runfile
+from ioc.ops import audit, broker, runfile, seal
 from ioc.settings import Settings
 from ioc.shared import Shared
 from ioc.store.cluster import PrivateCluster, find_binaries
@@ -415,6 +415,25 @@ def check_chain(look: Look) -> Finding:
     return verdict("chain", not late and not off, said, advice, "fail" if off else "warn")
 
 
+@of_database
+def check_sealed(look: Look) -> Finding:
+    """Sealed personal data opens with the keys this machine has, and with the newest of them."""
+    assert look.conn is not None
+    found = seal.state(look.conn, look.settings)
+    old, lost = found["old"], found["lost"]
+    said = (
+        f"加密数据 {found['rows'] + lost} 行，{len(found['keys'])} 个密钥，仍用旧密钥 {old} 行，密钥不在本机 {lost} 行",
+        f"{found['rows'] + lost} sealed rows, {len(found['keys'])} keys, {old} rows still under an old one, "
+        f"{lost} under one that is not here",
+    )
+    advice = (
+        ("从备份取回密钥文件", "bring the key files back from the backup")
+        if lost
+        else ("运行 ioc seal rotate", "run ioc seal rotate")
+    )
+    return verdict("sealed", not old and not lost, said, advice, "fail" if lost else "warn")
+
+
 def _output(command: Sequence[str]) -> str:
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=10, env={**os.environ, "LC_ALL": "C.UTF-8"}
@@ -440,4 +459,5 @@ CHECKS: tuple[Check, ...] = (
     check_terms,
     check_basemap,
     check_chain,
+    check_sealed,
 )

@@ -15,7 +15,7 @@ from ioc.clock import Clock
 from ioc.errors import Invalid, Reason
 from ioc.intake.hotline import Hotline, OrderResult, mapping
 from ioc.intake.hotline_order import FIELDS, Mapped, Order
-from ioc.intake.readers import UNREADABLE, open_file, unreadable
+from ioc.intake.readers import open_file
 from ioc.intake.reasons import reason
 from ioc.scope import SYSTEM
 from ioc.settings import Settings
@@ -50,9 +50,9 @@ def import_hotline(
             if batch_id is not None:
                 with hotline.store.scoped(SYSTEM) as conn:
                     imports.progress(conn, batch_id, counts)
-    except UNREADABLE as e:
-        _finish(hotline, batch_id, "failed", str(e))
-        raise unreadable(path, e) from e
+    except Invalid as e:
+        _finish(hotline, batch_id, "failed", e.message("en"))
+        raise
     except BaseException as e:
         _finish(hotline, batch_id, "failed", type(e).__name__)
         raise

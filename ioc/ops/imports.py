@@ -77,6 +77,8 @@ def run_import(
 
     Raises Invalid or another error of ours for a file that cannot be taken as a whole.
     """
+    from ioc.intake.accounts import KIND as ACCOUNTS
+    from ioc.intake.accounts import import_accounts
     from ioc.intake.files import import_file
     from ioc.intake.publish import CONFIGURATION, publish_file
     from ioc.intake.stewards import KIND as STEWARDS
@@ -117,6 +119,22 @@ def run_import(
                     ).as_dict()
                     print(json.dumps(table, ensure_ascii=False, indent=1) if as_json else summary(table))
                     return bool(table["stored"] or table["unchanged"])
+                if kind == ACCOUNTS:
+                    people = import_accounts(
+                        store,
+                        file,
+                        settings=settings,
+                        clock=clock,
+                        actor=f"cli:{getpass.getuser()}",
+                        mapping=columns,
+                        dry_run=dry_run,
+                        source=str(options.get("source") or "files"),
+                        sheet=str(options.get("sheet") or ""),
+                        passwords=cast("Path | None", options.get("passwords")),
+                        progress=report,
+                    ).as_dict()
+                    print(json.dumps(people, ensure_ascii=False, indent=1) if as_json else summary(people))
+                    return True
                 result = (
                     import_stewards(
                         store,

@@ -22,8 +22,10 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ioc.accounts.phones import account_ring
 from ioc.errors import ConfigError
 from ioc.outbound import template
+from ioc.sealing import Ring
 from ioc.settings import Settings
 
 Words = tuple[str, ...]
@@ -262,6 +264,7 @@ class Outbound:
     contacts: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict[Any, Any])
     root: Path = Path()
     env: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    phones: Ring | None = None  # opens the telephone numbers of accounts
 
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
@@ -282,7 +285,8 @@ class Outbound:
         return found
 
     def address(self, channel: Channel, to_kind: str, to_ref: str, phone: str = "") -> str:
-        """Whereto, "" where nobody has said. A person without an account brings the phone along."""
+        """Whereto, "" where nobody has said. A person without an account brings the phone along;
+        that of an account is told by `phone`, and comes after what the contacts say."""
         known = self.contacts.get((to_kind, to_ref), {}).get(channel.address, "")
         return known or (phone if channel.address == "phone" else "")
 
@@ -298,7 +302,7 @@ def load(settings: Settings) -> Outbound:
         return Outbound(root=settings.root)
     try:
         found = _File.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as e:
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError, RecursionError) as e:
         raise ConfigError(f"{path.name}：{e}", f"{path.name}: {e}") from e
     except ValidationError as e:
         # without the input: somebody may have written a secret into the wrong place
@@ -307,7 +311,7 @@ def load(settings: Settings) -> Outbound:
     env_file = settings.root / "ioc.env"
     kept = {k: v for k, v in dotenv_values(env_file).items() if v} if env_file.is_file() else {}
     contacts = _contacts(found.contact, settings.root / found.contacts if found.contacts else None)
-    return Outbound(found, contacts, settings.root, {**kept, **os.environ})
+    return Outbound(found, contacts, settings.root, {**kept, **os.environ}, account_ring(settings))
 
 
 def _contacts(given: Sequence[Contact], path: Path | None) -> dict[tuple[str, str], Mapping[str, str]]:

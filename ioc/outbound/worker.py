@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import structlog
 
+from ioc.accounts.phones import phone_of
 from ioc.clock import Clock
 from ioc.errors import ConfigError, IocError
 from ioc.outbound import config, plan, template
@@ -41,6 +42,17 @@ def source_key(channel: str) -> str:
     return f"out-{channel}"
 
 
+def _with_phone(conn: Conn, outbound: Outbound, notice: Row) -> Row:
+    """A notice to an account carries the number of its holder, as that to a person without one does."""
+    if notice["to_kind"] != "account" or notice["phone"] or outbound.phones is None:
+        return notice
+    try:
+        return {**notice, "phone": phone_of(conn, outbound.phones, notice["to_ref"])}
+    except ConfigError as e:
+        log.warning("the number of an account cannot be opened: %s", e.message("en"))
+        return notice
+
+
 class Planner:
     """Turns new notices and steps into deliveries, each once, whoever else does the same at the same time."""
 
@@ -54,7 +66,7 @@ class Planner:
     def _notices(self) -> int:
         now, made = self._clock.now(), 0
         with self._store.scoped(SYSTEM) as conn:
-            rows = deliveries.unrouted(conn, BATCH)
+            rows = [_with_phone(conn, self._outbound, r) for r in deliveries.unrouted(conn, BATCH)]
             for row in rows:
                 for delivery in plan.of_notice(self._outbound, row, now, self._tz):
                     made += deliveries.put(conn, delivery, now) is not None
@@ -111,6 +123,7 @@ class Lane:
                 return False
             row = deliveries.claim(conn, self.channel.key, self._who, now, self._lease_s)
             notice = deliveries.notice_of(conn, row["notice_id"]) if row and row["notice_id"] else None
+            notice = notice and _with_phone(conn, self._outbound, notice)
         if row is not None:
             self._record(row, self._send(row, notice))
             return True

@@ -84,7 +84,7 @@ class Patrols:
 
     def _begun(self, conn: Conn, who: Walker, key: str, given: Mapping[str, Any], now: dt.datetime) -> dict[str, Any]:
         reasons: list[Reason] = []
-        begun = _time(given, "begun_at", self._rules(now), reasons)
+        begun = read_time(given, "begun_at", self.rules(now), reasons)
         cell_id, code = given.get("grid_cell_id"), str(given.get("grid_code") or "")
         found = patrols.cells_named(conn, who.scope, cell_id, code) if cell_id is not None or code else []
         name = "grid_cell_id" if cell_id is not None else "grid_code"
@@ -117,7 +117,7 @@ class Patrols:
 
         def work() -> dict[str, Any]:
             with self.store.scoped(SYSTEM) as conn:
-                patrol = self._own(conn, who, patrol_id)
+                patrol = self.own(conn, who, patrol_id)
                 good, refused = self._read(batch, system, patrol, now)
                 old = patrols.points(conn, patrol_id)
                 track = merged(old, good)
@@ -145,7 +145,7 @@ class Patrols:
     ) -> tuple[list[Point], list[Rejected]]:
         good: list[Point] = []
         refused: list[Rejected] = []
-        rules = self._rules(now)
+        rules = self.rules(now)
         for i, item in enumerate(batch):
             found = _point(item, i, system, rules, patrol)
             if isinstance(found, Point):
@@ -178,7 +178,7 @@ class Patrols:
         def work() -> tuple[dict[str, Any], bool]:
             with self.store.scoped(SYSTEM) as conn:
                 disk.read(conn).require("event")
-                patrol = self._own(conn, who, patrol_id)
+                patrol = self.own(conn, who, patrol_id)
                 before = patrols.finding_by_key(conn, patrol_id, key)
                 if before is not None:
                     if before["digest"] != digest:
@@ -252,9 +252,9 @@ class Patrols:
 
         def work() -> dict[str, Any]:
             with self.store.scoped(SYSTEM) as conn:
-                patrol = self._own(conn, who, patrol_id)
+                patrol = self.own(conn, who, patrol_id)
                 reasons: list[Reason] = []
-                ended = _time(given, "ended_at", self._rules(now), reasons)
+                ended = read_time(given, "ended_at", self.rules(now), reasons)
                 if ended is not None and ended < patrol["begun_at"]:
                     reasons.append(reason("ended_at", "time_order", given["ended_at"], other="begun_at"))
                 elif ended is not None and ended - patrol["begun_at"] > LONGEST:
@@ -294,7 +294,7 @@ class Patrols:
                       detail={"of": patrol["account"]})  # fmt: skip
         return patrol, _points(found)
 
-    def _own(self, conn: Conn, who: Walker, patrol_id: int) -> Mapping[str, Any]:
+    def own(self, conn: Conn, who: Walker, patrol_id: int) -> Mapping[str, Any]:
         """The asker's own patrol, locked. Another's: who may not see it is not told that it is there."""
         who.scope.require(RIGHT)
         patrol = patrols.one(conn, SYSTEM, patrol_id, lock=True) if patrol_id <= _NUMBER_MAX else None
@@ -306,7 +306,7 @@ class Patrols:
             raise Forbidden("不是本人的巡查", "not the asker's own patrol")
         return patrol
 
-    def _rules(self, now: dt.datetime) -> TimeRules:
+    def rules(self, now: dt.datetime) -> TimeRules:
         """A phone may have been without network for as long as tracks are kept."""
         past = dt.timedelta(days=self.settings.retention_track_days)
         return TimeRules(now, self.settings.tz, dt.timedelta(seconds=self.settings.future_tolerance_s), past)
@@ -338,7 +338,7 @@ def _crs(given: str) -> str:
         raise Invalid(reasons=[e.of("crs", given)]) from None
 
 
-def _time(given: Mapping[str, Any], name: str, rules: TimeRules, reasons: list[Reason]) -> dt.datetime | None:
+def read_time(given: Mapping[str, Any], name: str, rules: TimeRules, reasons: list[Reason]) -> dt.datetime | None:
     try:
         return fields.time(given.get(name), rules)
     except Refuse as e:

@@ -16,6 +16,7 @@ from ioc.alarms.record import ENTRIES, PRIORITIES, both
 from ioc.dictionaries import shipped
 from ioc.flows import flows
 from ioc.i18n import Text, catalogue, t
+from ioc.screens import exporting
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon
 from ioc.screens.model import Model
@@ -79,7 +80,8 @@ def listed(model: Model) -> Component:
         className="btn",
         **{"data-keep": "1"},
     )
-    head = html.Div([html.H2(t("alarm.title", lang)), link], className="ph2")
+    acts = html.Span([*exporting.button(model, "alarms"), link], className="g end")
+    head = html.Div([html.H2(t("alarm.title", lang)), acts], className="ph2")
     body = AlarmList(id="alarms", rules=rules, states={k: both(w) for k, w in STATES.items()},
                      priorities={k: both(w) for k, w in PRIORITIES.items()}, entries=_pairs(ENTRIES))  # fmt: skip
     keys = ((("J", "K"), "screens.key.move"), (("A",), "alarm.ack"), (("S",), "alarm.shelve"), (("F",), "alarm.false"),

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from dash import dcc
 
-from ioc.i18n import Text, t
+from ioc.i18n import t
 from ioc.screens import fmt, parts
 from ioc.screens.elements import Component, html
 from ioc.screens.model import Model
@@ -15,27 +15,40 @@ from ioc.screens.state import View
 
 Part = Mapping[str, Any]
 FIELDS = ("who", "object", "action", "since", "until")
-# Words of the actions there are; one that is missing here is shown by its code.
-ACTIONS: Mapping[str, Text] = {
-    "sign_in": Text("登录", "Sign-in"),
-    "sign_in.refused": Text("登录被拒", "Sign-in refused"),
-    "sign_out": Text("退出", "Sign-out"),
-    "password.change": Text("改密码", "Password changed"),
-    "account.add": Text("新建账号", "Account added"),
-    "account.enable": Text("启用账号", "Account enabled"),
-    "account.disable": Text("停用账号", "Account disabled"),
-    "token.create": Text("新建令牌", "Token made"),
-    "token.revoke": Text("吊销令牌", "Token revoked"),
-    "wall.confirm": Text("确认大屏", "Wall confirmed"),
-    "wall.revoke": Text("撤销大屏", "Wall revoked"),
-    "embed.sign": Text("签发嵌入地址", "Embed signed"),
-    "caller.view": Text("查看来电人", "Caller seen in plain"),
-    "patrol.look": Text("查看巡查轨迹", "Patrol track seen"),
-    "delivery.resend": Text("重发", "Sent again"),
-    "detection_type.change": Text("改算法门槛", "Detection type changed"),
-    "audit.look": Text("查阅审计", "Audit looked through"),
-    "export": Text("导出", "Exported"),
-}
+# Actions that have a word (`visible.audit.act.*`); another is shown by its code.
+ACTIONS = (
+    "sign_in",
+    "sign_in.refused",
+    "sign_out",
+    "password.change",
+    "account.add",
+    "account.enable",
+    "account.disable",
+    "token.create",
+    "token.revoke",
+    "wall.confirm",
+    "wall.revoke",
+    "embed.sign",
+    "account.change",
+    "account.phone",
+    "account.reset_password",
+    "seal.rotate",
+    "seal.rotated",
+    "seal.remove",
+    "caller.view",
+    "patrol.look",
+    "delivery.resend",
+    "detection_type.change",
+    "audit.look",
+    "attachment.add",
+    "account.change",
+    "account.phone",
+    "account.reset_password",
+    "seal.rotate",
+    "seal.rotated",
+    "seal.remove",
+    "desk.export",
+)
 
 
 def body(model: Model) -> list[Any]:
@@ -73,7 +86,7 @@ def _form(model: Model) -> Component:
 
 def _control(name: str, value: str, lang: str) -> Component:
     if name == "action":
-        words = {"": t("visible.audit.any", lang), **{code: word(lang) for code, word in ACTIONS.items()}}
+        words = {"": t("visible.audit.any", lang), **{code: _action(code, lang) for code in ACTIONS}}
         options = [html.Option(word, value=code, selected=code == value) for code, word in words.items()]
         return html.Select(options, name=name)
     if name in ("since", "until"):
@@ -100,20 +113,23 @@ def _row(row: Part, view: View) -> Component:
     at, actor, name = fmt.when(row.get("recorded_at")), str(row.get("actor")), str(row.get("name") or "")
     detail = cast("Mapping[str, Any]", row.get("detail") or {})
     actor = actor.removeprefix("account:")
-    said = "；".join(f"{k} {v}" for k, v in detail.items())
+    said = " · ".join(f"{k} {v}" for k, v in detail.items())
     action = str(row.get("action"))
-    word = ACTIONS.get(action)
     who = [html.B(name), html.Small(f" {actor}", className="num")] if name and name != actor else [html.B(actor)]
     return html.Tr(
         [
             html.Td(fmt.stamp(at, view) if at else "—", className="num"),
             html.Td(who),
-            html.Td(word(view.lang) if word else action, title=action),
+            html.Td(_action(action, view.lang), title=action),
             html.Td(str(row.get("object") or "—"), className="num"),
             html.Td(str(row.get("address") or "—"), className="num"),
             html.Td(html.Span(said or "—", className="ellip", title=said)),
         ]
     )
+
+
+def _action(code: str, lang: str) -> str:
+    return t(f"visible.audit.act.{code}", lang) if code in ACTIONS else code
 
 
 def _more(found: Part, model: Model) -> list[Component]:

@@ -170,23 +170,20 @@ def lower(found: Part, view: View) -> list[Any]:
     if not centres and not rows:
         return [_nothing(t("visible.lower.none", lang), t("visible.lower.none_why", lang))]
     numbers = _listed(found, "numbers")
-    cards = html.Div([_centre(c, numbers, rows, view) for c in centres], className="lws")
+    cards = html.Div([_centre(c, numbers, view) for c in centres], className="lws")
     heads = [t(f"visible.lower.{w}", lang) for w in ("centre", "number", "what", "place", "stage", "heard")]
     title = html.H3([t("visible.lower.work", lang), html.Span(t("visible.lower.apart", lang))])
-    table = _table(heads, [_work(r, view) for r in rows])
+    table = _table(heads, [_work(r, view) for r in rows], frozenset({len(heads) - 1}))
     more = [html.P(t("visible.lower.more", lang, n=len(rows)), className="mut pad")] if found.get("more") else []
     return [cards, html.Section([title, table, *more], className="letters")]
 
 
-def _centre(c: Part, numbers: Sequence[Part], rows: Sequence[Part], view: View) -> Component:
+def _centre(c: Part, numbers: Sequence[Part], view: View) -> Component:
     lang, state = view.lang, str(c.get("state"))
     name = str(c.get("title") or c.get("key"))
     mine = [n for n in numbers if n.get("centre") == name and n.get("region") == c.get("region")]
-    facts: list[Any] = [
-        html.Div(
-            [html.Dt(t("visible.lower.open", lang)), html.Dd(fmt.number(sum(r.get("centre") == name for r in rows)))]
-        )
-    ]
+    open_ = fmt.number(int(c.get("open") or 0))
+    facts: list[Any] = [html.Div([html.Dt(t("visible.lower.open", lang)), html.Dd(open_)])]
     facts += [html.Div([html.Dt(_title(n, lang)), html.Dd(_number(n, lang))]) for n in mine[:7]]
     fault = fmt.word(c.get("error"), lang) if c.get("error") else ""
     since = fmt.when(c.get("since"))
@@ -207,7 +204,7 @@ def _title(n: Part, lang: str) -> str:
 
 def _number(n: Part, lang: str) -> list[Any]:
     given: Part = n.get("indicator") or {}
-    value, unit = given.get("value"), fmt.word(given.get("unit"), lang)
+    value, unit = given.get("value"), fmt.unit(given.get("unit"), lang)
     shown = fmt.plain(round(float(value), 1)) if isinstance(value, int | float) else "—"
     return [shown, html.Small(f" {unit}" if unit and value is not None else "")]
 

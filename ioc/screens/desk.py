@@ -8,7 +8,7 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
-from ioc.screens import alarms, data_tabs, fences, fmt, panels, parts, saved, supervise, topics
+from ioc.screens import alarms, data_tabs, exporting, fences, fmt, panels, parts, saved, supervise, topics
 from ioc.screens import detail as details
 from ioc.screens import duty as duties
 from ioc.screens.elements import Component, html
@@ -76,6 +76,7 @@ def _user(model: Model) -> Any:
     language = html.A(
         [icon("swap"), t(f"visible.lang.{speak}", lang)],
         href=model.page.href(model.page.path, lang=speak),
+        lang={"zh": "zh-CN", "en": "en"}[speak],
         **{"data-keep": "1"},
     )
     items = [
@@ -212,14 +213,17 @@ def overview(model: Model) -> Component:
 # ---------------------------------------------------------------- events
 
 
-def _tab(show: str, count: str, model: Model, on: bool, n: int) -> Component:
-    number = html.I(fmt.number(n), className="num", **({"data-count": count} if count else {}))
-    attrs = {"data-list": "work", "data-show": show}
-    return html.Button(
-        [t(f"screens.tab.{show if show != 'all' else 'all'}", model.lang), " ", number],
-        className="on" if on else "",
-        **attrs,
-    )
+def _tab(show: str, count: str, model: Model, n: int) -> Component:
+    data = {"data-mine": "1"} if show == "mine" else {"data-count": count} if count else {}
+    number = html.I(fmt.number(n), className="num", **data)
+    # where the day is not in the word itself, it is beside it
+    whole = {"title": t("export.show.closed", model.lang)} if show == "closed" else {}
+    return html.Button([t(f"screens.tab.{show}", model.lang), " ", number], **whole, **_tab_attrs(show, model))
+
+
+def _tab_attrs(show: str, model: Model) -> dict[str, Any]:
+    on = (model.page.args.get("show") or "all") == show
+    return {"className": "on" if on else "", "data-list": "work", "data-show": show, "aria-pressed": str(on).lower()}
 
 
 def _tabs(model: Model) -> Component:
@@ -227,13 +231,14 @@ def _tabs(model: Model) -> Component:
     total_inc = sum(counts.incidents.values())
     over = html.Button(
         [t("screens.tab.overdue", lang), " ", CountRow(id="over", counts=counts_json(counts), variant="overdue")],
-        **{"data-list": "work", "data-show": "overdue"},
+        **_tab_attrs("overdue", model),
     )
     tabs = [
-        _tab("all", "open", model, True, counts.open),
-        _tab("incidents", "", model, False, total_inc),
+        *([] if model.mine is None else [_tab("mine", "", model, model.mine)]),
+        _tab("all", "open", model, counts.open),
+        _tab("incidents", "", model, total_inc),
         over,
-        _tab("closed", "closed_today", model, False, counts.closed_today),
+        _tab("closed", "closed_today", model, counts.closed_today),
     ]
     return html.Div(tabs, className="tabs", role="toolbar", **{"data-scrolls": "1"})
 
@@ -277,8 +282,7 @@ def _topics(model: Model) -> list[Any]:
 
 def _key_help(lang: str) -> Component:
     pairs = (
-        (("J", "K"), "move"), (("X",), "pick"), (("Enter",), "open"), (("Esc",), "up"), (("Ctrl K",), "search"),
-        (("?",), "all"),
+        (("J", "K"), "move"), (("X",), "pick"), (("Enter",), "open"), (("Esc",), "up"), (("?",), "all"),
     )  # fmt: skip
     return html.Div(
         [
@@ -298,7 +302,7 @@ def events(model: Model) -> Component:
         sort="new" if args.get("sort") == "new" else "due",
     )  # fmt: skip
     picked = html.Div(id="many", className="many", role="toolbar", **{"aria-label": t("many.bar", lang)})
-    views = saved.row(model.views, model.page, model.who)
+    views = saved.row(model.views, model.page, model.who, exporting.button(model, "queue", chip=True))
     queue = html.Section(
         [
             *(_tabs(model), _filters(lang), *_topics(model), views),

@@ -135,7 +135,7 @@ def _value(field: Part, view: View) -> Any:
     raw = field.get("value")
     at = fmt.when(raw) if isinstance(raw, str) and len(raw) >= 16 and raw[4:5] == "-" and "T" in raw else None
     shown = fmt.moment(at, view) if at is not None else fmt.word(raw, view.lang) or "—"
-    unit = fmt.word(field.get("unit"), view.lang)
+    unit = fmt.unit(field.get("unit"), view.lang)
     text = f"{shown} {unit}" if unit else shown
     if field.get("list"):
         code = list_code(fmt.word(field.get("label"), view.lang), str(field["list"]))
@@ -174,7 +174,7 @@ def _width(text: str) -> float:
 
 def _series(series: Part, view: View) -> Component:
     lang = view.lang
-    unit = fmt.word(series.get("unit"), lang)
+    unit = fmt.unit(series.get("unit"), lang)
     limit = series.get("limit")
     points = [(p, float(v)) for at, v in _list(series, "points") if (p := fmt.when(at)) is not None and v is not None]
     value = series.get("value")

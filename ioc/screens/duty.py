@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ioc.i18n import t
+from ioc.screens import fmt
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.state import View
@@ -30,8 +31,8 @@ def _names(people: Sequence[Part], duty: str) -> list[str]:
     return [str(p["person"]) for p in people if p["duty"] == duty]
 
 
-def _several(names: Sequence[str]) -> str:
-    return "、".join(names[:HEAD_NAMES]) + ("…" if len(names) > HEAD_NAMES else "")
+def _several(names: Sequence[str], lang: str) -> str:
+    return fmt.listed(names[:HEAD_NAMES], lang) + ("…" if len(names) > HEAD_NAMES else "")
 
 
 def head(duty: Part, view: View, *, wall: bool = False) -> list[Any]:
@@ -45,7 +46,9 @@ def head(duty: Part, view: View, *, wall: bool = False) -> list[Any]:
         words.append(f"{shift['name']} {_time(shift['starts_at'], view)}–{_time(shift['ends_at'], view)}")
     for key in ("leader", "chief") if wall else ("chief", "officer"):
         if names := _names(on, key):
-            words.append(html.Span([html.Span(t(f"duty.{key}", lang), className="k"), " ", html.B(_several(names))]))
+            words.append(
+                html.Span([html.Span(t(f"duty.{key}", lang), className="k"), " ", html.B(_several(names, lang))])
+            )
     if not words and wall:
         return []
     out: list[Any] = [html.Span(w, className="w") for w in words] or [html.Span(t("duty.none", lang))]
@@ -143,6 +146,11 @@ def _handover(h: Part, view: View) -> list[Any]:
     return [html.Section([head_, seats, *_facts(h, view), *_notes(h, view)], className="ho")]
 
 
+def _kind(warning: Part, lang: str) -> str:
+    """Kept records of before know the Chinese word alone."""
+    return str((warning.get("kind_en") if lang == "en" else "") or warning["kind"])
+
+
 def _seat(key: str, seat: Part, view: View) -> Component:
     lang, done = view.lang, seat["confirmed"]
     more = [html.Small(t("duty.others", lang, n=seat["others"] + len(seat["signers"])))] if seat["others"] > 0 else []
@@ -155,7 +163,7 @@ def _seat(key: str, seat: Part, view: View) -> Component:
     return html.Div(
         [
             html.Small(f"{t(f'duty.{key}', lang)} {_time(when, view)}"),
-            html.B("、".join(seat["signers"]) or "—"),
+            html.B(fmt.listed(seat["signers"], lang) or "—"),
             *more,
             html.P(said, className="ok" if done else "wait"),
         ],
@@ -191,7 +199,8 @@ def _must(facts: Part, view: View) -> list[Any]:
     lang = view.lang
     cases: Sequence[Part] = facts["cases"]
     rows: list[Any] = [
-        html.Li([icon("flag"), html.Span(f"{w['kind']} {w['area']}", className="ellip")]) for w in facts["warnings"]
+        html.Li([icon("flag"), html.Span(f"{_kind(w, lang)} {w['area']}", className="ellip")])
+        for w in facts["warnings"]
     ]
     for c in cases[:LISTED]:
         due = f"{view.local(_at(c['due_at'])):%m-%d %H:%M}" if c["due_at"] else ""

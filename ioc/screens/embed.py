@@ -7,7 +7,7 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
-from ioc.screens import fmt, parts
+from ioc.screens import fmt, panels, parts
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon
 from ioc.screens.model import Model, counts_json
@@ -64,7 +64,7 @@ def tile_page(model: Model, codes: str) -> Component:
     # The page asks for its own tiles, which its token opens; the live list that "poll" fetches is not theirs to see.
     still = model.page.args.get("still") == "1" or model.fixed_now is not None
     poll = dcc.Interval(id="em-poll", interval=POLL_MS, disabled=still)
-    return html.Main([*parts.boot(model, "off"), poll, head, body, foot], className="em")
+    return html.Main([*parts.boot(model, "off"), poll, head, *_warnings(model), body, foot], className="em")
 
 
 def map_page(model: Model) -> Component:
@@ -87,9 +87,28 @@ def map_page(model: Model) -> Component:
     tags = [html.Span(note, className="ellip end"), *parts.demo_tag(model.centre, lang)]
     foot = html.Footer([html.Span(t("screens.embed.asof", lang, at=at), className="num"), *tags], className="ef")
     return html.Main(
-        [*parts.boot(model, "poll"), _head(model, t("screens.ev.title", lang), side_text, "/desk/events"), body, foot],
+        [
+            *parts.boot(model, "poll"),
+            _head(model, t("screens.ev.title", lang), side_text, "/desk/events"),
+            *_warnings(model),
+            body,
+            foot,
+        ],
         className="em map",
     )
+
+
+def _warnings(model: Model) -> list[Component]:
+    """The strip of warnings; as high as what it holds, which mostly is nothing."""
+    still = model.page.args.get("still") == "1" or model.fixed_now is not None
+    strip = html.Div(
+        panels.warning_line(model.warnings, model.view),
+        id="em-warn",
+        className="ew",
+        role="status",
+        **{"aria-label": t("screens.warn.label", model.lang)},
+    )
+    return [strip, dcc.Interval(id="em-warn-poll", interval=POLL_MS, disabled=still)]
 
 
 def gone(model: Model, title: str, why: str) -> Component:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ioc.i18n import Text, t
+from ioc.i18n import Text, catalogue, t
 from ioc.screens.state import View
 
 MINUS = "−"
@@ -98,6 +98,17 @@ def when(value: Any) -> dt.datetime | None:
     except ValueError:
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=dt.UTC)
+
+
+def listed(names: Sequence[str], lang: str) -> str:
+    """Several names in one line."""
+    return ("、" if lang == "zh" else ", ").join(names)
+
+
+def unit(value: Any, lang: str) -> str:
+    """A unit as the language writes it; the unit of a count has no word in English."""
+    text = word(value, lang)
+    return "" if text == catalogue()["screens.unit.count"].zh and lang == "en" else text
 
 
 def word(value: Any, lang: str) -> str:

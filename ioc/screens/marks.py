@@ -95,7 +95,7 @@ def alarm_mark(priority: str, lang: str) -> Component:
 def warning_flag(colour: str, lang: str) -> Svg:
     """Swallow-tailed flag with the colour's character (always the Chinese one: it is the official mark)."""
     character = t(f"screens.flag.{colour}", "zh")
-    inner = f'<path d="{FLAG_PATH}"/><text x="12" y="14" text-anchor="middle">{character}</text>'
+    inner = f'<path d="{FLAG_PATH}"/><text x="12" y="14" text-anchor="middle" lang="zh">{character}</text>'
     label = t(f"screens.warning.{colour}", lang)
     return Svg(className=f"wn wn-{FLAGS[colour]}", viewBox="0 0 24 24", inner=inner, label=label)
 

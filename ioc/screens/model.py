@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from ioc.errors import IocError, NotFound
+from ioc.flows import flows
 from ioc.scope import Scope
 from ioc.screens.state import PageState, View, Who
 from ioc.services import CentreInfo, Counts, DistrictRow, Record, RegionRef, Services, SourceState, TileState, Warning_
@@ -16,6 +17,8 @@ from ioc.services import CentreInfo, Counts, DistrictRow, Record, RegionRef, Ser
 T = TypeVar("T")
 WALL_TILES = 7
 WALL_ROWS = 8
+# Who has one of these takes steps with cases (`Step.permission` of the flows): 待我处理 is for them.
+TAKES_STEPS = frozenset(s.permission for f in flows().values() for s in f.steps if s.to or s.grants)
 
 NO_COUNTS = Counts(
     open=0,
@@ -60,6 +63,7 @@ class Model:
     lower: Mapping[str, Any] = field(default_factory=dict[str, Any])
     duty: Mapping[str, Any] = field(default_factory=dict[str, Any])
     views: Sequence[Mapping[str, Any]] = ()
+    mine: int | None = None  # rows that wait for the asker; None: the asker takes no steps
     supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
@@ -117,7 +121,7 @@ class _Reader:
 _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
-    "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views", "grid_topics"}),
+    "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views", "mine", "grid_topics"}),
     "alarms": frozenset({"warnings", "sources"}),
     "alarm-rules": frozenset({"warnings", "sources"}),
     "fences": frozenset({"counts", "warnings", "sources", "map"}),
@@ -126,8 +130,8 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "settings": frozenset({"warnings", "sources"}),
     "review": frozenset({"warnings", "sources"}),
     "village": frozenset({"warnings", "sources", "map", "village"}),
-    "embed-tile": frozenset({"tiles"}),
-    "embed-map": frozenset({"counts", "rows", "map"}),
+    "embed-tile": frozenset({"tiles", "warnings"}),
+    "embed-map": frozenset({"counts", "rows", "map", "warnings"}),
 }
 
 
@@ -176,6 +180,7 @@ def read_model(
         if page.surface != "embed" and not centre.empty
         else {},
         views=part("views", lambda: services.saved_views(scope), ()),
+        mine=part("mine", lambda: _mine(services, scope, region, who), None),
         supervision=part("supervision", lambda: services.supervision(scope, region), {}),
         doctor=services.doctor() if "doctor" in needs or (centre.empty and kind == "overview") else (),
         outbound=part("outbound", lambda: services.outbound(scope), {}) if tab == "outbound" else {},
@@ -184,6 +189,12 @@ def read_model(
         faults=reader.faults,
         fixed_now=fixed_now,
     )
+
+
+def _mine(services: Services, scope: Scope, region: str, who: Who | None) -> int | None:
+    if who is None or who.kind != "user" or not any(who.can(right) for right in TAKES_STEPS):
+        return None
+    return len(services.mine(scope, region, who.name))
 
 
 def _region(

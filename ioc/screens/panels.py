@@ -19,6 +19,9 @@ from ioc.ui.due import due as deadline
 # ---------------------------------------------------------------- warnings
 
 
+_LINE = 2  # warnings an embed of 480 px has room for
+
+
 def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = True) -> list[Any]:
     """Content of the fixed strip: flags in force, 当前无生效预警, or 未接入. The row itself never comes or goes."""
     lang = view.lang
@@ -33,18 +36,19 @@ def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = 
     ahead = sum(w.upcoming for w in warnings)
     if ahead == len(warnings):
         items.append(html.Span(t("screens.warn.none", lang), className="w1"))
+    alone = len(warnings) == 1  # the words of one fit, those of several would push each other out
     for warning in warnings[:4]:
         head = t("screens.warn.head", lang, kind=warning.kind(lang), colour=t(f"screens.colour.{warning.colour}", lang))
-        note = [html.Span(warning.note, className="mut note")] if warning.note and full else []
+        note = [html.Span(warning.note, className="mut note")] if warning.note and full and alone else []
         items.append(
             html.Span(
                 [
                     warning_flag(warning.colour, lang),
                     html.B(head),
-                    *([html.Span(t("visible.warn.soon", lang), className="soon2")] if warning.upcoming else []),
+                    *([_ahead(warning, view)] if warning.upcoming else []),
                     html.Span(warning.area, className="ellip area"),
                     *note,
-                    html.Span(t("screens.warn.from", lang, at=fmt.moment(warning.onset_at, view)), className="mut num"),
+                    *([] if warning.upcoming else [_since(warning, view)]),
                 ],
                 className="w1 ahead" if warning.upcoming else "w1",
                 title=f"{head} {warning.area} {warning.note}".strip(),
@@ -57,6 +61,34 @@ def warning_strip(warnings: Sequence[Warning_] | None, view: View, full: bool = 
         total += t("visible.warn.ahead", lang, n=ahead)
     items.append(html.Span(f"{total} · {senders}" if senders else total, className="wr"))
     return items
+
+
+def warning_line(warnings: Sequence[Warning_] | None, view: View) -> list[Any]:
+    """The strip of an embed: warnings in force as flag and name, as many as fit; nothing where there is none."""
+    lang, found = view.lang, [w for w in warnings or () if not w.upcoming]
+    items: list[Any] = []
+    for warning in found[:_LINE]:
+        head = t("screens.warn.head", lang, kind=warning.kind(lang), colour=t(f"screens.colour.{warning.colour}", lang))
+        items.append(
+            html.Span(
+                [warning_flag(warning.colour, lang), html.B(head), html.Span(warning.area, className="ellip"),
+                 _since(warning, view)],
+                className="w1",
+                title=f"{head} {warning.area}".strip(),
+            )
+        )  # fmt: skip
+    rest = len(found) - len(items)
+    return [*items, html.Span(f"+{rest}", className="num")] if rest > 0 else items
+
+
+def _since(warning: Warning_, view: View) -> Component:
+    return html.Span(t("screens.warn.from", view.lang, at=fmt.moment(warning.onset_at, view)), className="mut num")
+
+
+def _ahead(warning: Warning_, view: View) -> Component:
+    """Not in force yet: 将于 18:00 生效, in the dashed frame of what is not certain."""
+    words = t("visible.warn.takes_effect", view.lang, at=fmt.moment(warning.onset_at, view))
+    return html.Span(words, className="soon2 num")
 
 
 # ---------------------------------------------------------------- deadlines and stages

@@ -15,7 +15,7 @@ from ioc.screens.model import Model
 from ioc.services import CentreInfo, RegionRef
 from ioc.ui import LayerPanel, MapView, Page, bundle_version
 
-STORES = ("st-region", "st-sel", "st-kpi", "st-live", "st-rec", "st-retry", "st-duty", "st-views", "st-many")
+STORES = ("st-region", "st-sel", "st-kpi", "st-live", "st-rec", "st-retry", "st-duty", "st-views", "st-many", "st-list")
 
 
 def boot(model: Model, mode: str = "sse") -> list[Any]:
@@ -39,7 +39,7 @@ def boot(model: Model, mode: str = "sse") -> list[Any]:
     # A store that begins without data reports "data" when it is mounted: every callback on it would run for nothing.
     first: dict[str, Any] = {
         "st-region": page.region, "st-sel": page.sel, "st-kpi": {"n": 0, "codes": []}, "st-live": {"n": 0},
-        "st-rec": {}, "st-retry": 0, "st-duty": 0, "st-views": 0, "st-many": {},
+        "st-rec": {}, "st-retry": 0, "st-duty": 0, "st-views": 0, "st-many": {}, "st-list": 0,
     }  # fmt: skip
     return [component, *[dcc.Store(id=name, data=first[name]) for name in STORES]]
 

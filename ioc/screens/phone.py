@@ -35,7 +35,14 @@ def shell(page: PageState, timezone: str) -> Component:
     ]
     return html.Main(
         [
-            html.Div(id="strip", role="status", hidden=True),
+            html.Div(
+                [
+                    html.Div(id="strip", role="status", hidden=True),
+                    html.Div(id="warn", role="status", hidden=True),
+                    html.Div(id="walk", hidden=True),
+                ],
+                id="bars",
+            ),
             html.Div([head, html.Section(waiting, className="bd")], id="view"),
             html.Nav(tabs, className="tb", **{"aria-label": t("phone.myWork", lang)}),
         ],

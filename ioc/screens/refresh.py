@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ioc.errors import IocError
 from ioc.i18n import t
 from ioc.scope import Scope
-from ioc.screens import data_tabs, desk, duty, embed, panels, parts, records, saved, site, tiles, topics, village, wall
+from ioc.screens import (
+    data_tabs,
+    desk,
+    duty,
+    embed,
+    panels,
+    parts,
+    records,
+    saved,
+    site,
+    supervise,
+    tiles,
+    topics,
+    village,
+    wall,
+)
 from ioc.screens.model import Model, make_view, wall_tiles
-from ioc.screens.state import PageState, View
+from ioc.screens.state import PageState, View, Who
 from ioc.services import Services
 
 
@@ -45,6 +61,14 @@ def warnings(services: Services, scope: Scope, page: PageState, region: str) -> 
     view = make_view(services, page.lang)
     try:
         return panels.warning_strip(services.warnings(scope, region), view)
+    except IocError as error:
+        return _said(error, page.lang)
+
+
+def warning_line(services: Services, scope: Scope, page: PageState) -> list[Any]:
+    """Of an embed, in the region it was signed for."""
+    try:
+        return panels.warning_line(services.warnings(scope, page.region), make_view(services, page.lang))
     except IocError as error:
         return _said(error, page.lang)
 
@@ -210,6 +234,18 @@ def duty_body(services: Services, scope: Scope, page: PageState, region: str, lo
         return duty.body(services.duty(scope, region), services.handover(scope, login, region), view)
     except IocError as error:
         return _said(error, page.lang)
+
+
+def supervision(
+    services: Services, scope: Scope, page: PageState, who: Who | None, region: str
+) -> tuple[str, list[Any], str, list[Any]]:
+    """The 督办 list and the manual pool again."""
+    at = replace(page, region=region)
+    model = Model(at, make_view(services, page.lang), who, services.centre(scope))
+    try:
+        return supervise.live(replace(model, supervision=services.supervision(scope, region)))
+    except IocError as error:
+        return supervise.live(replace(model, faults={"supervision": error.message(page.lang)}))
 
 
 def lower(services: Services, scope: Scope, page: PageState, region: str) -> list[Any]:

@@ -34,8 +34,8 @@ def chips(views: Sequence[Part], page: PageState, lang: str) -> list[Any]:
     return out
 
 
-def row(views: Sequence[Part], page: PageState, who: Who | None) -> Component:
-    """The line of saved views under the filters."""
+def row(views: Sequence[Part], page: PageState, who: Who | None, more: Sequence[Any] = ()) -> Component:
+    """The line of saved views under the filters; `more`: what stands at its end."""
     lang = page.lang
     words = {w: t(f"views.{w}", lang) for w in _WORDS}
     may = {"data-share": "1"} if who is not None and who.can(SHARE) else {}
@@ -44,7 +44,7 @@ def row(views: Sequence[Part], page: PageState, who: Who | None) -> Component:
     packed = json.dumps(words, ensure_ascii=False)
     return html.Div(
         [html.Span(chips(views, page, lang), id="views", className="g", **{"data-scrolls": "1"}),
-         html.Span([save, manage], className="g end")],
+         html.Span([save, manage, *more], className="g end")],
         className="flt svs", role="toolbar", **{"aria-label": t("views.label", lang), "data-words": packed, **may},
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ioc.i18n import t
-from ioc.screens import fmt, parts
+from ioc.screens import exporting, fmt, parts
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model
@@ -18,24 +18,34 @@ WORDS = ("send", "cancel", "failed", "choose")
 
 
 def page(model: Model) -> Component:
-    """Content of the page, inside the desk's frame."""
-    found, view, lang = model.supervision, model.view, model.lang
-    entries: Sequence[Part] = found.get("entries") or ()
-    waiting: Sequence[Part] = found.get("pool") or ()
-    side = t("screens.sv.side", lang, n=fmt.number(found.get("total") or 0), m=fmt.number(_overdue(entries)))
-    head = html.Div([html.H2(t("screens.sv.title", lang)), html.Span(side, className="num")], className="ph2")
-    table = html.Div(
-        [*parts.fault(model, "supervision"), _table(entries, model)], className="scroll", **{"data-scrolls": "1"}
-    )
-    total = html.Span(fmt.number(found.get("pool_total") or 0), className="num")
-    pool = html.Aside(
+    """Content of the page, inside the desk's frame. What changes has an id of its own (callbacks/supervision.py)."""
+    lang = model.lang
+    side, table, pool_total, pool = live(model)
+    head = html.Div(
+        [html.H2(t("screens.sv.title", lang)), html.Span(side, id="sv-side", className="num"),
+         html.Span(exporting.button(model, "supervision"), className="g end")],
+        className="ph2",
+    )  # fmt: skip
+    listed = html.Div(table, id="sv-list", className="scroll", **{"data-scrolls": "1"})
+    total = html.Span(pool_total, id="sv-n", className="num")
+    waiting = html.Aside(
         [
             html.Div([html.H2(t("screens.sv.pool", lang)), total], className="ph2"),
-            html.Div(pool_list(waiting, model, view), className="scroll", **{"data-scrolls": "1"}),
+            html.Div(pool, id="sv-pool", className="scroll", **{"data-scrolls": "1"}),
         ],
         className="col r",
     )
-    return html.Div([html.Section([head, table], className="col"), pool], className="main two")
+    return html.Div([html.Section([head, listed], className="col"), waiting], className="main two")
+
+
+def live(model: Model) -> tuple[str, list[Any], str, list[Any]]:
+    """(how many in words, the list, how many wait, the pool), as they are now."""
+    found, lang = model.supervision, model.lang
+    entries: Sequence[Part] = found.get("entries") or ()
+    side = t("screens.sv.side", lang, n=fmt.number(found.get("total") or 0), m=fmt.number(_overdue(entries)))
+    waiting = pool_list(found.get("pool") or (), model, model.view)
+    pool_total = fmt.number(found.get("pool_total") or 0)
+    return side, [*parts.fault(model, "supervision"), _table(entries, model)], pool_total, waiting
 
 
 def _overdue(entries: Sequence[Part]) -> int:
@@ -101,11 +111,10 @@ def post_button(
     sub: str = "",
     fields: Sequence[Part] = (),
     body: Part | None = None,
-    reload: bool = True,
 ) -> Component:
     """A button that opens the form of a step and posts it to `url` (assets/desk.js)."""
     form = {
-        "post": url, "body": dict(body or {}), "reload": reload, "title": title, "sub": sub, "fields": list(fields),
+        "post": url, "body": dict(body or {}), "title": title, "sub": sub, "fields": list(fields),
         "words": {w: t(f"screens.step.{w}", lang) for w in WORDS},
     }  # fmt: skip
     packed = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
@@ -143,14 +152,14 @@ def like(detail: Part, view: View) -> Component | None:
         body = {f"{joined['kind']}_id": joined["other_id"]}
         rows.append(_like_row("link", str(joined["number"]), t("screens.sv.joined", lang), "",
                               post_button(t("screens.sv.unmerge", lang), f"{url}/unmerge", lang,
-                                          sub=str(joined["number"]), body=body, reload=False)))  # fmt: skip
+                                          sub=str(joined["number"]), body=body)))  # fmt: skip
     for other in found.get("candidates") or ():
         key, _, other_id = str(other["key"]).partition(":")
         away = other["distance_m"]
         where = t("screens.cam.distance", lang, n=fmt.number(float(away))) if away is not None else ""
         said = " · ".join(p for p in (f"{round(100 * other['score'])} %", where) if p)
         button = post_button(t("screens.sv.merge", lang), f"{url}/merge", lang, sub=str(other["number"]),
-                             body={f"{key}_id": int(other_id)}, reload=False)  # fmt: skip
+                             body={f"{key}_id": int(other_id)})  # fmt: skip
         rows.append(_like_row("layers", str(other["title"]), said, str(other["key"]), button))
     if not rows:
         return None

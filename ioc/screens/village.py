@@ -94,7 +94,7 @@ def _card(key: str, glyph: str, card: Part, body_: Sequence[Any], age: Any, view
         why = t(f"village.why.{key}.{state}", lang) if state != "forbidden" else str(card.get("right") or "")
         said = [html.B(t(f"village.state.{state}", lang)), html.P(why, className="mut")]
         return html.Article([head, html.Div(said, className="vnone")], className=f"vcard {key}")
-    names = "、".join(fmt.word(s, lang) for s in card.get("sources") or ())
+    names = fmt.listed([fmt.word(s, lang) for s in card.get("sources") or ()], lang)
     foot = [html.Footer(t("village.source", lang, source=names), className="mut ellip", title=names)] if names else []
     return html.Article([head, *body_, *foot], className=f"vcard {key}")
 

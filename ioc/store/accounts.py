@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ioc.store.pool import Conn
@@ -77,6 +78,36 @@ def put_account(conn: Conn, account: Mapping[str, Any]) -> int:
         account,
     ).fetchone()
     return int(row["account_id"]) if row else 0
+
+
+def locked_accounts(conn: Conn, logins: Sequence[str]) -> dict[str, Row]:
+    """Those of `logins` that exist, by login, held until the transaction ends."""
+    found = conn.execute("SELECT * FROM account WHERE login = ANY (%s) ORDER BY login FOR UPDATE", (list(logins),))
+    return {r["login"]: r for r in found.fetchall()}
+
+
+def enabled_admins(conn: Conn) -> set[str]:
+    found = conn.execute("SELECT login FROM account WHERE 'admin' = ANY (roles) AND NOT disabled").fetchall()
+    return {r["login"] for r in found}
+
+
+def change_account(conn: Conn, account_id: int, changes: Mapping[str, Any], now: dt.datetime) -> None:
+    """`changes`: columns of what is granted: name, roles, whole, region_codes, departments, sensitivity."""
+    pairs = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(c), sql.Placeholder(c)) for c in changes)
+    query = sql.SQL("UPDATE account SET {}, updated_at = %(now)s WHERE account_id = %(id)s").format(pairs)
+    conn.execute(query, {**changes, "now": now, "id": account_id})
+
+
+def put_phone(conn: Conn, login: str, sealed: bytes | None, key_id: str | None) -> None:
+    conn.execute("UPDATE account SET phone_sealed = %s, phone_key = %s WHERE login = %s", (sealed, key_id, login))
+
+
+def phone_of(conn: Conn, login: str) -> Row | None:
+    """`phone_sealed` and `phone_key` of an account in use that has a number."""
+    return conn.execute(
+        "SELECT phone_sealed, phone_key FROM account WHERE login = %s AND NOT disabled AND phone_sealed IS NOT NULL",
+        (login,),
+    ).fetchone()
 
 
 def set_attempts(conn: Conn, account_id: int, failed: int, locked_until: dt.datetime | None) -> None:

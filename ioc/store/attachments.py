@@ -74,15 +74,30 @@ def total_bytes(conn: Conn) -> int:
     return int(row["n"]) if row else 0
 
 
+_SAME = """
+WITH RECURSIVE same AS (
+  SELECT %(id)s::bigint AS case_id
+  UNION SELECT m.case_id FROM cases m JOIN same ON m.merged_into = same.case_id WHERE {seen_m}),
+reported AS (SELECT e.event_id, e.attributes FROM event e JOIN same USING (case_id) WHERE {seen_e}),
+found AS (
+  SELECT a.attachment_id FROM attachment a JOIN same USING (case_id)
+  UNION SELECT a.attachment_id FROM attachment a JOIN reported USING (event_id))
+SELECT {columns}, coalesce(e.attributes ->> 'anonymous', '') IN ('true', '1', 'yes') AS anonymous
+FROM found JOIN attachment a USING (attachment_id) LEFT JOIN event e ON e.event_id = a.event_id AND {seen_e}
+ORDER BY a.uploaded_at, a.attachment_id LIMIT 500
+"""
+
+
 def of_case(conn: Conn, scope: Scope, case_id: int) -> list[Row]:
-    """Those of a case the asker sees, and of its reports the asker sees, oldest first. `anonymous`: the report is."""
-    seen, params = visible(scope, "e")
-    query = sql.SQL(
-        "SELECT {columns}, coalesce(e.attributes ->> 'anonymous', '') IN ('true', '1', 'yes') AS anonymous"
-        " FROM attachment a LEFT JOIN event e ON e.event_id = a.event_id AND {seen}"
-        " WHERE a.case_id = %(id)s OR e.case_id = %(id)s ORDER BY a.uploaded_at, a.attachment_id LIMIT 500"
-    ).format(columns=_COLUMNS, seen=seen)
-    return list(conn.execute(query, {**params, "id": case_id}).fetchall())
+    """Those of a case the asker sees, and of its reports the asker sees, oldest first. `anonymous`: the report is.
+
+    A case others have been merged into shows theirs too, as far as the asker sees these; taken apart again, each has
+    its own.
+    """
+    seen_e, of_events = visible(scope, "e")
+    seen_m, of_merged = visible(scope, "m")
+    query = sql.SQL(_SAME).format(columns=_COLUMNS, seen_e=seen_e, seen_m=seen_m)
+    return list(conn.execute(query, {**of_events, **of_merged, "id": case_id}).fetchall())
 
 
 def of_event(conn: Conn, scope: Scope, event_id: int) -> list[Row]:

@@ -195,7 +195,8 @@ class Reader:
 
 def _type(name: str) -> LiteralString:
     """A type of a key, as PostgreSQL names it; anything else goes as text."""
-    known: dict[str, LiteralString] = {"bigint": "bigint", "integer": "integer", "smallint": "smallint", "uuid": "uuid"}
+    known: dict[str, LiteralString] = {"bigint": "bigint", "integer": "integer", "smallint": "smallint", "uuid": "uuid",
+                                       "timestamp with time zone": "timestamptz"}  # fmt: skip
     return known.get(name, "text")
 
 

@@ -38,6 +38,8 @@ CHAINED: tuple[Chained, ...] = (
     Chained("event_history", ("event_id", "version")),
     Chained("audit", ("audit_id",)),
     Chained("alarm_journal", ("journal_id",)),
+    Chained("detection_review", ("review_id",), "at"),
+    Chained("duty_handover", ("region_id", "ends_at", "version"), "at"),
     Chained("notice", ("notice_id",), "created_at", ("notice_id", "key", "kind", "to_kind", "to_ref", "phone", "title",
             "title_en", "body", "body_en", "about", "priority", "created_at", "origin")),
 )  # fmt: skip
@@ -116,6 +118,7 @@ def _adopt(conn: Conn, table: Chained, origin: str) -> None:
     """The trigger's lock keeps writers out until this transaction ends: no row is left out, none comes twice."""
     demo = sql.SQL("{} = 'demo'").format(sql.Identifier(origin)) if origin else sql.SQL("false")
     keys = sql.SQL(", ").join(map(sql.Identifier, table.key))
+    conn.execute("SET LOCAL timezone = 'UTC'")  # a time in a key is written as JSON
     conn.execute(
         sql.SQL(
             "INSERT INTO chain_pending (table_name, row_key, demo)"

@@ -8,6 +8,7 @@ from typing import Any, cast
 from psycopg import sql
 
 from ioc.scope import Scope
+from ioc.store.attributes import anonymous, masked_name, masked_number
 from ioc.store.pool import Conn
 from ioc.store.where import visible
 
@@ -18,17 +19,20 @@ NAME, PHONE = "诉求人", "联系电话"  # of a 12345 order, already masked wh
 def of_event(row: Row) -> list[dict[str, Any]]:
     """At most one; `sealed`: there is a plain text that may be asked for."""
     given: Row = row["attributes"] or {}
-    if str(given.get("anonymous", "")).lower() in ("true", "1", "yes"):
+    if anonymous(given):
         return []
     own = given.get("caller")
-    if isinstance(own, Mapping):  # registered at the desk: only the mask was kept
-        desk = cast(Row, own)
-        found = {"name": str(desk.get("name") or ""), "phone": str(desk.get("phone") or ""), "sealed": False}
+    desk = cast(Row, own) if isinstance(own, Mapping) else None  # registered at the desk
+    if desk is None:
+        name, phone = given.get(NAME) or own, given.get(PHONE)
     else:
-        found = {"name": str(given.get(NAME) or ""), "phone": str(given.get(PHONE) or ""), "sealed": True}
-    if not (found["name"] or found["phone"]):
+        name, phone = desk.get("name"), desk.get("phone")
+    if not (name or phone):
         return []
-    return [{**found, "source_id": row["source_id"]}]
+    # desk reports of earlier versions have nothing sealed behind the mask, and a source may have sent it unmasked
+    sealed = desk is None or bool(desk.get("sealed"))
+    shown = {"name": masked_name(str(name or "")), "phone": masked_number(str(phone or "")), "sealed": sealed}
+    return [{**shown, "source_id": row["source_id"]}]
 
 
 def of_case(conn: Conn, scope: Scope, case_id: int) -> list[dict[str, Any]]:

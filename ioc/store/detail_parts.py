@@ -18,7 +18,8 @@ from psycopg import sql
 from ioc.cases.terms import RECOMPUTED_BY
 from ioc.errors import NotFound
 from ioc.i18n import Text, t
-from ioc.scope import INTERNAL, SENSITIVE, Scope
+from ioc.scope import INTERNAL, Scope
+from ioc.store.attributes import told
 from ioc.store.pool import Conn
 from ioc.store.regions import Regions
 from ioc.store.where import visible
@@ -28,12 +29,7 @@ Part = dict[str, Any]
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEAR_M = 300.0  # cameras that may show the place, VID-03
-# Attributes that open a device or name a person; shown to askers of the sensitive level only, passwords to nobody.
-_GUARDED = ("ip", "user", "rtsp", "url", "stream", "phone", "mobile", "contact", "mac", "port")
-_NEVER = ("password", "passwd", "secret", "token", "密码")
-_ELSEWHERE = ("icon", "诉求人", "联系电话")  # have a place of their own in the panel
-# Of a report made without a name (EVT-07) nobody is told these.
-_WHO = ("reporter", "caller", "name", "openid", "phone", "mobile", "contact", "id_card")
+_ELSEWHERE = ("icon", "caller", "诉求人", "联系电话")  # have a place of their own in the panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +98,11 @@ def crumbs(asked: Asked, region_id: int | None) -> list[Part]:
     return [{"code": r.code, "name": {"zh": r.name, "en": r.name_en or r.name}} for r in path]
 
 
-def guarded(name: str) -> bool:
-    """Whether an attribute of this name opens a device, names a person or is a secret."""
-    low = name.lower()
-    return any(n in low for n in _NEVER) or any(low == g or low.startswith((f"{g}_", f"{g}:")) for g in _GUARDED)
-
-
 def attributes(row: Row, scope: Scope) -> list[Part]:
-    """Plain values of `attributes` as fields; what opens a device or names a person needs the sensitive level."""
+    """Plain values of `attributes` as fields, as far as the asker is told them (`ioc.store.attributes`)."""
     out: list[Part] = []
-    given: Mapping[str, Any] = row["attributes"] or {}
-    nameless = str(given.get("anonymous", "")).lower() in ("true", "1", "yes")
-    for name, value in given.items():
-        low = name.lower()
-        if nameless and any(low == w or low.startswith((f"{w}_", w + ":")) for w in _WHO):
-            continue
-        if (
-            name.startswith("_")
-            or name in _ELSEWHERE
-            or isinstance(value, dict | list)
-            or any(n in low for n in _NEVER)
-        ):
-            continue
-        if scope.sensitivity < SENSITIVE and any(low == g or low.startswith((f"{g}_", g + ":")) for g in _GUARDED):
+    for name, value in told(row["attributes"], scope).items():
+        if name in _ELSEWHERE or isinstance(value, dict | list):
             continue
         out.append({"label": {"zh": name, "en": name}, "value": value if not isinstance(value, bool) else str(value)})
     return out

@@ -66,6 +66,7 @@ def patrol(asked: Asked, name: str) -> Part:
             field("patrol_points", row["points"]),
             *([field("patrol_jumps", row["jumps"])] if row["jumps"] else []),
             field("patrol_inside", row["inside"]),
+            *([field("patrol_visits", row["visits"])] if row["visits"] else []),
             *([field("patrol_note", row["note"])] if row["note"] else []),
         ],
         "links": [

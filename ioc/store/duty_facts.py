@@ -54,7 +54,7 @@ WHERE {seen} AND {inside} AND (
 ORDER BY c.case_id DESC LIMIT %(limit)s
 """
 _WARNINGS = """
-SELECT w.warning_id, w.kind, w.colour, w.area FROM warning w
+SELECT w.warning_id, w.kind, w.kind_en, w.colour, w.area FROM warning w
 WHERE w.status = 'active' AND w.onset_at <= %(now)s AND (w.expires_at IS NULL OR w.expires_at > %(now)s)
   AND (%(above)s::int[] IS NULL OR w.region_ids && %(above)s::int[] OR cardinality(w.region_ids) = 0)
 ORDER BY w.onset_at DESC LIMIT 50

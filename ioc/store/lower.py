@@ -133,7 +133,7 @@ def _write(conn: Conn, centre: str, rows: Iterable[Record], now: dt.datetime, *,
 def put_indicators(
     conn: Conn, centre: str, region: str, numbers: Sequence[Mapping[str, Any]], sensitivity: int, now: dt.datetime
 ) -> None:
-    """All numbers of one region of that centre; what it does not give any more goes."""
+    """All numbers of one region of that centre, `as_of` a time or None; what it does not give any more goes."""
     conn.execute(
         "DELETE FROM lower_indicator WHERE centre_key = %s AND region_code = %s AND code <> ALL (%s)",
         (centre, region, [n["code"] for n in numbers]),
@@ -152,11 +152,16 @@ def put_indicators(
                 sensitivity = excluded.sensitivity, origin = excluded.origin, received_at = excluded.received_at
             """,
             [
-                {"centre": centre, "region": region, "code": n["code"], "record": Jsonb(dict(n)), "as_of": n["as_of"],
-                 "sensitivity": sensitivity, "origin": n["origin"], "now": now}
+                {"centre": centre, "region": region, "code": n["code"], "as_of": n["as_of"],
+                 "record": Jsonb({**n, "as_of": _text(n["as_of"])}), "sensitivity": sensitivity,
+                 "origin": n["origin"], "now": now}
                 for n in numbers
             ],
         )  # fmt: skip
+
+
+def _text(at: dt.datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
 
 
 # ---------------------------------------------------------------- reading
@@ -194,6 +199,38 @@ def records(
     ids = None if region_ids is None else list(region_ids)
     given = {"centre": centre, "closed": closed, "ids": ids, "c": before_centre, "k": before_key, "limit": limit}
     return conn.execute(query, {**params, **given}).fetchall()
+
+
+def latest(
+    conn: Conn, scope: Scope, kinds: Sequence[str], region_ids: Sequence[int] | None, limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """Open records of `kinds` (case, event), those first that came last."""
+    seen, params = visible(scope, "l")
+    query = sql.SQL(
+        """
+        SELECT l.centre_key, c.title AS centre, l.key, l.record, l.origin, l.received_at, s.state AS link
+        FROM lower_record l JOIN lower_centre c USING (centre_key)
+        LEFT JOIN source s ON s.source_key = 'lower:' || l.centre_key
+        WHERE {seen} AND NOT l.closed AND l.kind = ANY (%(kinds)s)
+          AND (%(ids)s::int[] IS NULL OR l.region_id = ANY (%(ids)s::int[]))
+        ORDER BY l.received_at DESC, l.centre_key, l.key LIMIT %(limit)s
+        """
+    ).format(seen=seen)
+    ids = None if region_ids is None else list(region_ids)
+    return conn.execute(query, {**params, "kinds": list(kinds), "ids": ids, "limit": limit}).fetchall()
+
+
+def open_counts(conn: Conn, scope: Scope, kinds: Sequence[str], region_ids: Sequence[int] | None) -> dict[str, int]:
+    """How many of these are open, by centre; centres without any are left out."""
+    seen, params = visible(scope, "l")
+    query = sql.SQL(
+        "SELECT l.centre_key, count(*)::int AS n FROM lower_record l WHERE {seen} AND NOT l.closed"
+        " AND l.kind = ANY (%(kinds)s) AND (%(ids)s::int[] IS NULL OR l.region_id = ANY (%(ids)s::int[]))"
+        " GROUP BY l.centre_key"
+    ).format(seen=seen)
+    ids = None if region_ids is None else list(region_ids)
+    rows = conn.execute(query, {**params, "kinds": list(kinds), "ids": ids}).fetchall()
+    return {r["centre_key"]: int(r["n"]) for r in rows}
 
 
 def indicators(conn: Conn, scope: Scope, *, centre: str, region: str) -> Sequence[Mapping[str, Any]]:

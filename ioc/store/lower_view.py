@@ -15,12 +15,13 @@ ROWS = 300
 HEARD = dt.timedelta(minutes=1)  # a centre gives a sign of life in that time
 
 
-def _centres(conn: Conn, now: dt.datetime) -> list[dict[str, Any]]:
+def _centres(conn: Conn, now: dt.datetime, open_: Mapping[str, int]) -> list[dict[str, Any]]:
     return [
         {
             "key": r["key"],
             "title": r["title"],
             "region": r["region"],
+            "open": open_.get(r["key"], 0),
             "state": "error" if r["error_code"] else freshness(r["last_seen_at"], HEARD, now),
             "as_of": None if r["last_seen_at"] is None else r["last_seen_at"].isoformat(),
             "interval_s": HEARD.total_seconds(),
@@ -31,11 +32,7 @@ def _centres(conn: Conn, now: dt.datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _records(conn: Conn, scope: Scope, region_ids: Sequence[int] | None) -> list[Mapping[str, Any]]:
-    return list(lower.records(conn, scope, centre="", closed=False, region_ids=region_ids, limit=ROWS + 1, after=""))
-
-
-def _rows(rows: Sequence[Mapping[str, Any]], scope: Scope) -> list[dict[str, Any]]:
+def _rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "centre": r["centre"],
@@ -46,8 +43,11 @@ def _rows(rows: Sequence[Mapping[str, Any]], scope: Scope) -> list[dict[str, Any
             "received_at": r["received_at"].isoformat(),
         }
         for r in rows
-        if scope.can("event.view") or not r["key"].startswith("event:")
     ]
+
+
+def _kinds(scope: Scope) -> list[str]:
+    return [k for k in ("case", "event") if scope.can("case.view") and scope.can(f"{k}.view")]
 
 
 def _numbers(conn: Conn, scope: Scope) -> list[dict[str, Any]]:
@@ -64,11 +64,16 @@ def _numbers(conn: Conn, scope: Scope) -> list[dict[str, Any]]:
 
 
 def page(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, now: dt.datetime) -> dict[str, Any]:
-    """{centres, numbers, rows, more}. Rights: source.view for the centres, case.view and indicator.view beside it."""
-    found = _records(conn, scope, region_ids) if scope.can("case.view") else []
+    """{centres, numbers, rows, more}. Rights: source.view for the centres, case.view and indicator.view beside it.
+
+    `open` of a centre counts all of its records, not only those in `rows`, which are the newest of all centres.
+    """
+    kinds = _kinds(scope)
+    found = lower.latest(conn, scope, kinds, region_ids, ROWS + 1)
+    open_ = lower.open_counts(conn, scope, kinds, region_ids)
     return {
-        "centres": _centres(conn, now) if scope.can("source.view") else [],
+        "centres": _centres(conn, now, open_) if scope.can("source.view") else [],
         "numbers": _numbers(conn, scope) if scope.can("indicator.view") else [],
-        "rows": _rows(found[:ROWS], scope),
+        "rows": _rows(found[:ROWS]),
         "more": len(found) > ROWS,
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from ioc.patrols.coverage import PERIOD
 from ioc.patrols.track import GOOD, Point, Track
@@ -22,13 +23,43 @@ NEAR_DEG = 0.0003
 LAYERS = ("patrol_coverage", "patrol_track")
 _COLUMNS = sql.SQL(
     "p.patrol_id, p.account, p.person, p.grid_cell_id, p.kind, p.begun_at, p.ended_at, p.received_at, p.distance_m,"
-    " p.points, p.jumps, p.inside, p.findings, p.note, p.version, p.region_id, p.private_to, p.sensitivity, p.origin,"
+    " p.points, p.jumps, p.inside, p.findings, p.visits, p.note, p.version,"
+    " p.region_id, p.private_to, p.sensitivity, p.origin,"
     " g.code AS grid_code, g.name AS grid_name, r.name AS region_name"
 )
 _FROM = sql.SQL(
     " FROM patrol p LEFT JOIN grid_cell g ON g.grid_cell_id = p.grid_cell_id"
     " LEFT JOIN region r ON r.region_id = p.region_id"
 )
+
+
+_MINE = """
+SELECT g.grid_cell_id, g.code, g.name, g.kind, coalesce(k.zh, g.kind) AS kind_zh, coalesce(k.en, g.kind) AS kind_en,
+       %(name)s <> '' AND g.officers @> %(person)s AS mine,
+       ST_X(p.at) AS lon, ST_Y(p.at) AS lat,
+       CASE WHEN %(lon)s::float8 IS NULL THEN NULL ELSE
+         round(ST_Distance(g.geom::geography, ST_SetSRID(ST_MakePoint(%(lon)s, %(lat)s), 4326)::geography))
+       END AS away_m
+FROM grid_cell g CROSS JOIN LATERAL (SELECT ST_PointOnSurface(g.geom) AS at) p
+LEFT JOIN dictionary_now k ON k.dict = 'grid_kind' AND k.code = g.kind
+WHERE {seen} AND (%(name)s <> '' AND g.officers @> %(person)s OR g.grid_cell_id IN (
+  SELECT n.grid_cell_id FROM grid_cell n WHERE {near_seen} ORDER BY
+    n.geom <-> ST_SetSRID(ST_MakePoint(coalesce(%(lon)s::float8, 0), coalesce(%(lat)s::float8, 0)), 4326),
+    n.grid_cell_id LIMIT %(limit)s))
+ORDER BY mine DESC, away_m NULLS LAST, g.code, g.grid_cell_id LIMIT %(limit)s
+"""
+
+
+def cells_to_walk(
+    conn: Conn, scope: Scope, name: str, place: tuple[float, float] | None, limit: int = 60
+) -> Sequence[Row]:
+    """Grid cells an officer may walk: the officer's own first, then the nearest to `place` (lon, lat) in the scope."""
+    seen, params = visible(scope, "g")
+    near_seen, more = visible(scope, "n")
+    lon, lat = place or (None, None)
+    values = {"name": name, "person": Jsonb([{"name": name}]), "lon": lon, "lat": lat, "limit": limit}
+    query = sql.SQL(_MINE).format(seen=seen, near_seen=near_seen)
+    return conn.execute(query, {**params, **more, **values}).fetchall()
 
 
 def cells_named(conn: Conn, scope: Scope, cell_id: int | None, code: str) -> Sequence[Row]:
@@ -137,7 +168,7 @@ def save_track(conn: Conn, patrol: Row, found: Track, now: dt.datetime) -> None:
 
 
 def count_inside(conn: Conn, patrol_id: int) -> None:
-    """How many good points and findings lie in the patrol's cell: a patrol that never came near covers nothing."""
+    """How many good points, findings and visits lie in the patrol's cell: one that never came near covers none."""
     conn.execute(
         """
         UPDATE patrol p SET inside = coalesce((
@@ -146,6 +177,8 @@ def count_inside(conn: Conn, patrol_id: int) -> None:
               AND ST_DWithin(g.geom, ST_SetSRID(ST_MakePoint(u.lon, u.lat), 4326), %(near)s)), 0)
           + (SELECT count(*) FROM patrol_finding f
              WHERE f.patrol_id = p.patrol_id AND ST_DWithin(g.geom, f.geom, %(near)s))
+          + (SELECT count(*) FROM patrol_visit v
+             WHERE v.patrol_id = p.patrol_id AND ST_DWithin(g.geom, v.geom, %(near)s))
         FROM grid_cell g WHERE g.grid_cell_id = p.grid_cell_id AND p.patrol_id = %(id)s
         """,
         {"id": patrol_id, "good": GOOD, "near": NEAR_DEG},
@@ -186,6 +219,40 @@ def findings(conn: Conn, scope: Scope, patrol_id: int) -> Sequence[Row]:
         "SELECT f.finding_id, f.found_at, ST_X(f.geom) AS lon, ST_Y(f.geom) AS lat, f.title, f.description, f.urgency,"
         " f.category_scheme, f.category_code, f.attachment_ids, f.event_id FROM patrol_finding f"
         " WHERE f.patrol_id = %(id)s AND {} ORDER BY f.found_at, f.finding_id"
+    ).format(seen)
+    return conn.execute(query, {**params, "id": patrol_id}).fetchall()
+
+
+def visit_by_key(conn: Conn, patrol_id: int, once: str) -> Row | None:
+    return conn.execute(
+        "SELECT visit_id, digest FROM patrol_visit WHERE patrol_id = %s AND once = %s", (patrol_id, once)
+    ).fetchone()
+
+
+def add_visit(conn: Conn, patrol: Row, values: Mapping[str, Any], now: dt.datetime) -> int:
+    """Under the lock of its patrol. `values`: the columns; lon and lat None where no place is known."""
+    place = {name: patrol[name] for name in ("patrol_id", "region_id", "private_to", "sensitivity", "origin")}
+    row = conn.execute(
+        "INSERT INTO patrol_visit (patrol_id, once, visited_at, kind, name, person, outcome, note, geom, digest,"
+        " region_id, private_to, sensitivity, origin) VALUES (%(patrol_id)s, %(once)s, %(visited_at)s, %(kind)s,"
+        " %(name)s, %(person)s, %(outcome)s, %(note)s,"
+        " ST_SetSRID(ST_MakePoint(%(lon)s::float8, %(lat)s::float8), 4326), %(digest)s, %(region_id)s,"
+        " %(private_to)s, %(sensitivity)s, %(origin)s) RETURNING visit_id",
+        {**place, **values},
+    ).fetchone()
+    conn.execute(
+        "UPDATE patrol SET visits = visits + 1, updated_at = %s WHERE patrol_id = %s", (now, patrol["patrol_id"])
+    )
+    assert row is not None
+    return int(row["visit_id"])
+
+
+def visits(conn: Conn, scope: Scope, patrol_id: int) -> Sequence[Row]:
+    """Oldest first. A household is a place where somebody lives: asked for like the finding of one."""
+    seen, params = visible(scope, "v")
+    query = sql.SQL(
+        "SELECT v.visit_id, v.visited_at, v.kind, v.name, v.person, v.outcome, v.note, ST_X(v.geom) AS lon,"
+        " ST_Y(v.geom) AS lat FROM patrol_visit v WHERE v.patrol_id = %(id)s AND {} ORDER BY v.visited_at, v.visit_id"
     ).format(seen)
     return conn.execute(query, {**params, "id": patrol_id}).fetchall()
 

@@ -12,10 +12,12 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
+from ioc.cases.expected import Expected
 from ioc.errors import Invalid, Reason
 from ioc.records import case_to_record, event_to_record
 from ioc.scope import Scope
 from ioc.services import WorkPage
+from ioc.store import worklist_mine
 from ioc.store.pool import Conn
 from ioc.store.topics import current as current_topics
 from ioc.store.where import visible
@@ -97,7 +99,8 @@ ORDER BY c.queue_rank, c.queue_due, c.queue_new, c.case_id DESC LIMIT %(limit)s 
 _EVENTS = """
 SELECT 1 AS kind, e.event_id AS id, e.queue_rank AS rank, %(no_due)s::bigint AS due, e.queue_new AS newest
 FROM event e
-WHERE e.status = 'open' AND e.case_id IS NULL AND {seen_e} AND {inside_e} AND e.queue_rank >= %(rank)s::smallint
+WHERE e.status = 'open' AND e.case_id IS NULL AND {seen_e} AND {inside_e} AND {taken_e}
+  AND e.queue_rank >= %(rank)s::smallint
   AND (e.queue_rank, %(no_due)s::bigint, e.queue_new) >= (%(rank)s::smallint, %(due)s::bigint, %(newest)s::bigint)
   AND NOT ((e.queue_rank, %(no_due)s, e.queue_new) = (%(rank)s, %(due)s, %(newest)s)
            AND (-e.event_id, 1) <= (%(id)s, %(kind)s))
@@ -107,57 +110,87 @@ _TOTAL = """
 SELECT CASE WHEN %(cases)s THEN (SELECT count(*) FROM cases c WHERE c.closed_at IS NULL AND {seen_c} AND {inside_c})
             ELSE 0 END
      + CASE WHEN %(events)s THEN (SELECT count(*) FROM event e
-                                  WHERE e.status = 'open' AND e.case_id IS NULL AND {seen_e} AND {inside_e})
+                                  WHERE e.status = 'open' AND e.case_id IS NULL AND {seen_e} AND {inside_e}
+                                    AND {taken_e})
             ELSE 0 END AS total
 """
 _PAGES: Mapping[str, LiteralString] = {"case.view": _CASES, "event.view": _EVENTS}
 _CURSOR = ("rank", "due", "newest", "id", "kind")
 
 
-def worklist(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, limit: int = 200, after: str = "") -> WorkPage:
+def worklist(
+    conn: Conn, scope: Scope, region_ids: Sequence[int] | None, limit: int = 200, after: str = "",
+    expected: Expected | None = None,
+) -> WorkPage:  # fmt: skip
     """Open records under `scope`, inside `region_ids` (a region with all below it; None: no limit), `limit` at a time.
 
     `after` is the `next` of the page before: a place in the order, so that rows which come and go between two pages
     shift nothing. Cases need the right case.view, reports event.view; without either the list is empty, not an error.
+    `expected`: only what waits for one person's next step.
     Raises Invalid for an `after` that is none.
     """
     bounded = max(1, min(limit, LIMIT_MAX))
     found: list[dict[str, Any]] = []
     for right in _PAGES:
         if scope.can(right):
-            found += conn.execute(*page_query(right, scope, region_ids, bounded, after)).fetchall()
+            found += conn.execute(*page_query(right, scope, region_ids, bounded, after, expected)).fetchall()
     found.sort(key=lambda r: (r["rank"], r["due"], r["newest"], -r["id"], r["kind"]))
     more, rows = len(found) > bounded, found[:bounded]
-    parts, params = _parts(scope, region_ids)
-    rights = {"cases": scope.can("case.view"), "events": scope.can("event.view")}
-    total = conn.execute(sql.SQL(_TOTAL).format(**parts), {**params, **rights}).fetchone()
     records = {r["key"]: r for r in case_records(conn, [r["id"] for r in rows if r["kind"] == 0])}
     records |= {r["key"]: r for r in event_records(conn, [r["id"] for r in rows if r["kind"] == 1])}
     keys = (f"{'event' if r['kind'] else 'case'}:{r['id']}" for r in rows)
     last = rows[-1] if more else None
     return WorkPage(
-        total=int(total["total"]) if total else 0,
+        total=_total(conn, scope, region_ids, expected),
         rows=[records[k] for k in keys if k in records],
         next=None if last is None else ".".join(str(-last[n] if n == "id" else last[n]) for n in _CURSOR),
     )
 
 
 def page_query(
-    right: str, scope: Scope, region_ids: Sequence[int] | None, limit: int, after: str
+    right: str, scope: Scope, region_ids: Sequence[int] | None, limit: int, after: str, expected: Expected | None = None
 ) -> tuple[sql.Composed, dict[str, Any]]:
     """One page of cases (right case.view) or reports (event.view), and one row more if there is one."""
-    parts, params = _parts(scope, region_ids)
-    return sql.SQL(_PAGES[right]).format(**parts), {**params, "no_due": _NO_DUE, "limit": limit, **_place(after)}
+    parts, params = _parts(scope, region_ids, expected)
+    params |= {"no_due": _NO_DUE, "limit": limit, **_place(after)}
+    if expected is not None and right == "case.view":
+        return worklist_mine.cases_page(parts, expected), {**params, **worklist_mine.values(expected)}
+    return sql.SQL(_PAGES[right]).format(**parts), params
 
 
-def _parts(scope: Scope, region_ids: Sequence[int] | None) -> tuple[dict[str, sql.Composable], dict[str, Any]]:
-    parts: dict[str, sql.Composable] = {}
+def mine_keys(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, expected: Expected, limit: int) -> list[str]:
+    """Keys of all records that wait for one person's next step, in no order."""
+    parts, params = _parts(scope, region_ids, expected)
+    return worklist_mine.keys(conn, scope, expected, parts, params, limit)
+
+
+def _total(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, expected: Expected | None) -> int:
+    parts, params = _parts(scope, region_ids, expected)
+    rights = {"cases": scope.can("case.view"), "events": scope.can("event.view")}
+    query = sql.SQL(_TOTAL).format(**parts)
+    if expected is not None:
+        query, params = worklist_mine.total(parts, expected), {**params, **worklist_mine.values(expected)}
+    row = conn.execute(query, {**params, **rights}).fetchone()
+    return int(row["total"]) if row else 0
+
+
+def _parts(
+    scope: Scope, region_ids: Sequence[int] | None, expected: Expected | None
+) -> tuple[dict[str, sql.Composable], dict[str, Any]]:
+    parts: dict[str, sql.Composable] = {"taken_e": _taken(expected)}
     params: dict[str, Any] = {}
     for alias in ("c", "e"):
         parts[f"seen_{alias}"], scoped = visible(scope, alias)
         parts[f"inside_{alias}"], drill = region_predicate(region_ids, alias)
         params |= {**scoped, **drill}
     return parts, params
+
+
+def _taken(expected: Expected | None) -> sql.Composable:
+    """Which reports: all, or those the person is expected to take up. 疑似 ones wait for a reviewer, not for a case."""
+    if expected is None:
+        return sql.SQL("true")
+    return sql.SQL("NOT e.suspected") if expected.reports else sql.SQL("false")
 
 
 def _place(after: str) -> dict[str, int]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+import ioc
 from ioc.accounts.base import Accounts, Grant
 from ioc.accounts.users import add_user
+from ioc.i18n import t
 from ioc.scope import SYSTEM
+from ioc.screens.audit import ACTIONS
 from ioc.settings import Settings
 from ioc.store.accounts import audit
 from tests.conftest import NOW, Database
@@ -114,3 +119,13 @@ def test_the_page(sign_in: SignIn, lang: str) -> None:
 def test_it_is_kept_half_a_year_at_least() -> None:
     with pytest.raises(ValidationError):
         Settings(retention_history_days=182)
+
+
+def test_every_action_has_a_word() -> None:
+    """What the product writes into the log stands there in words of both languages."""
+    root = Path(ioc.__file__).parent
+    written = {a for f in root.rglob("*.py") for a in re.findall(r'action="([a-z_.]+)"', f.read_text("utf-8"))}
+    assert len(written) > 20
+    assert written <= set(ACTIONS)
+    for action in ACTIONS:
+        assert t(f"visible.audit.act.{action}", "zh") != t(f"visible.audit.act.{action}", "en")

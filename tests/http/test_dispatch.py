@@ -25,7 +25,9 @@ from ioc.store.kpi_rollup import Ask, Audience
 from tests.conftest import Database
 from tests.http import world as small
 from tests.http.conftest import ORIGIN, PASSWORD, SignIn
+from tests.http.test_attachments import sent
 from tests.http.world import World
+from tests.unit.test_attachment_content import picture
 
 pytestmark = pytest.mark.http
 BUREAU, ROADS = "市城管局", "公路局"
@@ -590,3 +592,25 @@ def test_headings_with_their_units_and_one_reason_for_a_missing_column(
     with pytest.raises(Invalid) as parent:
         put(db, settings, clock, "departments", towns)
     assert [(r.field, r.value) for r in parent.value.reasons] == [("上级", "无此局"), ("层级", "所级")]
+
+
+@pytest.mark.usefixtures("people", "tables")
+def test_the_surviving_case_shows_both_cases_pictures(sign_in: SignIn, token: Any) -> None:
+    """Of the case itself and of its reports; taken apart, each has its own again."""
+    duty, write = sign_in("duty"), token("events:write")
+    reported = [report(duty, write, "A-1", source="12345"), report(duty, write, "B-1", lon=111.155, title="路坏了")]
+    one, two = (opened(duty, r["event_id"])["case_id"] for r in reported)
+    own = {one: sent(duty, picture(size=(8, 8)), case_id=one), two: sent(duty, picture(size=(9, 9)), case_id=two)}
+    theirs = sent(duty, picture(size=(10, 10)), event_id=reported[1]["event_id"])
+
+    def shown(case_id: int) -> list[int]:
+        history = duty.get(f"/api/v1/detail/case:{case_id}").json["history"]
+        return sorted(p["id"] for h in history for p in h.get("pictures", ()))
+
+    assert (shown(one), shown(two)) == ([own[one]], sorted([own[two], theirs]))
+    url = f"/api/v1/cases/{one}"
+    assert duty.post(f"{url}/merge", json={"case_id": two}, headers=ORIGIN).status_code == 200
+    assert shown(one) == sorted([own[one], own[two], theirs]), "each once"
+    assert duty.get(f"/api/v1/attachments/{own[two]}").status_code == 200
+    assert duty.post(f"{url}/unmerge", json={"case_id": two}, headers=ORIGIN).status_code == 200
+    assert (shown(one), shown(two)) == ([own[one]], sorted([own[two], theirs]))

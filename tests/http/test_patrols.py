@@ -378,3 +378,58 @@ def test_the_page_says_what_is_not_connected_and_links_every_number(
     listed = sign_in("head").get(f"/desk/village?region={small.NEAR_VILLAGE}&list=devices:").get_data(as_text=True)
     assert "近摄像机" in listed
     assert SECRET not in page + listed
+
+
+def visit(client: FlaskClient, patrol_id: int, once: str = "v1", **more: Any) -> Any:
+    body = {"kind": "household", "name": "5 栋 302 陈小明", "person": "陈小明", "outcome": "met",
+            "note": "陈小明血压正常，电话 13800135678", "visited_at": (BEGUN + dt.timedelta(minutes=5)).isoformat(),
+            "lon": 111.15, "lat": 21.65, **more}  # fmt: skip
+    return client.post(f"/api/v1/patrols/{patrol_id}/visits", json=body, headers=keyed(once))
+
+
+def test_a_visit_is_registered_once_and_names_nobody(
+    anna: FlaskClient, sign_in: SignIn, world: World, db: Database
+) -> None:
+    number = start(anna, world, kind="visit").get_json()["patrol_id"]
+    first, again = visit(anna, number), visit(anna, number)
+    assert (first.status_code, again.status_code) == (201, 200), first.get_json()
+    assert first.get_json() == again.get_json()
+    assert visit(anna, number, outcome="absent").status_code == 409, "the key stands for something else"
+    assert visit(anna, number, once="").status_code == 422
+    assert visit(anna, number, once="v2", kind="facility", lon=None, lat=None).status_code == 201
+    late = (BEGUN + dt.timedelta(hours=30)).isoformat()
+    assert visit(anna, number, once="v3", visited_at=late).get_json()["reasons"][0]["field"] == "visited_at"
+    assert visit(anna, number, once="v3", name="  ").get_json()["reasons"][0]["field"] == "name"
+    assert visit(anna, number, once="v3", lat=None).get_json()["reasons"][0]["field"] == "lat"
+    (kept, other) = rows(db, "SELECT name, person, note, ST_X(geom) AS lon FROM patrol_visit ORDER BY visit_id")
+    assert (kept["name"], kept["person"], kept["lon"]) == ("5 栋 302 陈**", "陈**", 111.15)
+    assert kept["note"] == "陈**血压正常，电话 138****5678"
+    assert other["lon"] is None
+    assert end(anna, number).get_json()["visits"] == 2
+    own = anna.get(f"/api/v1/patrols/{number}").get_json()
+    assert [v["name"] for v in own["visited"]] == ["5 栋 302 陈**"] * 2
+    assert own["inside"] == 1, "a visit in the cell is a presence in it"
+    assert sign_in("bert").get(f"/api/v1/patrols/{number}").get_json()["visited"] == [], "who was at home is not his"
+    assert len(sign_in("head").get(f"/api/v1/patrols/{number}").get_json()["visited"]) == 2
+    assert visit(sign_in("bert"), number, once="v9").status_code == 403
+    assert visit(sign_in("farther"), number, once="v9").status_code == 404
+
+
+def test_the_cells_an_officer_may_walk_are_the_officers_own_first(
+    anna: FlaskClient, sign_in: SignIn, world: World, db: Database
+) -> None:
+    with db.owner() as conn:
+        conn.execute(
+            "INSERT INTO grid_cell (grid_cell_id, source, code, kind, name, geom, region_id, officers)"
+            " SELECT 900 + n, 's', 'c' || n, 'general', 'n' || n,"
+            " ST_Multi(ST_MakeEnvelope(111.15 + n * 0.01, 21.65, 111.155 + n * 0.01, 21.66, 4326)), g.region_id,"
+            " CASE WHEN n = 3 THEN '[{\"name\": \"安娜\"}]'::jsonb ELSE '[]' END"
+            " FROM generate_series(1, 3) n, grid_cell g WHERE g.grid_cell_id = %s",
+            (world.near["grid"],),
+        )
+    found = anna.get("/api/v1/my/cells?lon=111.165&lat=21.655").get_json()["cells"]
+    assert [(c["code"], c["mine"]) for c in found][:2] == [("c3", True), ("c1", False)]
+    assert found[1]["away_m"] == 0
+    assert world.far["grid"] not in {c["grid_cell_id"] for c in found}
+    assert next(c["code"] for c in anna.get("/api/v1/my/cells").get_json()["cells"]) == "c3"
+    assert anna.get("/api/v1/my/cells?lon=x&lat=1").status_code == 422

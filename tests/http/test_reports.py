@@ -14,7 +14,7 @@ from ioc.accounts.users import add_user
 from ioc.intake.caller import mask_name, mask_number
 from tests.conftest import Database
 from tests.http.conftest import ORIGIN, PASSWORD, SignIn
-from tests.http.world import SECRET, World
+from tests.http.world import NEAR_TOWN, SECRET, World
 
 pytestmark = pytest.mark.http
 REPORT: dict[str, Any] = {
@@ -49,10 +49,45 @@ def test_a_call_becomes_an_event_and_the_caller_stays_masked(sign_in: SignIn, wo
     assert row["description"] == REPORT["text"]
     assert row["source_id"] == answer.json["number"]
     assert row["source_id"].startswith("JB20261003-")
-    assert row["attributes"]["caller"] == {"name": "欧阳**", "phone": "138****5678"}
+    assert row["attributes"]["caller"] == {"name": "欧阳**", "phone": "138****5678", "sealed": True}
     for table in ("event", "event_history", "outbox", "request_key", "reject"):
         told = rows(db, f"SELECT to_jsonb(t)::text AS t FROM {table} t")  # type: ignore[arg-type]  # fixed names
         assert not any("13800135678" in r["t"] or "欧阳明" in r["t"] for r in told), table
+
+
+def test_who_calls_back_sees_the_number_and_every_look_is_audited(
+    sign_in: SignIn, world: World, db: Database, accounts: Accounts
+) -> None:
+    add_user(accounts, "plain", PASSWORD, ["grid"], Grant(region_codes=(NEAR_TOWN,), sensitivity=1), own_password=True)
+    duty, town = sign_in("chief"), sign_in("town")
+    words = "欧阳明 13800135678 说井盖破损，另一人电话 13911112222"
+    made = take_down(town, "desk-key-0002", text=words, flow="grid")
+    assert made.status_code == 201, made.text
+    assert take_down(town, "desk-key-0002", text=words, flow="grid").json["event_id"] == made.json["event_id"]
+    (row,) = rows(db, "SELECT title, description, search FROM event WHERE source = 'desk_report'")
+    assert row["description"].startswith("欧** 138****5678 说")
+    assert not {"13800135678", "13911112222", "欧阳明"} & {p for t in row.values() for p in str(t).split()}
+    for record in (f"event:{made.json['event_id']}", f"case:{made.json['case_id']}"):
+        panel = duty.get(f"/api/v1/detail/{record}").get_json()
+        assert panel["callers"] == [
+            {"name": "欧阳**", "phone": "138****5678", "sealed": True, "source_id": made.json["number"]}
+        ], record
+        look = duty.post(f"/api/v1/callers/{record}", json={"purpose": "回访核实"}, headers=ORIGIN)
+        (found,) = look.get_json()["callers"]
+        assert (found["caller"], found["phone"], found["content"]) == ("欧阳明", "13800135678", words)
+        refused = sign_in("plain").post(f"/api/v1/callers/{record}", json={"purpose": "看看"}, headers=ORIGIN)
+        assert refused.status_code == 403
+    looks = rows(db, "SELECT actor, detail FROM audit WHERE action = 'caller.view'")
+    assert [(r["actor"], r["detail"]["purpose"]) for r in looks] == [("chief", "回访核实")] * 2
+    (sealed,) = rows(db, "SELECT sealed FROM caller WHERE source = 'desk_report'")
+    assert b"13800135678" not in bytes(sealed["sealed"])
+
+
+def test_a_call_without_a_caller_seals_nothing(sign_in: SignIn, world: World, db: Database) -> None:
+    assert take_down(sign_in("town"), caller_name=None, caller_phone=None).status_code == 201
+    assert rows(db, "SELECT 1 FROM caller") == []
+    (row,) = rows(db, "SELECT attributes -> 'caller' AS c FROM event WHERE source = 'desk_report'")
+    assert row["c"] == {}
 
 
 def test_a_call_becomes_a_case_at_once_and_once(sign_in: SignIn, world: World, db: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import flask
 import pytest
 
-from ioc.accounts.base import Grant
+from ioc.accounts.base import Accounts, Grant
+from ioc.clock import FixedClock
 from tests.conftest import Database
 from tests.http.conftest import ORIGIN, SignIn
 from tests.http.world import FAR, NEAR, NEAR_TOWN, World
@@ -112,3 +114,31 @@ def test_it_is_in_the_document(sign_in: SignIn) -> None:
     found = spec["paths"][ADDRESS]["post"]
     assert set(found["requestBody"]["content"]) == {"application/json", "application/cap+xml", "application/xml"}
     assert {"201", "413", "422"} <= set(found["responses"])
+
+
+def test_a_phone_is_told_what_holds_where_its_officer_is(
+    server: flask.Flask, token: Token, accounts: Accounts, sign_in: SignIn, clock: FixedClock, db: Database
+) -> None:
+    client, write = server.test_client(), token("events:write")
+    now = clock.now()
+    later = (now + dt.timedelta(hours=2)).isoformat()
+    ends = (now + dt.timedelta(hours=9)).isoformat()
+    common = {**JSON, "sendTime": now.isoformat(), "startTime": None, "endTime": ends}
+    common = {k: v for k, v in common.items() if v is not None}
+    assert client.post(ADDRESS, json={**common, "identifier": "N1"}, headers=write).status_code == 201
+    ahead = {**common, "identifier": "N2", "effective": later}
+    assert client.post(ADDRESS, json=ahead, headers=write).status_code == 201, "sent ahead"
+    elsewhere = {**common, "identifier": "F1", "areaCode": FAR}
+    assert client.post(ADDRESS, json=elsewhere, headers=write).status_code == 201
+    town = sign_in("town")
+    told = town.get("/api/v1/my/warnings")
+    assert told.headers["Cache-Control"] == "private, no-store"
+    body = told.get_json()
+    assert body["connected"] is True
+    assert [(w["upcoming"], w["colour"]) for w in body["warnings"]] == [(False, "orange"), (True, "orange")]
+    assert body["warnings"][1]["onset_at"] == later.replace("+00:00", "Z")
+    assert len(sign_in("chief").get("/api/v1/my/warnings").get_json()["warnings"]) == 3
+    assert server.test_client().get("/api/v1/my/warnings").status_code == 401
+    cancel = {**common, "identifier": "C9", "msgType": "Cancel", "references": "N1"}
+    assert client.post(ADDRESS, json=cancel, headers=write).status_code == 201
+    assert [w["upcoming"] for w in town.get("/api/v1/my/warnings").get_json()["warnings"]] == [True]

@@ -20,10 +20,12 @@ from ioc.intake.worker import run_ingest
 from ioc.registry import Registry
 from ioc.scope import SYSTEM, Scope
 from ioc.settings import Settings
-from ioc.store import disk, health, keeper, warnings
+from ioc.store import disk, health, keeper, tiles, warnings
 from ioc.store.detail import detail
 from ioc.store.regions import Regions
+from layers.warning import LAYER as WARNING
 from tests.conftest import NOW, Database
+from tests.mvt import decode
 from tests.store import world
 from tests.store.test_observations import codes, rows
 
@@ -228,10 +230,17 @@ def test_a_warning_sent_ahead_is_to_come_until_it_begins_and_says_so_once(
         found = rows(db, "SELECT payload FROM outbox WHERE topic = 'warning' ORDER BY outbox_id")
         return [r["payload"]["upcoming"] for r in found]
 
+    def on_the_map() -> list[tuple[int, int, str]]:
+        with db.store.reading(SYSTEM) as conn:
+            tile = tiles.render(conn, tiles.TileQuery(SYSTEM, WARNING, 2, 3, 1, clock.now()))
+        return [(f.props["ahead"], f.props["onset"], f.props["colour"]) for f in decode(tile).get("areas", [])]
+
     assert state() == [(True, "即将生效")]
+    assert on_the_map() == [(1, int(begins.timestamp()), "orange")]
     assert (turn(), fed()) == (0, [True])
     clock.advance((begins - clock.now()).total_seconds())
     assert (turn(), turn()) == (1, 0)
+    assert on_the_map() == [(0, int(begins.timestamp()), "orange")]
     assert fed() == [True, False]
     assert state()[0][0] is False
     later = desk.json(effectiveTime="2026-10-03 19:00:00", sendTime="2026-10-03 14:25:00")

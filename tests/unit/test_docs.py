@@ -46,12 +46,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_named_commands_exist(page: Path) -> None:
-    groups = "db|demo|user|token|embed|notify|audit"
+    groups = "db|demo|user|token|embed|notify|audit|seal"
     named = set(re.findall(rf"\bioc ((?:(?:{groups}) )?[a-z]+)", page.read_text("utf-8")))
     commands = {
         "up", "web", "ingest", "doctor", "status", "import", "bench", "db url", "db migrate", "demo load", "demo drop",
         "user add", "token create", "embed sign", "notify dead", "notify resend", "notify test", "audit verify",
-        "audit head",
+        "audit head", "seal rotate", "seal status", "seal remove",
     }  # fmt: skip
     code = re.findall(r"`[^`\n]*`|```.*?```", page.read_text("utf-8"), re.S)
     used = {c for c in named if any(f"ioc {c}" in block for block in code)}

@@ -29,6 +29,7 @@ PAGES = (
     "/desk/events",
     "/desk/data",
     "/desk/village",
+    "/desk/supervision",
     "/desk/settings",
     "/wall",
     "/embed/tile/aqi",

@@ -103,7 +103,9 @@ export function figure(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
-export const withUnit = (value: number, unit: string): string => (unit === '%' ? `${figure(value)}%` : `${figure(value)} ${unit}`.trim());
+/** 个, the unit of a count, has no word in English. */
+const unitText = (unit: string): string => (unit === '个' && typeof document !== 'undefined' && document.documentElement.lang.startsWith('en') ? '' : unit);
+export const withUnit = (value: number, unit: string): string => (unit === '%' ? `${figure(value)}%` : `${figure(value)} ${unitText(unit)}`.trim());
 
 /** What the row may say of the value: shown only while it is a measurement of now; older it keeps its time, and is said to be old. */
 export function valueOf(row: Alarm, nowMs: number): { text: string; old: boolean; at: number | null } {

@@ -54,7 +54,7 @@ export function merged(a: readonly Item[], b: readonly Item[]): Item[] {
 }
 
 export interface Filter {
-  show?: 'all' | 'incidents' | 'cases' | 'overdue' | 'closed' | undefined;
+  show?: 'all' | 'mine' | 'incidents' | 'cases' | 'overdue' | 'closed' | undefined;
   urgency?: string[] | undefined;
   flow?: string[] | undefined;
   topic?: string[] | undefined;
@@ -65,12 +65,14 @@ export function ofTopics(item: Item, topics: readonly string[] | undefined): boo
   return !topics?.length || (item.topics ?? []).some((t) => topics.includes(t));
 }
 
-export function matches(item: Item, filter: Filter, nowMs: number): boolean {
+/** `mine`: keys of what waits for the reader's next step, as the server has them; only `show: 'mine'` asks for them. */
+export function matches(item: Item, filter: Filter, nowMs: number, mine?: ReadonlySet<string>): boolean {
   const show = filter.show ?? 'all';
   if ((show === 'closed') !== item.closed) return false;
   if (show === 'incidents' && !isIncident(item)) return false;
+  if (show === 'mine' && !mine?.has(item.key)) return false;
   if (show === 'cases' && isIncident(item)) return false;
-  if (show === 'overdue' && !(item.due_at && item.due_kind !== 'none' && Date.parse(item.due_at) < nowMs)) return false;
+  if (show === 'overdue' && !(item.due_at && item.due_kind === 'countdown' && Date.parse(item.due_at) < nowMs)) return false;
   if (filter.urgency?.length && !filter.urgency.includes(item.urgency)) return false;
   if (filter.flow?.length && !filter.flow.includes(item.flow)) return false;
   return ofTopics(item, filter.topic);

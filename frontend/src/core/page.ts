@@ -1,5 +1,6 @@
 /** The page's singletons, made once by `Page` (or by the first component that needs them). */
 import { LiveClient } from '../live/client';
+import { Mine } from '../live/mine';
 import { ServerClock } from './clock';
 import { GridColour } from './colour';
 import { Signal, throttle } from './emit';
@@ -45,6 +46,8 @@ function hasDashId(id: string): boolean {
 }
 
 const CALM_MS = 10_000;
+/** What the lists Python draws speak of. */
+const LISTED: ReadonlySet<string> = new Set(['case', 'event', 'supervision', 'reload']);
 
 export class PageContext {
   readonly clock: ServerClock;
@@ -53,6 +56,7 @@ export class PageContext {
   readonly live: LiveClient;
   readonly picked = new Picked();
   readonly colour: GridColour;
+  readonly mine: Mine;
   readonly theme: Signal<'dark' | 'light'>;
   surface: 'wall' | 'desk' | 'embed' = 'desk';
   lang: Lang = 'zh';
@@ -60,13 +64,15 @@ export class PageContext {
   bundle = '';
   private readonly kpi = { n: 0, codes: new Set<string>() };
   private readonly liveState = { n: 0, incidents: 0, warnings: 0, sources: 0, resync: 0, day: '' };
-  private readonly asked = { duty: 0, views: 0, many: 0 };
+  private readonly asked = { duty: 0, views: 0, many: 0, list: 0 };
   /** Panels that are asked for again as a whole: who is on duty, saved views. */
   private readonly sendDuty = throttle(this.calmly(() => setStore('st-duty', ++this.asked.duty)), 500);
   private readonly sendViews = throttle(this.calmly(() => setStore('st-views', ++this.asked.views)), 500);
   private readonly sendPicked = throttle(() => setStore('st-many', { keys: this.picked.list(), n: ++this.asked.many }), 250);
   private readonly sendKpi = throttle(this.calmly(() => this.flushKpi()), 1000);
   private readonly sendLive = throttle(this.calmly(() => setStore('st-live', { ...this.liveState, n: ++this.liveState.n })), 1000);
+  /** The page's own list, where Python draws it whole: 督办, the village page. */
+  private readonly sendList = throttle(this.calmly(() => setStore('st-list', ++this.asked.list)), 3000);
   /** The open detail, drawn again: what it shows has changed, or may have while nothing was heard. */
   private readonly drawDetail = throttle(this.calmly(() => setStore('st-sel', this.url.value.sel)), 500);
   /** Nothing is fetched anew before the page, made a moment ago, is complete; ten seconds at most. */
@@ -88,6 +94,7 @@ export class PageContext {
     const region = props.region || this.url.value.region;
     this.live = new LiveClient({ region, mode: props.mode ?? 'sse', whole: this.surface === 'desk' ? this.calm : null, onServerTime: (now) => this.clock.sync(now) });
     if (props.rows) this.live.store.seed(props.rows);
+    this.mine = new Mine(() => this.url.value.region);
     this.liveState.day = this.clock.today();
     if (this.still) html.dataset['still'] = '';
   }
@@ -102,6 +109,7 @@ export class PageContext {
     this.ready.need('push');
     this.live.conn.on((c) => c !== 'connecting' && this.ready.done('push'));
     this.live.onChange((change) => this.heard(change));
+    this.mine.boot(this.live, this.clock, this.calm);
     this.live.onResync((reason) => {
       this.liveState.resync++;
       this.liveState.incidents++;
@@ -111,17 +119,21 @@ export class PageContext {
         this.kpiChanged([]);
         this.sendDuty();
         this.sendViews();
+        this.listChanged();
       }
     });
     window.addEventListener('ioc:duty', () => this.sendDuty());
+    window.addEventListener('ioc:list', () => this.listChanged());
     window.addEventListener('ioc:views', () => this.sendViews());
     this.picked.version.on(() => this.sendPicked());
     let last = this.url.value;
     this.url.state.on((s) => {
       if (s.region !== last.region) {
         this.live.setRegion(s.region);
+        this.mine.ask();
         setStore('st-region', s.region);
         this.sendDuty();
+        if (document.getElementById('sv-list')) this.listChanged();
       }
       if (s.sel !== last.sel) setStore('st-sel', s.sel);
       last = s;
@@ -163,7 +175,14 @@ export class PageContext {
     window.dispatchEvent(new CustomEvent('ioc:day', { detail: day }));
   }
 
+  /** Asked for again only where the page has such a list. */
+  private listChanged(): void {
+    if (document.querySelector('#sv-list,#vil-body')) this.sendList();
+  }
+
   private heard(change: Change): void {
+    window.dispatchEvent(new CustomEvent('ioc:change', { detail: change }));
+    if (LISTED.has(change.topic)) this.listChanged();
     if (change.key === this.url.value.sel) this.drawDetail();
     const record = change.record as { codes?: string[]; flow?: string; state?: string } | null;
     if (change.topic === 'indicator') this.kpiChanged(record?.codes ?? []);

@@ -96,7 +96,7 @@ export type Conn = 'connecting' | 'open' | 'lost' | 'signed-out' | 'off';
 export interface LegendItem {
   /** 疑似: the same mark, hollow and dashed. */
   suspected?: boolean;
-  swatch: 'ramp' | 'line' | 'icon' | 'fill' | Urgency | 'online' | 'offline' | 'fault' | 'exceeded' | 'alarm1' | 'alarm2' | 'alarm3' | 'alarm4' | 'alarm_unack';
+  swatch: 'ramp' | 'line' | 'icon' | 'fill' | 'warning' | 'ahead' | Urgency | 'online' | 'offline' | 'fault' | 'exceeded' | 'alarm1' | 'alarm2' | 'alarm3' | 'alarm4' | 'alarm_unack';
   text: string;
   icon?: string;
   steps?: number[];

@@ -18,6 +18,8 @@ export interface SaidWorld {
   storage: Pick<Storage, 'getItem' | 'setItem'> | null;
   send: (line: Line) => Promise<Response>;
   later: (fn: () => void, ms: number) => unknown;
+  /** One page of the seat at a time: several share what waits. */
+  alone: (work: () => Promise<void>) => Promise<void>;
 }
 
 export function saidWorld(): SaidWorld {
@@ -29,7 +31,10 @@ export function saidWorld(): SaidWorld {
   }
   const send = (line: Line): Promise<Response> =>
     fetch('/api/v1/alarms/sound', { method: 'POST', credentials: 'same-origin', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(line.seconds === null ? { entry: line.entry, seat: line.seat, at: line.at } : line) });
-  return { storage, send, later: (fn, ms) => setTimeout(fn, ms) };
+  // Without https the browser has no locks: then two pages that try again in the same moment write a line twice.
+  const locks = (navigator as { locks?: LockManager }).locks;
+  const alone = (work: () => Promise<void>): Promise<void> => (locks ? locks.request(WAITING, work) : work());
+  return { storage, send, later: (fn, ms) => setTimeout(fn, ms), alone };
 }
 
 export class SeatJournal {
@@ -77,6 +82,14 @@ export class SeatJournal {
     if (this.sending) return;
     this.sending = true;
     try {
+      await this.world.alone(() => this.sendAll());
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  private async sendAll(): Promise<void> {
+    try {
       for (let line = this.waiting()[0]; line; line = this.waiting()[0]) {
         const answer = await this.world.send(line);
         // Refused for what it says: it would be refused again. Everything else is tried again.
@@ -86,8 +99,6 @@ export class SeatJournal {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       this.again();
-    } finally {
-      this.sending = false;
     }
   }
 

@@ -385,37 +385,57 @@ const FLAG_WORD: Record<string, [string, TokenName, TokenName]> = {
   orange: ['橙', 'lv2', 'on-lv2'],
   yellow: ['黄', 'lv3', 'on-lv3'],
   blue: ['蓝', 'lv4', 'on-lv4'],
-  white: ['白', 'ink-1', 'bg-1'],
+  white: ['白', 'wn-white', 'on-wn-white'],
 };
 
 export function flagColor(colour: string | undefined): TokenName {
   return FLAG_WORD[colour ?? '']?.[1] ?? 'ink-3';
 }
 
-/** Swallow-tailed flag of an official warning. */
-export function flag(t: Tokens, s: Sizes, colour: string): Drawing {
-  const [text, fill, on] = FLAG_WORD[colour] ?? FLAG_WORD['white']!;
+/** Swallow-tailed flag of an official warning with its name beside it: colour is never the only sign. Dashed: to come. */
+export function flag(t: Tokens, s: Sizes, colour: string, o: { text?: string; note?: string; ahead?: boolean; shift?: number } = {}): Drawing {
+  const [char, fill, on] = FLAG_WORD[colour] ?? FLAG_WORD['white']!;
   const size = s.incident;
+  const text = s.text * 1.08;
+  const gap = size * 0.22;
+  const width = (words: string, weight: number, px: number): number => (words ? textWidth(t, words, px, weight) : 0);
+  const side = Math.max(width(o.text ?? '', 600, text), width(o.note ?? '', 400, text * 0.92));
+  const box = size + 4;
   return {
-    width: size + 4,
-    height: size + 4,
+    width: box + (side ? gap + side + 6 : 0),
+    height: box,
+    // the flag stands on the place, its words to the right; several of one place stand below each other
+    anchorX: box / 2,
+    anchorY: box / 2 - (o.shift ?? 0),
     draw: (g) => {
+      g.save();
       unit24(g, size, 2, 2);
       glow(g, t, s.k);
       const shape = new Path2D(FLAG);
-      g.fillStyle = t.css[fill];
+      g.fillStyle = t.css[o.ahead ? 'bg-1' : fill];
       g.fill(shape);
       noGlow(g);
-      if (!t.dark) {
-        g.strokeStyle = t.css['ink-1'];
-        g.lineWidth = 1.1;
+      if (o.ahead || !t.dark) {
+        g.strokeStyle = t.css[o.ahead && (t.dark || colour !== 'white') ? fill : 'ink-1'];
+        g.lineWidth = o.ahead ? 2 : 1.1;
+        if (o.ahead) g.setLineDash([3.4, 2.2]);
         g.stroke(shape);
+        g.setLineDash([]);
       }
-      g.fillStyle = t.css[on];
+      g.fillStyle = t.css[o.ahead ? 'ink-1' : on];
       g.font = font(t, 13, 700);
       g.textAlign = 'center';
       g.textBaseline = 'middle';
-      g.fillText(text, 12, 10);
+      g.fillText(char, 12, 10);
+      g.restore();
+      if (!side) return;
+      g.textAlign = 'left';
+      g.textBaseline = 'middle';
+      g.font = font(t, text, 600);
+      haloText(g, t, o.text ?? '', box + gap, o.note ? box * 0.28 : box / 2, 'ink-1');
+      if (!o.note) return;
+      g.font = font(t, text * 0.92, 400);
+      haloText(g, t, o.note, box + gap, box * 0.76, 'ink-2');
     },
   };
 }

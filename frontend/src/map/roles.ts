@@ -17,6 +17,8 @@ export interface Scene {
   tokens: Tokens;
   sizes: draw.Sizes;
   lang: Lang;
+  /** The centre's time zone, for times in labels. */
+  zone: string;
   zoom: number;
   selected: string;
   interactive: boolean;
@@ -38,7 +40,7 @@ export interface MarkRow {
 /** Props of a spec that pass through to deck.gl; the rest is the role's business. */
 const PASS = ['opacity', 'pickable', 'coverage', 'autoHighlight', 'parameters', 'visible'] as const;
 
-function passed(spec: LayerSpec): Record<string, unknown> {
+export function passed(spec: LayerSpec): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const k of PASS) if (spec[k] !== undefined) out[k] = spec[k];
   return out;
@@ -219,17 +221,15 @@ interface PathRow {
 
 export function shapes(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, kind: 'areas' | 'lines'): Layer[] {
   const list = data[kind];
-  const warning = ioc.layer === 'warning';
   const paths = derive(data, `paths:${kind}`, () => list.flatMap((shape) => shape.paths.map((path): PathRow => ({ path, shape }))));
   const t = scene.tokens;
   const color = (s: ShapeRow): Rgba => {
     if (rowKey(ioc.layer, s.props['id']) === scene.selected) return t.rgba('accent');
-    if (warning) return t.rgba(draw.flagColor(s.props['colour'] as string | undefined));
     return kind === 'lines' ? t.rgba('series', 0.9) : t.rgba('map-line', 0.85);
   };
-  const width = (ioc.width ?? (warning ? 2 : kind === 'lines' ? 2 : 1)) * scene.sizes.k;
+  const width = (ioc.width ?? (kind === 'lines' ? 2 : 1)) * scene.sizes.k;
   const out: Layer[] = [];
-  if (kind === 'areas' && (ioc.fill || warning)) out.push(fills(scene, spec, ioc, data, warning));
+  if (kind === 'areas' && ioc.fill) out.push(fills(scene, spec, ioc, data));
   out.push(
     new PathLayer<PathRow>({
       id: spec.id,
@@ -246,11 +246,11 @@ export function shapes(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedT
       ...({ beforeId: scene.beforeId } as object),
     }),
   );
-  if (warning || scene.zoom >= (ioc.labelZoom ?? 16)) out.push(shapeLabels(scene, spec, ioc, data, kind));
+  if (scene.zoom >= (ioc.labelZoom ?? 16)) out.push(shapeLabels(scene, spec, ioc, data, kind));
   return out;
 }
 
-function fills(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, warning: boolean): Layer {
+function fills(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile): Layer {
   interface Fill {
     polygon: LonLat[][];
     shape: ShapeRow;
@@ -262,7 +262,6 @@ function fills(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, war
     getPolygon: (d) => d.polygon,
     getFillColor: (d) => {
       const selected = rowKey(ioc.layer, d.shape.props['id']) === scene.selected;
-      if (warning) return scene.tokens.rgba(draw.flagColor(d.shape.props['colour'] as string | undefined), selected ? 0.22 : 0);
       return scene.tokens.rgba('series', selected ? 0.34 : 0.16);
     },
     extruded: false,
@@ -272,27 +271,27 @@ function fills(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, war
   });
 }
 
-/** One label (or flag) a shape, on its biggest part in view. */
+/** One label a shape, on its biggest part in view. */
 export function shapeLabels(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, kind: 'areas' | 'lines'): Layer {
   const make = (s: ShapeRow): MarkRow => {
     const text = String(s.props['label'] ?? s.props['name'] ?? '');
-    const colour = s.props['colour'];
-    const isFlag = ioc.layer === 'warning' && typeof colour === 'string';
-    const key = isFlag ? `flag|${colour}` : `label|${text}`;
-    scene.atlas.put(key, () => (isFlag ? draw.flag(scene.tokens, scene.sizes, colour) : draw.label(scene.tokens, scene.sizes, text)));
+    const key = `label|${text}`;
+    scene.atlas.put(key, () => draw.label(scene.tokens, scene.sizes, text));
     return { lon: s.at[0], lat: s.at[1], icon: key, src: { ...s.props, lon: s.at[0], lat: s.at[1] }, key: rowKey(ioc.layer, s.props['id']) };
   };
-  const best = (): ShapeRow[] => {
-    const m = new Map<string, ShapeRow>();
-    for (const s of data[kind]) {
-      const id = String(s.props['id']);
-      const old = m.get(id);
-      if (!old || s.size > old.size) m.set(id, s);
-    }
-    return [...m.values()];
-  };
-  const shapesOf = derive(data, `best:${kind}`, best);
+  const shapesOf = derive(data, `best:${kind}`, () => biggest(data[kind]));
   const rows = derive(data, `labels:${spec.id}:${themeKey(scene)}`, () => shapesOf.map(make));
   if (rows.some((r) => !scene.atlas.mapping[r.icon])) shapesOf.forEach(make);
   return iconLayer(scene, `${spec.id}-label`, rows, { pickable: false });
+}
+
+/** Of each record its biggest part in view: where the label stands. */
+export function biggest(shapes: readonly ShapeRow[]): ShapeRow[] {
+  const m = new Map<string, ShapeRow>();
+  for (const s of shapes) {
+    const id = String(s.props['id']);
+    const old = m.get(id);
+    if (!old || s.size > old.size) m.set(id, s);
+  }
+  return [...m.values()];
 }

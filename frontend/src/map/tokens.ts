@@ -17,7 +17,7 @@ export function parseColor(text: string): Rgba {
 
 const NAMES = [
   'bg-1', 'bg-2', 'bg-3', 'line', 'line-2', 'ink-1', 'ink-2', 'ink-3', 'ink-4', 'accent', 'dev-bg', 'on-dev', 'plate',
-  'lv1', 'lv2', 'lv3', 'lv4', 'lv1-bg', 'lv2-bg', 'lv3-bg', 'lv4-bg', 'lv1-t', 'lv2-t', 'lv3-t', 'lv4-t', 'on-lv1', 'on-lv2', 'on-lv3', 'on-lv4',
+  'lv1', 'lv2', 'lv3', 'lv4', 'lv1-bg', 'lv2-bg', 'lv3-bg', 'lv4-bg', 'lv1-t', 'lv2-t', 'lv3-t', 'lv4-t', 'on-lv1', 'on-lv2', 'on-lv3', 'on-lv4', 'wn-white', 'on-wn-white',
   'h0', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'map-sea', 'map-land', 'map-line', 'map-town', 'map-label', 'map-halo', 'series', 'series-2',
 ] as const;
 export type TokenName = (typeof NAMES)[number];

@@ -23,6 +23,7 @@ import { headOf, works, workLayers, type Work } from './records';
 import { regionLayers } from './region';
 import * as roles from './roles';
 import { sketchLayers } from './sketch';
+import { warnings } from './warnings';
 import { Sources } from './sources';
 import { lighter, scaleStyle, WALL_TEXT, withFonts } from './style';
 import type { TileSource } from './tiles';
@@ -405,6 +406,7 @@ export class IocMap implements MapHandle {
       tokens: this.tokens,
       sizes: this.sizes,
       lang: this.options.page.lang,
+      zone: this.options.page.clock.zone(),
       zoom,
       selected: this.focus.selected?.key ?? this.options.page.url.value.sel,
       interactive: this.interactive,
@@ -483,7 +485,7 @@ export class IocMap implements MapHandle {
       case 'areas':
       case 'lines':
         if (ioc.coloured) return colouredAreas(inner, spec, source.data);
-        return roles.shapes(inner, spec, ioc, source.data, ioc.role);
+        return ioc.layer === 'warning' ? warnings(inner, spec, source.data) : roles.shapes(inner, spec, ioc, source.data, ioc.role);
       default:
         return roles.marks(inner, spec, ioc, source.data, icon);
     }

@@ -1,8 +1,11 @@
 /** The page's state: what the server said last and when, what waits on this phone, and where the officer stands. */
 import type { Lang } from '../core/types';
 import { newKey, type Rows } from './db';
+import { fixOf, locate, type Fix, type Found, type Trouble } from './locate';
 import { add, again, drain, entries, type Outcome, type World } from './queue';
-import type { Category, Draft, Entry, Kept, Mine, Notice, Photo, Place } from './types';
+import type { Category, Cell, Draft, Entry, Kept, Mine, Notice, Patrol, Photo, Warning } from './types';
+import { nextChange } from './warn';
+import { Walks } from './walk';
 
 const REFRESH_MS = 30_000;
 const TIMEOUT_MS = 20_000;
@@ -20,7 +23,15 @@ export class App {
   queue: Entry[] = [];
   drafts: Draft[] = [];
   net: Net = navigator.onLine ? 'online' : 'offline';
-  here: (Place & { at: number }) | null = null;
+  /** The last fix, epoch ms of this phone's clock. */
+  here: Fix | null = null;
+  /** Why there is no place, once it was asked for. */
+  trouble: Trouble | null = null;
+  warnings: Warning[] = [];
+  warningsAt = 0;
+  cells: Cell[] = [];
+  patrols: Patrol[] | null = null;
+  readonly walks: Walks;
   lang: Lang;
   private offset = 0;
   private readonly listeners = new Set<() => void>();
@@ -28,8 +39,10 @@ export class App {
   private asked = false;
   private watching = false;
   private login = '';
+  private turn: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly rows: Rows) {
+    this.walks = new Walks(this, rows);
     this.lang = document.documentElement.lang.startsWith('en') ? 'en' : 'zh';
   }
 
@@ -47,6 +60,10 @@ export class App {
 
   get zone(): string {
     return this.mine?.timezone ?? document.documentElement.dataset['timezone'] ?? 'Asia/Shanghai';
+  }
+
+  get account(): string {
+    return this.login;
   }
 
   get demo(): boolean {
@@ -118,6 +135,11 @@ export class App {
     }
   }
 
+  /** What a screen asks for once; null without a network. */
+  async ask<T>(url: string): Promise<T | null> {
+    return (await this.get<T>(url)).body;
+  }
+
   private async fetchMine(): Promise<boolean> {
     const { status, body } = await this.get<Mine>('/api/v1/my/cases');
     if (!body) {
@@ -131,6 +153,7 @@ export class App {
     await this.keep('mine', body);
     await this.rows.put('kept', { id: 'who', at: this.mineAt, body: this.login } as Kept<string>);
     await this.reload();
+    await this.walks.load(this.login);
     this.setNet('online');
     this.changed();
     return true;
@@ -143,12 +166,45 @@ export class App {
       this.notices = told.body.notices;
       await this.keep('notices', told.body.notices);
     }
+    await this.fetchWarnings();
+    await this.fetchWalks();
     if (this.categories.length) return;
     const found = await this.get<{ categories: Category[] }>('/api/v1/categories');
     if (found.body) {
       this.categories = found.body.categories;
       await this.keep('categories', found.body.categories);
     }
+  }
+
+  private async fetchWarnings(): Promise<void> {
+    const { status, body } = await this.get<{ warnings: Warning[] }>('/api/v1/my/warnings');
+    if (body) {
+      this.warnings = body.warnings;
+      this.warningsAt = Date.now();
+      await this.keep('warnings', body.warnings);
+    } else if (status === 403) this.warnings = [];
+    this.turnover();
+  }
+
+  /** Drawn anew at the moment a warning begins or ends, also without a network. */
+  private turnover(): void {
+    clearTimeout(this.turn);
+    const at = nextChange(this.warnings, this.now());
+    if (at !== null && at - this.now() < 2 ** 31 - 1) this.turn = setTimeout(() => { this.changed(); this.turnover(); }, at - this.now() + 250);
+  }
+
+  private async fetchWalks(): Promise<void> {
+    const place = this.here ? `?lon=${this.here.lon.toFixed(5)}&lat=${this.here.lat.toFixed(5)}` : '';
+    const cells = await this.get<{ cells: Cell[] }>(`/api/v1/my/cells${place}`);
+    if (cells.body) {
+      this.cells = cells.body.cells;
+      await this.keep('cells', this.cells);
+    }
+    const mine = await this.get<{ patrols: Patrol[] }>('/api/v1/patrols?mine=1&limit=50');
+    if (!mine.body) return;
+    this.patrols = mine.body.patrols;
+    await this.keep('patrols', this.patrols);
+    await this.walks.forget(this.patrols.filter((p) => p.ended_at).map((p) => p.patrol_id));
   }
 
   /** Cases that change are told by the stream; without it the page asks every half minute all the same. */
@@ -159,6 +215,7 @@ export class App {
     source.addEventListener('change', (e) => {
       const { topic } = JSON.parse((e as MessageEvent<string>).data) as { topic?: string };
       const near = topic === 'case' || topic === 'notice';
+      if (topic === 'warning') void this.fetchWarnings().then(this.changed);
       if (near && !document.hidden) soon ??= setTimeout(() => ((soon = undefined), void this.sync()), 3000);
     });
   }
@@ -199,7 +256,15 @@ export class App {
     }
     this.notices = (await read<Notice[]>('notices'))?.body ?? null;
     this.categories = (await read<Category[]>('categories'))?.body ?? [];
+    const warnings = await read<Warning[]>('warnings');
+    this.warnings = warnings?.body ?? [];
+    this.warningsAt = warnings?.at ?? 0;
+    this.cells = (await read<Cell[]>('cells'))?.body ?? [];
+    this.patrols = (await read<Patrol[]>('patrols'))?.body ?? null;
+    this.here = (await read<Fix>('here'))?.body ?? null;
+    this.turnover();
     await this.reload();
+    await this.walks.load(this.login);
   }
 
   /** Done, as far as the officer is concerned: it goes out now or as soon as it can. */
@@ -217,7 +282,8 @@ export class App {
   }
 
   async discard(entry: Entry): Promise<void> {
-    await this.rows.del('queue', entry.id);
+    if (entry.walk?.part === 'start') await this.walks.drop(entry.walk.key);
+    else await this.rows.del('queue', entry.id);
     await this.reload();
     this.changed();
     void this.sync(true);
@@ -245,7 +311,7 @@ export class App {
 
   /** What the server said is forgotten; what the officer did and has not sent stays, under the officer's name. */
   async signOut(): Promise<void> {
-    for (const name of ['mine', 'notices', 'categories']) await this.rows.del('kept', `${this.login}/${name}`);
+    for (const name of ['mine', 'notices', 'categories', 'warnings', 'cells', 'patrols', 'here']) await this.rows.del('kept', `${this.login}/${name}`);
     await this.rows.del('kept', 'who');
     const answer = await fetch('/api/v1/auth/sign-out', { method: 'POST', credentials: 'same-origin', headers: { 'Content-Type': 'application/json' }, body: '{}' });
     location.assign(answer.ok || answer.status === 401 ? '/signin?next=/m' : '/m');
@@ -255,30 +321,43 @@ export class App {
 
   /** Follows the officer's place once it has been allowed. */
   async watch(ask: boolean): Promise<void> {
-    if (this.watching || !navigator.geolocation) return;
+    if (this.watching) return;
+    if (!window.isSecureContext || !navigator.geolocation) {
+      if (ask) this.trouble = window.isSecureContext ? 'unsupported' : 'insecure';
+      return this.changed();
+    }
     if (!ask) {
       const state = await navigator.permissions?.query({ name: 'geolocation' }).catch(() => null);
       if (state?.state !== 'granted') return;
     }
     this.watching = true;
-    navigator.geolocation.watchPosition((p) => this.placed(p), (e) => { this.watching = e.code !== e.PERMISSION_DENIED; }, { enableHighAccuracy: true, maximumAge: 20_000 });
+    const failed = (e: GeolocationPositionError): void => {
+      this.watching = e.code !== e.PERMISSION_DENIED;
+      if (ask) this.trouble = e.code === e.PERMISSION_DENIED ? 'denied' : e.code === e.TIMEOUT ? 'timeout' : 'unavailable';
+      this.changed();
+    };
+    navigator.geolocation.watchPosition((p) => this.seen(p), failed, { enableHighAccuracy: true, maximumAge: 20_000 });
   }
 
-  private placed(p: GeolocationPosition): void {
-    const moved = !this.here || Date.now() - this.here.at > 5000;
-    this.here = { lon: p.coords.longitude, lat: p.coords.latitude, accuracy_m: Math.round(p.coords.accuracy), at: Date.now() };
-    if (moved) this.changed();
+  /** A fix of whatever asked for one. The last is kept for the time when there is none. */
+  seen(p: GeolocationPosition): void {
+    const before = this.here;
+    this.trouble = null;
+    this.here = { ...fixOf(p), at: Date.now() };
+    if (before && Date.now() - before.at <= 5000) return;
+    void this.keep('here', this.here);
+    this.changed();
   }
 
-  /** The place now; null where the phone gives none. */
-  locate(): Promise<Place | null> {
-    return new Promise((done) => {
-      if (!navigator.geolocation) return done(null);
-      navigator.geolocation.getCurrentPosition(
-        (p) => { this.placed(p); done({ lon: p.coords.longitude, lat: p.coords.latitude, accuracy_m: Math.round(p.coords.accuracy) }); },
-        () => done(null),
-        { enableHighAccuracy: true, timeout: 15_000, maximumAge: 10_000 },
-      );
-    });
+  /** The place now, or why there is none and what was known last. `rough`: the exact way has failed. */
+  async locate(rough: () => void = () => undefined): Promise<Found> {
+    const found = await locate({ geolocation: navigator.geolocation, secure: window.isSecureContext, now: () => Date.now() }, this.here, rough);
+    this.trouble = found.trouble;
+    if (found.fix) {
+      this.here = found.fix;
+      await this.keep('here', found.fix);
+    }
+    this.changed();
+    return found;
   }
 }

@@ -1,7 +1,8 @@
-/** What the phone keeps: IndexedDB behind the few calls the page needs. Three stores, each keyed by `id`. */
+/** What the phone keeps: IndexedDB behind the few calls the page needs. Five stores, each keyed by `id`. */
 
-export type Store = 'queue' | 'draft' | 'kept';
-const STORES: readonly Store[] = ['queue', 'draft', 'kept'];
+export type Store = 'queue' | 'draft' | 'kept' | 'walk' | 'track';
+const STORES: readonly Store[] = ['queue', 'draft', 'kept', 'walk', 'track'];
+const VERSION = 2;
 
 export interface Row {
   id: string;
@@ -17,9 +18,10 @@ export interface Rows {
 /** Opens the phone's own store. Rejects where the browser has none (private windows of some): the page says so. */
 export function openRows(name = 'ioc-phone'): Promise<Rows> {
   return new Promise((done, failed) => {
-    const asked = indexedDB.open(name, 1);
+    const asked = indexedDB.open(name, VERSION);
     asked.onupgradeneeded = () => {
-      for (const store of STORES) asked.result.createObjectStore(store, { keyPath: 'id' });
+      // a phone that has an earlier page's store keeps what is in it
+      for (const store of STORES) if (!asked.result.objectStoreNames.contains(store)) asked.result.createObjectStore(store, { keyPath: 'id' });
     };
     asked.onerror = () => failed(asked.error ?? new Error('IndexedDB'));
     asked.onsuccess = () => {

@@ -8,6 +8,9 @@ import { inboxView, meView } from './me';
 import { strip } from './parts';
 import { MapView } from './place';
 import { ReportView } from './report';
+import { VisitView } from './visit';
+import { PastView, walkBar, walksView, WalkView } from './walks';
+import { warnBar } from './warn';
 import { word, type Word } from './words';
 import { workView } from './work';
 
@@ -24,6 +27,8 @@ class Page {
   private route = '';
   private readonly view = document.getElementById('view')!;
   private readonly strip = document.getElementById('strip')!;
+  private readonly warn = document.getElementById('warn')!;
+  private readonly walk = document.getElementById('walk')!;
 
   constructor(private readonly app: App) {
     app.on(() => this.draw());
@@ -50,8 +55,13 @@ class Page {
     const [name, id] = route.split('/');
     if (name === 'case' && /^\d+$/.test(id ?? '')) return new CaseView(app, Number(id));
     if (name === 'report') return new ReportView(app);
+    if (name === 'walk' && !id) return new WalkView(app);
+    if (name === 'walk') return new PastView(app, id ?? '');
+    const own = app.walks.mine.some((w) => w.key === id);
+    if (name === 'finding' && own) return new ReportView(app, id);
+    if (name === 'visit' && own) return new VisitView(app, id ?? '');
     if (name === 'map') return new MapView(app, /^\d+$/.test(id ?? '') ? Number(id) : null);
-    return this.listed(name === 'me' ? () => meView(app) : name === 'inbox' ? () => inboxView(app) : () => workView(app));
+    return this.listed(name === 'me' ? () => meView(app) : name === 'inbox' ? () => inboxView(app) : ['walks', 'finding', 'visit'].includes(name ?? '') ? () => walksView(app) : () => workView(app));
   }
 
   /** A screen without anything to write in is drawn anew as a whole; its place and the field in use stay. */
@@ -76,17 +86,25 @@ class Page {
 
   private draw(): void {
     this.screen?.update();
-    const line = strip(this.app);
-    const text = line?.textContent ?? '';
-    // read aloud when it changes, not every fifteen seconds
-    if (this.strip.textContent !== text || Boolean(line) === this.strip.hidden) this.strip.replaceChildren(...(line ? [line] : []));
-    this.strip.hidden = !line;
+    this.bar(this.strip, strip(this.app));
+    this.bar(this.warn, warnBar(this.app));
+    this.bar(this.walk, this.route === 'walk' ? null : walkBar(this.app));
     document.body.dataset['net'] = this.app.net;
+  }
+
+  /** Read aloud when it changes, not every fifteen seconds; what has the focus keeps it. */
+  private bar(box: HTMLElement, line: HTMLElement | null): void {
+    const held = box.contains(document.activeElement);
+    if (box.textContent !== (line?.textContent ?? '') || Boolean(line) === box.hidden) {
+      box.replaceChildren(...(line ? [line] : []));
+      if (held) line?.focus();
+    }
+    box.hidden = !line;
   }
 
   private tabs(): void {
     const current = this.route.split('/')[0] ?? '';
-    const home = ['', 'case', 'inbox'].includes(current);
+    const home = !['report', 'map', 'me'].includes(current);
     for (const tab of document.querySelectorAll<HTMLAnchorElement>('[data-tab]')) {
       const on = tab.dataset['tab'] === current || (tab.dataset['tab'] === '' && home);
       tab.classList.toggle('on', on);

@@ -10,7 +10,7 @@ import { group, noticeRow } from './work';
 export function meView(app: App): HTMLElement[] {
   const { lang } = app;
   const who = app.mine?.who;
-  const waiting = app.queue.filter((e) => e.state !== 'sent');
+  const waiting = app.queue.filter((e) => e.state !== 'sent' && (e.walk?.part !== 'track' || e.state === 'refused'));
   const sent = app.queue.filter((e) => e.state === 'sent').reverse();
   const seg = (name: string, choices: [string, string][], value: string, choose: (v: string) => void): HTMLElement =>
     h('div', { class: 'mr' }, h('span', {}, name), h('div', { class: 'seg3', role: 'radiogroup', 'aria-label': name }, ...choices.map(([v, text]) => h('button', { type: 'button', role: 'radio', 'aria-checked': String(v === value), class: v === value ? 'on' : '', onclick: () => choose(v) }, text))));

@@ -34,7 +34,8 @@ export function header(app: App, title: string, o: { back?: string; sub?: string
 /** One line under the header while what is shown is not live, or work waits on the phone. */
 export function strip(app: App): HTMLElement | null {
   const { lang } = app;
-  const waiting = app.queue.filter((e) => e.state === 'waiting' || e.state === 'sending').length;
+  // points go out every minute by themselves: they are told on the patrol, not as work that waits
+  const waiting = app.queue.filter((e) => (e.state === 'waiting' || e.state === 'sending') && (app.net === 'offline' || e.walk?.part !== 'track')).length;
   const refused = app.queue.filter((e) => e.state === 'refused').length;
   const told = waiting ? word('waitingHere', lang, { n: waiting }) : '';
   const seen = app.mine ? word('seenAt', lang, { at: clockTime(app.mineAt, app.zone, false), age: age((Date.now() - app.mineAt) / 1000, lang) }) : word('nothingKept', lang);
@@ -60,12 +61,14 @@ export function stateTag(app: App, e: Entry): HTMLElement {
   return h('span', { class: `dr num ${e.state}` }, word(name, lang));
 }
 
+const GLYPH = { event: 'plus', receipt: 'flag', step: 'check', walk: 'route' } as const;
+
 /** A row of the queue with its reason; a refused one can be sent again or dropped. */
 export function entryRow(app: App, e: Entry): HTMLElement {
   const { lang } = app;
   const at = dateTime(Date.parse(e.at), app.zone);
   const photos = e.photos.length ? ` · ${word('photosN', lang, { n: e.photos.length })}` : '';
-  const text = String(e.step?.given['result'] ?? e.step?.given['reason'] ?? e.step?.given['text'] ?? e.event?.['description'] ?? '');
+  const text = String(e.step?.given['result'] ?? e.step?.given['reason'] ?? e.step?.given['text'] ?? e.event?.['description'] ?? e.walk?.body['description'] ?? e.walk?.body['note'] ?? '');
   const acts =
     e.state === 'refused'
       ? h('div', { class: 'acts' }, button('btn', word('again', lang), 'refresh', () => void app.retry(e)), button('btn', word('drop', lang), '', () => confirm(word('dropSure', lang)) && void app.discard(e)))
@@ -73,7 +76,7 @@ export function entryRow(app: App, e: Entry): HTMLElement {
   return h(
     'article',
     { class: `qe ${e.state}`, 'data-entry': e.id },
-    h('div', { class: 'qh' }, icon(e.kind === 'event' ? 'plus' : e.kind === 'receipt' ? 'flag' : 'check', 'k'), h('div', { class: 'ellip' }, h('b', { class: 't ellip' }, e.title), h('small', { class: 'ellip num' }, `${at}${photos}`)), stateTag(app, e)),
+    h('div', { class: 'qh' }, icon(GLYPH[e.kind], 'k'), h('div', { class: 'ellip' }, h('b', { class: 't ellip' }, e.title), h('small', { class: 'ellip num' }, `${at}${photos}`)), stateTag(app, e)),
     e.why && e.state !== 'sent' ? h('p', { class: 'why', role: e.state === 'refused' ? 'alert' : undefined }, pick(e.why, lang)) : null,
     text && e.state !== 'sent' ? h('p', { class: 'txt' }, text) : null,
     acts,

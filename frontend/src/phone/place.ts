@@ -1,10 +1,11 @@
 /** Choosing a place on the map, and the map of the officer's work. */
+import { age } from '../core/format';
 import type { App } from './app';
 import { button, h, icon, sheet, urgency } from './dom';
 import { header } from './parts';
 import type { BaseMap, PhoneMap } from './map';
 import type { MyCase, Place } from './types';
-import { word } from './words';
+import { word, type Word } from './words';
 
 const own = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';
 const beside = (name: string): string => own.replace(/ioc_phone\.js/, name);
@@ -43,7 +44,11 @@ export function pickPlace(app: App, title: string, start: Place | null): Promise
     void shown(app, el).then((made) => {
       map = made;
       if (!made) return;
-      if (start) made.fly(start.lon, start.lat, 16);
+      if (start) made.fly(start.lon, start.lat, zoomFor(start));
+      if (start?.accuracy_m !== undefined) {
+        made.circle(start.lon, start.lat, start.accuracy_m);
+        told.textContent = `${word('hereAmI', lang)} ±${start.accuracy_m} m · ${word('tapMap', lang)}`;
+      }
       let pin: ReturnType<PhoneMap['mark']> | null = null;
       made.onTap((lon, lat) => {
         chosen = { lon, lat };
@@ -58,6 +63,12 @@ export function pickPlace(app: App, title: string, start: Place | null): Promise
   return asked.finally(() => map?.destroy());
 }
 
+/** So near that the circle of its inaccuracy is still to be seen whole. */
+function zoomFor(p: Place): number {
+  const m = p.accuracy_m ?? 20;
+  return Math.max(9, Math.min(16, 16 - Math.log2(m / 120)));
+}
+
 /** 地图: my cases where they are, and where I am. */
 export class MapView {
   readonly nodes: HTMLElement[];
@@ -65,14 +76,28 @@ export class MapView {
   private me: ReturnType<PhoneMap['mark']> | null = null;
   private readonly card = h('div', { class: 'mcard', hidden: true });
   private readonly el = h('div', { class: 'pmap full' });
+  private readonly exact = h('p', { class: 'acc num', hidden: true });
+  private readonly said = h('p', { class: 'why accw', role: 'alert', hidden: true });
 
   constructor(
     private readonly app: App,
     private readonly id: number | null,
   ) {
-    this.nodes = [header(app, word('map', app.lang)), h('section', { class: 'bd mb' }, this.el, this.card)];
+    this.nodes = [header(app, word('map', app.lang)), h('section', { class: 'bd mb' }, this.el, this.exact, h('button', { type: 'button', class: 'ib lo', 'aria-label': word('byGps', app.lang), onclick: () => void this.locate() }, icon('target')), this.said, this.card)];
     void app.watch(false);
     void shown(app, this.el).then((map) => this.fill(map));
+  }
+
+  /** The officer's place in the middle, or in words why there is none. */
+  private async locate(): Promise<void> {
+    this.said.hidden = true;
+    const { fix, last, trouble } = await this.app.locate();
+    const at = fix ?? last;
+    if (at) this.map?.fly(at.lon, at.lat, zoomFor(at));
+    this.update();
+    if (!trouble) return;
+    this.said.textContent = word(`gps.${trouble}` as Word, this.app.lang);
+    this.said.hidden = false;
   }
 
   private fill(map: PhoneMap | null): void {
@@ -83,7 +108,9 @@ export class MapView {
       map.mark(h('button', { type: 'button', class: 'mm', 'aria-label': c.record.title, onclick: () => this.choose(c) }, urgency(c.record.urgency, this.app.lang)), c.record.lon, c.record.lat);
     }
     const c = this.app.mine?.cases.find((x) => x.case_id === this.id);
+    const { here } = this.app;
     if (c) this.choose(c);
+    else if (here && Date.now() - here.at < 600_000) map.fly(here.lon, here.lat, Math.min(14, zoomFor(here)));
     this.update();
   }
 
@@ -102,6 +129,10 @@ export class MapView {
   update(): void {
     const { here } = this.app;
     if (!here || !this.map) return;
+    this.map.circle(here.lon, here.lat, here.accuracy_m);
+    const old = (Date.now() - here.at) / 1000;
+    this.exact.textContent = `±${here.accuracy_m} m${old > 60 ? ` · ${age(old, this.app.lang)}` : ''}`;
+    this.exact.hidden = false;
     if (this.me) this.me.move(here.lon, here.lat);
     else this.me = this.map.mark(h('span', { class: 'me', role: 'img', 'aria-label': word('hereAmI', this.app.lang) }), here.lon, here.lat);
   }

@@ -1,7 +1,7 @@
 /** What was done on the phone goes out once, in order, when there is a network. No DOM: the world is handed in. */
 import type { Text } from '../core/types';
 import type { Rows } from './db';
-import type { Entry, Photo } from './types';
+import type { Entry, Photo, Walk } from './types';
 
 export interface World {
   rows: Rows;
@@ -18,6 +18,7 @@ export type Outcome = 'done' | 'offline' | 'signed-out' | 'trouble';
 
 const MINUTE = 60_000;
 const KEEP_SENT = 30;
+const PARTS = { track: 'track', visit: 'visits', finding: 'findings', end: 'end' } as const;
 const FIELDS = { before: 'photo_before', after: 'photo_after', other: 'photos' } as const;
 const NO_ATTACHMENTS: Text = { zh: '服务器尚未启用附件，照片留在本机等待', en: 'the server takes no pictures yet; they wait on this phone' };
 
@@ -33,8 +34,11 @@ export async function add(world: World, entry: Omit<Entry, 'seq' | 'login' | 'st
   world.changed();
 }
 
-/** Steps of one case go one after the other: a later one was done in the state the earlier one makes. */
+/** Steps of one case go one after the other: a later one was done in the state the earlier one makes. Parts of a patrol
+ *  wait for its beginning alone: the server takes the others in any order. */
 export function blocked(entry: Entry, all: readonly Entry[]): Entry | undefined {
+  const { walk } = entry;
+  if (walk && walk.part !== 'start') return all.find((e) => e.walk?.part === 'start' && e.walk.key === walk.key && e.state !== 'sent');
   if (!entry.step) return undefined;
   return all.find((e) => e.seq < entry.seq && e.state !== 'sent' && e.step?.caseId === entry.step?.caseId);
 }
@@ -69,7 +73,8 @@ async function send(world: World, entry: Entry): Promise<Outcome> {
     if (photos instanceof Response) return await failed(world, told, photos, true);
     const done = entry.event ? told : await tell(world, { ...told, photos });
     if (done instanceof Response) return await failed(world, told, done, false);
-    await save(world, { ...done, state: 'sent', sentAt: new Date(world.now()).toISOString(), why: undefined, photos: photos.map((p) => ({ ...p, blob: null })) });
+    if (entry.walk?.part === 'track') await world.rows.del('queue', entry.id).then(world.changed);
+    else await save(world, { ...done, state: 'sent', sentAt: new Date(world.now()).toISOString(), why: undefined, photos: photos.map((p) => ({ ...p, blob: null })) });
     return 'done';
   } catch (error) {
     // fetch rejects with a TypeError where there is no network, and with an AbortError after a time-out
@@ -82,9 +87,14 @@ async function send(world: World, entry: Entry): Promise<Outcome> {
 
 /** The entry as it is after its request; a Response is the answer that refused it. */
 async function tell(world: World, entry: Entry): Promise<Entry | Response> {
-  const answer = await world.fetch(...request(entry));
+  const walk = entry.walk ? await world.rows.get<Walk>('walk', `${world.login}/${entry.walk.key}`) : undefined;
+  const answer = await world.fetch(...request(entry, walk?.patrolId));
   if (!answer.ok) return answer;
-  const body = (await answer.json().catch(() => ({}))) as { version?: number; event_id?: number };
+  const body = (await answer.json().catch(() => ({}))) as { version?: number; event_id?: number; patrol_id?: number };
+  if (walk && entry.walk?.part === 'start' && body.patrol_id !== undefined) {
+    const now = await world.rows.get<Walk>('walk', walk.id); // it may have ended meanwhile
+    await world.rows.put('walk', { ...(now ?? walk), patrolId: body.patrol_id } as Walk);
+  }
   if (entry.step && body.version !== undefined) await follow(world, entry, body.version);
   if (!entry.event) return entry;
   const told: Entry = { ...entry, eventId: body.event_id, state: 'sending' };
@@ -110,7 +120,7 @@ async function upload(world: World, entry: Entry): Promise<Photo[] | Response> {
 }
 
 /** Method, address and body of what an entry asks for. */
-export function request(entry: Entry): [string, RequestInit] {
+export function request(entry: Entry, patrolId?: number): [string, RequestInit] {
   const post = (body: unknown): RequestInit => ({
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'Idempotency-Key': entry.id },
@@ -121,6 +131,12 @@ export function request(entry: Entry): [string, RequestInit] {
     return [`/api/v1/cases/${caseId}/steps`, post({ step: key, version, given: { ...given, ...pictures(entry), done_at: entry.at } })];
   }
   if (entry.event) return ['/api/v1/events', post(entry.event)];
+  if (entry.walk) {
+    const { part, body } = entry.walk;
+    if (part === 'start') return ['/api/v1/patrols', post(body)];
+    const photos = entry.photos.flatMap((p) => (p.sent === undefined ? [] : [Number(p.sent)]));
+    return [`/api/v1/patrols/${patrolId}/${PARTS[part]}`, post(part === 'finding' && photos.length ? { ...body, photos } : body)];
+  }
   return [`/api/v1/notices/${entry.noticeId}/read`, post({})];
 }
 

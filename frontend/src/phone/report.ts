@@ -1,4 +1,5 @@
-/** 上报: something new, with category, place, pictures and urgency. A draft until it is sent; sent once. */
+/** 上报: something new, with category, place, pictures and urgency; or a finding of the patrol that is open. A draft until
+ *  it is sent; sent once. */
 import { clockTime } from '../core/format';
 import { pick } from '../core/types';
 import type { Urgency } from '../core/types';
@@ -7,7 +8,7 @@ import { button, h, icon, sheet, urgency } from './dom';
 import { newKey } from './db';
 import { addPicture, header, picture } from './parts';
 import { take } from './photo';
-import { pickPlace } from './place';
+import { Placer, placedBy, type Placed } from './placer';
 import { CRS, go } from './steps';
 import type { Category, Draft, ReportDraft } from './types';
 import { word, type Word } from './words';
@@ -18,7 +19,7 @@ export class ReportView {
   readonly nodes: HTMLElement[];
   private readonly head = h('div', { class: 'ct' });
   private readonly kind = h('div');
-  private readonly where = h('div', { class: 'wh' });
+  private readonly where: Placer;
   private readonly photos = h('div', { class: 'pg' });
   private readonly levels = h('div', { class: 'seg3', role: 'radiogroup' });
   private readonly said = h('em', { class: 'num' });
@@ -29,9 +30,14 @@ export class ReportView {
   private draft: Draft;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly app: App) {
+  /** `finding`: key of the patrol it was made on; kept apart from a report that was begun. */
+  constructor(
+    private readonly app: App,
+    private readonly finding = '',
+  ) {
     const { lang } = app;
-    this.draft = app.draft('report');
+    this.draft = app.draft(this.name);
+    this.where = new Placer(app, () => this.report, (p) => this.save({ ...p, at: p.at }), () => this.search());
     const r = this.report;
     const typed = (): void => this.typed();
     this.title = h('input', { class: 'fi', maxlength: 200, value: r.title, placeholder: word('titleHint', lang), oninput: typed });
@@ -40,9 +46,22 @@ export class ReportView {
     this.levels.setAttribute('aria-label', word('urgency', lang));
     const field = (name: Word, ...el: Node[]): HTMLElement => h('label', { class: 'fl' }, h('span', {}, word(name, lang)), ...el);
     const block = (name: Word, ...el: Node[]): HTMLElement => h('div', { class: 'fl' }, h('span', {}, word(name, lang)), ...el);
-    const body = h('section', { class: 'bd', 'data-scroll': 'report' }, h('form', { class: 'rf', onsubmit: (e: Event) => e.preventDefault() }, field('title', this.title), block('category', this.kind), block('urgency', this.levels), block('place', this.where), field('address', this.address), block('photos', this.photos), h('div', { class: 'fl' }, h('div', { class: 'lb' }, h('span', {}, word('text', lang)), this.said), this.text), this.fault));
+    const body = h('section', { class: 'bd', 'data-scroll': 'report' }, h('form', { class: 'rf', onsubmit: (e: Event) => e.preventDefault() }, field('title', this.title), block('category', this.kind), block('urgency', this.levels), block('place', this.where.node), field('address', this.address), block('photos', this.photos), h('div', { class: 'fl' }, h('div', { class: 'lb' }, h('span', {}, word('text', lang)), this.said), this.text), this.fault));
     this.nodes = [this.head, body, h('div', { class: 'fb' }, button('', word('clear', lang), '', () => void this.clear()), button('p', word('sendReport', lang), 'check', () => void this.send(), { 'data-main': 'report' }))];
     this.update();
+    // on a walk the place is where one stands
+    if (finding && !this.report.place) void this.here();
+  }
+
+  private get name(): string {
+    return this.finding ? `finding:${this.finding}` : 'report';
+  }
+
+  private async here(): Promise<void> {
+    const { fix } = this.app.walks;
+    const fresh = fix && this.app.now() - fix.at < 60_000 && fix.accuracy_m <= 50;
+    if (fresh) await this.where.take({ place: { lon: fix.lon, lat: fix.lat, accuracy_m: fix.accuracy_m }, how: 'gps', at: fix.at });
+    else await this.where.gps();
   }
 
   private get report(): ReportDraft {
@@ -51,42 +70,20 @@ export class ReportView {
 
   update(): void {
     const { lang } = this.app;
-    this.head.replaceChildren(header(this.app, word('newReport', lang), { back: '#/' }));
+    this.head.replaceChildren(header(this.app, word(this.finding ? 'walk.finding' : 'newReport', lang), { back: this.finding ? '#/walk' : '#/' }));
     const chosen = this.app.categories.find((c) => `${c.scheme}/${c.code}` === this.report.category);
     this.kind.replaceChildren(h('button', { type: 'button', class: 'fi pk', onclick: () => void this.chooseKind() }, h('span', { class: chosen ? '' : 'mut' }, chosen ? pick(chosen.title, lang) : word('choose', lang)), icon('chev')));
     this.levels.replaceChildren(...(['routine', 'urgent', 'critical'] as Urgency[]).map((u) => h('button', { type: 'button', role: 'radio', 'aria-checked': String(u === this.report.urgency), class: u === this.report.urgency ? 'on' : '', onclick: () => void this.save({ urgency: u }) }, urgency(u, lang), u === 'critical' ? null : word(u, lang))));
-    this.drawPlace();
+    this.where.draw();
     this.photos.replaceChildren(...this.draft.photos.map((p) => picture(this.app, p, word('slot.other', lang), () => void this.keep({ photos: this.draft.photos.filter((q) => q !== p) }))), addPicture(word('photo.shoot', lang), 'photo', () => void this.shoot(true)), addPicture(word('photo.album', lang), 'plus', () => void this.shoot(false)));
     this.said.textContent = this.draft.savedAt && this.filled() ? word('draftSaved', lang, { at: clockTime(Date.parse(this.draft.savedAt), this.app.zone) }) : '';
-  }
-
-  private drawPlace(): void {
-    const { lang } = this.app;
-    const { place, how } = this.report;
-    const told = place ? `${place.lat.toFixed(5)}, ${place.lon.toFixed(5)}${place.accuracy_m !== undefined ? ` ±${place.accuracy_m} m` : ''}` : word('noPlace', lang);
-    this.where.replaceChildren(
-      h('p', { class: place ? 'num' : 'mut' }, place && how ? `${word(`how.${how}` as Word, lang)} ${told}` : told),
-      h('div', { class: 'b3' }, button('btn', word('byGps', lang), 'target', () => void this.gps()), button('btn', word('byMap', lang), 'map', () => void this.map()), button('btn', word('byAddress', lang), 'search', () => void this.search())),
-    );
-  }
-
-  private async gps(): Promise<void> {
-    this.tell('');
-    const place = await this.app.locate();
-    if (place) await this.save({ place, how: 'gps' });
-    else this.tell(word('noGps', this.app.lang));
-  }
-
-  private async map(): Promise<void> {
-    const place = await pickPlace(this.app, word('place', this.app.lang), this.report.place ?? this.app.here);
-    if (place) await this.save({ place, how: 'map' });
   }
 
   private async search(): Promise<void> {
     const found = await searchPlace(this.app);
     if (!found) return;
     if (!this.address.value.trim()) this.address.value = found.title;
-    await this.save({ place: { lon: found.lon, lat: found.lat }, how: 'search', address: this.address.value });
+    await this.save({ place: { lon: found.lon, lat: found.lat }, how: 'search', at: undefined, address: this.address.value });
   }
 
   private async chooseKind(): Promise<void> {
@@ -149,11 +146,19 @@ export class ReportView {
       lat: r.place?.lat,
       crs: CRS,
       occurred_at: at,
-      attributes: { reported_by: this.app.mine?.who.name ?? '', placed_by: r.how, ...(r.place?.accuracy_m !== undefined ? { accuracy_m: r.place.accuracy_m } : {}) },
+      attributes: { reported_by: this.app.mine?.who.name ?? '', ...placedBy(r as Placed, Date.now()) },
     };
-    await this.app.act({ id, at, kind: 'event', title: r.title, photos: this.draft.photos, event });
+    if (this.finding) await this.found(id, at, event);
+    else await this.app.act({ id, at, kind: 'event', title: r.title, photos: this.draft.photos, event });
     await this.reset();
-    go('#/');
+    go(this.finding ? '#/walk' : '#/');
+  }
+
+  /** The same words, as the patrol's own address takes them. */
+  private found(id: string, at: string, event: Record<string, unknown>): Promise<void> {
+    const theirs = ['source', 'source_id', 'attributes'];
+    const body = Object.fromEntries(Object.entries(event).filter(([name]) => !theirs.includes(name)));
+    return this.app.walks.part(this.finding, 'finding', body, String(event['title']), { id, at, photos: this.draft.photos });
   }
 
   private async clear(): Promise<void> {
@@ -164,7 +169,7 @@ export class ReportView {
     this.title.value = this.text.value = this.address.value = '';
     this.draft = { ...this.draft, text: '', photos: [], report: EMPTY };
     this.tell('');
-    await this.app.dropDraft('report');
+    await this.app.dropDraft(this.name);
     this.update();
   }
 

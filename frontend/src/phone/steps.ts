@@ -4,7 +4,7 @@ import type { Lang } from '../core/types';
 import { photosOf } from './ahead';
 import type { App } from './app';
 import { button, h, sheet } from './dom';
-import { pickPlace } from './place';
+import { placeOr } from './placer';
 import type { MyCase, Photo, StepSpec } from './types';
 import { word, type Word } from './words';
 
@@ -34,10 +34,11 @@ export async function perform(app: App, c: MyCase, step: StepSpec, own: { text: 
   return true;
 }
 
-/** The phone's own place; the map where it has none. */
+/** The phone's own place; what the officer chooses where it has none, or none worth the name. */
 async function arrival(app: App, c: MyCase): Promise<Record<string, unknown> | null> {
-  const found = (await app.locate()) ?? (await pickPlace(app, word('arrivePick', app.lang), c.record.lon != null && c.record.lat != null ? { lon: c.record.lon, lat: c.record.lat } : null));
-  return found ? { lon: found.lon, lat: found.lat, crs: CRS, ...(found.accuracy_m !== undefined ? { accuracy_m: found.accuracy_m } : {}) } : null;
+  const start = c.record.lon != null && c.record.lat != null ? { lon: c.record.lon, lat: c.record.lat } : null;
+  const found = await placeOr(app, word('arrivePick', app.lang), start);
+  return found ? { lon: found.place.lon, lat: found.place.lat, crs: CRS, ...(found.place.accuracy_m !== undefined ? { accuracy_m: found.place.accuracy_m } : {}) } : null;
 }
 
 const LONG = new Set(['reason', 'text', 'result']);

@@ -87,7 +87,7 @@ export interface Entry {
   id: string;
   seq: number;
   login: string;
-  kind: 'step' | 'event' | 'receipt';
+  kind: 'step' | 'event' | 'receipt' | 'walk';
   title: string;
   at: string;
   state: State;
@@ -102,6 +102,75 @@ export interface Entry {
   /** The report as the server knows it; its pictures go there. */
   eventId?: number;
   noticeId?: number;
+  /** A part of a patrol; `body` is what its address takes. */
+  walk?: { key: string; part: WalkPart; body: Record<string, unknown> };
+}
+
+export type WalkPart = 'start' | 'track' | 'visit' | 'finding' | 'end';
+export type WalkKind = 'inspect' | 'visit';
+
+export interface Cell {
+  grid_cell_id: number;
+  code: string;
+  name: string;
+  kind: Text;
+  mine: boolean;
+  away_m: number | null;
+}
+
+/** A patrol begun on this phone. `patrolId` once the server has it. Times are epoch ms of the server's clock. */
+export interface Walk {
+  id: string;
+  key: string;
+  login: string;
+  kind: WalkKind;
+  cell: Cell;
+  begunAt: number;
+  endedAt: number;
+  patrolId?: number;
+}
+
+/** Points of a walk as they were recorded; `queued` once they are on their way. */
+export interface TrackRow {
+  id: string;
+  walk: string;
+  n: number;
+  queued: boolean;
+  points: { at: number; lon: number; lat: number; accuracy_m: number }[];
+}
+
+/** A patrol as the server tells it. */
+export interface Patrol {
+  patrol_id: number;
+  kind: WalkKind;
+  grid_code: string | null;
+  grid_name: string | null;
+  begun_at: string;
+  ended_at: string | null;
+  distance_m: number;
+  points: number;
+  inside: number;
+  findings: number;
+  visits: number;
+  note: string;
+}
+
+export interface Warning {
+  key: string;
+  kind: Text;
+  colour: 'red' | 'orange' | 'yellow' | 'blue' | 'white';
+  area: string;
+  note: string;
+  sender: string;
+  onset_at: string;
+  expires_at: string | null;
+}
+
+export interface VisitDraft {
+  kind: 'household' | 'facility';
+  name: string;
+  person: string;
+  outcome: 'met' | 'absent' | 'follow';
 }
 
 /** What is being written: of a case (`case:12`) or a new report (`report`). */
@@ -112,6 +181,7 @@ export interface Draft {
   text: string;
   photos: Photo[];
   report?: ReportDraft;
+  visit?: VisitDraft;
 }
 
 export interface ReportDraft {
@@ -120,7 +190,9 @@ export interface ReportDraft {
   urgency: string;
   address: string;
   place: Place | null;
-  how: '' | 'gps' | 'map' | 'search';
+  how: '' | 'gps' | 'last' | 'map' | 'search';
+  /** When a fix was taken, epoch ms. */
+  at?: number;
 }
 
 /** An answer of the server, kept for the time without a network. */

@@ -1,7 +1,9 @@
-/** Words of the officer's page: ioc/words/phone.json, which Python reads too. */
-import words from '../../../ioc/words/phone.json';
+/** Words of the officer's page: ioc/words/phone*.json, which Python reads too. */
+import field from '../../../ioc/words/phone_field.json';
+import page from '../../../ioc/words/phone.json';
 import type { Lang } from '../core/types';
 
+const words = { ...page, ...field };
 type Key = keyof typeof words;
 export type Word = Key extends `phone.${infer Name}` ? Name : never;
 

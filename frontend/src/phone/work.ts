@@ -3,11 +3,12 @@ import { dateTime } from '../core/format';
 import { pick } from '../core/types';
 import { ahead, distance, metres } from './ahead';
 import type { App } from './app';
-import { button, h, icon, urgency } from './dom';
+import { button, h, icon, sheet, urgency } from './dom';
 import { dueMark, entryRow, header, stages } from './parts';
 import { go, perform } from './steps';
 import type { MyCase, Notice } from './types';
-import { word } from './words';
+import { walkGroup } from './walks';
+import { word, type Word } from './words';
 
 let wanted = '';
 let searching = false;
@@ -26,7 +27,7 @@ export function workView(app: App): HTMLElement[] {
   if (rest.length) body.append(group(word('todo', lang), rest.length + ((app.mine?.total ?? 0) - (app.mine?.cases.length ?? 0)), word('byDue', lang)), ...rest.map((c) => row(app, c)));
   if (!app.mine) body.append(skeleton());
   else if (!list.length) body.append(h('p', { class: 'none2' }, h('b', {}, word(wanted ? 'nothingFound' : 'nothingTodo', lang)), h('span', {}, word('nothingHint', lang))));
-  body.append(...receipts(app), ...unsent(app));
+  body.append(...receipts(app), ...walkGroup(app), ...unsent(app));
   return [head, body];
 }
 
@@ -41,8 +42,26 @@ function matches(c: MyCase, q: string): boolean {
 function sub(app: App): HTMLElement {
   const who = app.mine?.who;
   const place = who ? [who.name, ...(who.departments.length ? who.departments : who.places)].filter(Boolean).join(' · ') : '';
-  const locate = app.here ? h('span', { class: 'num' }, `±${app.here.accuracy_m} m`) : h('button', { type: 'button', class: 'lk', onclick: () => void app.watch(true) }, word('showDistance', app.lang));
-  return h('div', { class: 'sub' }, h('span', { class: 'ellip' }, place), locate);
+  return h('div', { class: 'sub' }, h('span', { class: 'ellip' }, place), standing(app));
+}
+
+/** What is walked while a patrol is open, else how exactly the phone knows its place, else the way to ask for it. */
+function standing(app: App): HTMLElement {
+  const { lang } = app;
+  if (app.walks.open) return h('a', { class: 'lk num', href: '#/walk' }, word('walk.walked', lang, { d: app.walks.distance < 1 ? '0 m' : distance(app.walks.distance) }));
+  if (app.trouble) return h('button', { type: 'button', class: 'lk', onclick: () => void showTrouble(app) }, word('showDistance', lang));
+  const fresh = app.here && Date.now() - app.here.at < 120_000;
+  if (fresh) return h('span', { class: 'num' }, `±${app.here!.accuracy_m} m`);
+  return h('button', { type: 'button', class: 'lk', onclick: () => void app.watch(true).then(() => app.trouble && showTrouble(app)) }, word('showDistance', lang));
+}
+
+/** Why there is no place, and once more. */
+function showTrouble(app: App): Promise<null> {
+  const { lang } = app;
+  return sheet<null>(word('byGps', lang), lang, (done) => [
+    h('p', { class: 'why', role: 'alert' }, word(`gps.${app.trouble ?? 'unavailable'}` as Word, lang)),
+    button('big p', word('gps.again', lang), 'refresh', () => { done(null); void app.locate().then((f) => (f.fix ? app.watch(true) : showTrouble(app))); }),
+  ]);
 }
 
 function searchBox(app: App): HTMLElement {
@@ -103,14 +122,15 @@ function receipts(app: App): HTMLElement[] {
 
 function unsent(app: App): HTMLElement[] {
   const { lang } = app;
-  const waiting = app.queue.filter((e) => e.state !== 'sent');
-  const drafts = app.drafts.filter((d) => d.text || d.photos.length || d.report?.title || d.report?.place);
+  const waiting = app.queue.filter((e) => e.state !== 'sent' && e.walk?.part !== 'track');
+  const drafts = app.drafts.filter((d) => d.text || d.photos.length || d.report?.title || (d.report?.place && d.id.endsWith('/report')) || d.visit?.name);
   if (!waiting.length && !drafts.length) return [];
   const rows = drafts.map((d) => {
     const id = /case:(\d+)$/.exec(d.id)?.[1];
-    const title = id ? (app.mine?.cases.find((c) => String(c.case_id) === id)?.record.title ?? word('caseNo', lang, { n: id })) : d.report?.title || d.text.slice(0, 30) || word('newReport', lang);
+    const [, part, key] = /(finding|visit):(\w+)$/.exec(d.id) ?? [];
+    const title = part === 'visit' ? d.visit?.name || word('walk.addVisit', lang) : id ? (app.mine?.cases.find((c) => String(c.case_id) === id)?.record.title ?? word('caseNo', lang, { n: id })) : d.report?.title || d.text.slice(0, 30) || word('newReport', lang);
     const line = [dateTime(Date.parse(d.savedAt), app.zone), d.photos.length ? word('photosN', lang, { n: d.photos.length }) : ''].filter(Boolean).join(' · ');
-    return h('a', { class: 'r', href: id ? `#/case/${id}` : '#/report', 'data-draft': d.id }, icon('photo', 'k'), h('div', { class: 'ellip' }, h('b', { class: 't ellip' }, title), h('small', { class: 'ellip num' }, line)), h('span', { class: 'dr' }, word('draft', lang)));
+    return h('a', { class: 'r', href: id ? `#/case/${id}` : part ? `#/${part}/${key}` : '#/report', 'data-draft': d.id }, icon('photo', 'k'), h('div', { class: 'ellip' }, h('b', { class: 't ellip' }, title), h('small', { class: 'ellip num' }, line)), h('span', { class: 'dr' }, word('draft', lang)));
   });
   return [group(word('onPhone', lang), waiting.length + drafts.length), ...waiting.map((e) => entryRow(app, e)), ...rows];
 }

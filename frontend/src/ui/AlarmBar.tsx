@@ -44,12 +44,22 @@ export function AlarmBar(props: Base & { setup?: AlarmSetup }): React.ReactEleme
   // Folded it is one row high; what is urgent and unanswered is never folded away.
   const asking = rows.findIndex((r) => r.rank > 0 || r.state !== 'unack');
   const shown = rows.slice(0, open ? ROWS : Math.min(ROWS, Math.max(1, asking < 0 ? rows.length : asking)));
+  // What stands at the right is laid over the first row: the row ends where it begins, however long its words are.
+  const bar = React.useRef<HTMLElement>(null);
+  const side = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => {
+    const at = side.current;
+    if (!at || typeof ResizeObserver !== 'function') return undefined;
+    const seen = new ResizeObserver(() => bar.current?.style.setProperty('--al-side', `${Math.ceil(at.getBoundingClientRect().width) + 28}px`));
+    seen.observe(at);
+    return () => seen.disconnect();
+  }, []);
   const flip = (): void => {
     localStorage.setItem(OPEN, open ? '0' : '1');
     setOpen(!open);
   };
   return (
-    <section id={props.id} className={cx('abar', frozen && 'frozen', props.className)} aria-label={say('bar', lang)} data-rows={shown.length}>
+    <section ref={bar} id={props.id} className={cx('abar', frozen && 'frozen', props.className)} aria-label={say('bar', lang)} data-rows={shown.length}>
       <div className="al-rows">
         {shown.map((row, i) => (
           <BarRow key={row.key} row={row} now={now} first={i === 0} />
@@ -61,7 +71,7 @@ export function AlarmBar(props: Base & { setup?: AlarmSetup }): React.ReactEleme
           </div>
         ) : null}
       </div>
-      <div className="al-side num">
+      <div className="al-side num" ref={side}>
         {frozen ? (
           <b className="hat" role="status">
             {desk.feed.asOf ? say('frozen', lang, { t: clockTime(p.clock.now() - (Date.now() - desk.feed.asOf), p.clock.zone()) }) : say('failed', lang, { t: clockTime(p.clock.now() - (Date.now() - (failing || Date.now())), p.clock.zone()) })}

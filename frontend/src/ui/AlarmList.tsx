@@ -101,6 +101,7 @@ export function AlarmList(props: Props): React.ReactElement {
   const [open, setOpen] = React.useState<number | null>(null);
   const box = React.useRef<HTMLDivElement>(null);
   const base = `region=${encodeURIComponent(url.region)}${priorities.length ? `&priority=${priorities.join(',')}` : ''}${states.length && view !== 'ended' ? `&state=${states.join(',')}` : ''}${rule ? `&rule=${encodeURIComponent(rule)}` : ''}`;
+  const exported = new URLSearchParams({ ...(view === 'now' ? {} : { view }), ...(priorities.length ? { priority: priorities.join(',') } : {}), ...(states.length && view !== 'ended' ? { state: states.join(',') } : {}), ...(rule ? { rule } : {}) }).toString();
   // A rule's share of a flood is known to the server alone.
   const asked = useAsked(view === 'journal' ? null : view === 'now' ? (rule ? base : null) : `${base}&${QUERY[view]}`);
   const members = useAsked(open === null ? null : `${base}&group=${open}`);
@@ -141,7 +142,7 @@ export function AlarmList(props: Props): React.ReactElement {
   const number = (v: View): number | null => (!counts ? null : v === 'now' ? counts.total : v === 'stale' ? counts.stale : v === 'chattering' || v === 'ended' || v === 'journal' ? null : (counts.held[v] ?? 0));
   const ready = view === 'now' && !rule ? desk.feed.loaded : asked.rows !== null;
   return (
-    <section id={props.id} className={cx('col que alist', props.className)} aria-label={say('title', lang)}>
+    <section id={props.id} className={cx('col que alist', props.className)} aria-label={say('title', lang)} data-export-query="alarms" data-query={exported}>
       <div className="tabs" role="toolbar" data-scrolls="1">
         {VIEWS.map((v) => (
           <button key={v} type="button" className={v === view ? 'on' : undefined} aria-pressed={v === view} data-view={v} onClick={() => (setView(v), setOpen(null))}>

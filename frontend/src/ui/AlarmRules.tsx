@@ -71,7 +71,21 @@ export async function get<T>(url: string): Promise<T | null> {
   }
 }
 
-const shown = (value: unknown, lang: Lang): string => (value === true ? say('yes', lang) : value === false ? say('no', lang) : Array.isArray(value) ? value.join('、') || '—' : value == null || value === '' ? '—' : String(value));
+const listed = (lang: Lang): string => (lang === 'zh' ? '、' : ', ');
+
+/** Names of columns and attributes, which are what they are in every language. */
+function Names({ said, names, lang }: { said: string; names: string[]; lang: Lang }): React.ReactElement {
+  const [before, after] = said.split('\u0000');
+  return (
+    <>
+      {before}
+      <span lang="zh">{names.join(listed(lang))}</span>
+      {after}
+    </>
+  );
+}
+
+const shown = (value: unknown, lang: Lang): string => (value === true ? say('yes', lang) : value === false ? say('no', lang) : Array.isArray(value) ? value.join(listed(lang)) || '—' : value == null || value === '' ? '—' : String(value));
 
 /** Rules on the left, the chosen one with what holds, its settings, who is not watched and what was changed on the right. */
 export function AlarmRules(props: Props): React.ReactElement {
@@ -134,7 +148,7 @@ function OneRule({ rule, reload, ...props }: Props & { rule: Rule; reload: () =>
         <h2>{rule.title[lang]}</h2>
         <span>{rule.source[lang]}</span>
       </div>
-      {rule.limit_from.length ? <p className="pad mut">{`${say('rules.limit', lang)}：${say('rules.attribute', lang, { names: rule.limit_from.join('、') })}`}</p> : null}
+      {rule.limit_from.length ? <p className="pad mut">{`${say('rules.limit', lang)}${lang === 'zh' ? '：' : ': '}`}<Names said={say('rules.attribute', lang, { names: '\u0000' })} names={rule.limit_from} lang={lang} /></p> : null}
       <div className="ar-cols">
         <section className="sec2">
           <h3>
@@ -276,7 +290,7 @@ function Editor({ rule, setting, choices, kinds, regions, close, reload }: Props
   const send = async (): Promise<void> => {
     const { params, bad } = paramsOf(given, rule.params, choices);
     setFaults(Object.fromEntries(bad.map((n) => [n, say('rules.bad', lang)])));
-    setFault(bad.length ? bad.map((n) => paramName(n, lang)).join('、') : '');
+    setFault(bad.length ? bad.map((n) => paramName(n, lang)).join(listed(lang)) : '');
     if (bad.length) return;
     setBusy(true);
     const said = await put(params);

@@ -39,7 +39,7 @@ export function ColourLegend(): React.ReactElement | null {
       <ul>
         {legend.classes.map((c) => (
           <li key={c.c}>
-            <i className={c.c < 0 ? 'none' : c.c === 0 ? 'zero' : ''} style={c.c > 0 ? { background: `var(--h${c.c})` } : undefined} />
+            <i className={c.c < 0 ? 'nodata' : c.c === 0 ? 'zero' : ''} style={c.c > 0 ? { background: `var(--h${c.c})` } : undefined} />
             <span className="num">{c.text}</span>
             <span className="num n">{count(c.cells)}</span>
           </li>

@@ -24,7 +24,7 @@ interface Props extends Base, Filter {
   pick?: boolean;
 }
 
-const SHOWS: readonly string[] = ['all', 'incidents', 'cases', 'overdue', 'closed'];
+const SHOWS: readonly string[] = ['all', 'mine', 'incidents', 'cases', 'overdue', 'closed'];
 
 /** What the address says, and what is usual where it says nothing or nonsense. */
 function ownFilter(list: ListState): Filter & { sort: 'due' | 'new' } {
@@ -80,13 +80,14 @@ export function LiveList(props: Props): React.ReactElement {
   const topic = own ? own.topic : (change.topic ?? props.filter?.topic);
   const sort = own ? own.sort : (change.sort ?? sort0);
   useSignal(p.picked.version);
+  const mine = useSignal(p.mine.keys);
   const minute = Math.floor(now / 60_000);
   const sorted = React.useMemo(() => {
     const at = p.clock.now();
-    const list = p.live.store.sorted().filter((r) => matches(r, { show, urgency, flow, topic }, at));
+    const list = p.live.store.sorted().filter((r) => matches(r, { show, urgency, flow, topic }, at, mine));
     return sort === 'new' ? list.sort(newest) : list;
     // `minute`: a deadline that passes changes 超时 filters.
-  }, [version, show, urgency?.join(), flow?.join(), topic?.join(), sort, minute, p]);
+  }, [version, show, urgency?.join(), flow?.join(), topic?.join(), sort, minute, show === 'mine' ? mine : null, p]);
   const filterKey = JSON.stringify([show, urgency, flow, topic, sort, url.region]);
   const lastFilter = React.useRef(filterKey);
   const hold = held && variant === 'desk' && lastFilter.current === filterKey;
@@ -151,7 +152,7 @@ export function LiveList(props: Props): React.ReactElement {
   const latest = React.useRef<readonly Item[]>(rows);
   latest.current = rows;
 
-  const empty = sorted.length === 0 && p.live.store.loaded;
+  const empty = sorted.length === 0 && p.live.store.loaded && (show !== 'mine' || p.mine.known);
   const desk = variant === 'desk';
   const released = (e: React.SyntheticEvent): void => {
     const to = (e as React.FocusEvent).relatedTarget;
@@ -181,7 +182,7 @@ export function LiveList(props: Props): React.ReactElement {
           {word('newRows', lang, { n: waiting })}
         </button>
       ) : null}
-      {empty ? <p className="none">{props.empty ?? word(show === 'all' && !urgency?.length && !flow?.length ? 'empty' : 'emptyFiltered', lang)}</p> : null}
+      {empty ? <p className="none">{props.empty ?? word(urgency?.length || flow?.length ? 'emptyFiltered' : show === 'mine' ? 'emptyMine' : show === 'all' ? 'empty' : 'emptyFiltered', lang)}</p> : null}
       {desk ? (
         <Windowed box={box} rows={rows} height={ROW} render={(r) => <DeskRow key={r.key} item={r} on={r.key === url.sel} now={now} lang={lang} zone={p.clock.zone()} onSelect={select} picked={pick && pickable(r) ? p.picked.has(r.key) : null} onPick={tick} />} />
       ) : (

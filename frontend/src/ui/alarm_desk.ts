@@ -78,7 +78,7 @@ class AlarmDesk {
     const answer = await post(`/api/v1/alarms/${row.id}/${action}`, { version: row.version });
     this.busy.delete(row.key);
     this.settle(row, answer);
-    this.tellRefusal(answer.said ? `${row.title[page().lang]}：${answer.said}` : '');
+    this.tellRefusal(answer.said ? `${row.title[page().lang]}${page().lang === 'zh' ? '：' : ': '}${answer.said}` : '');
   }
 
   private async ackGroup(row: Flood): Promise<void> {

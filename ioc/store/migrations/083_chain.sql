@@ -55,9 +55,10 @@ CREATE TABLE IF NOT EXISTS chain_table (
 
 -- After every INSERT into a chained table by the product: as the application role, or where ioc.chained says so (the demo's
 -- loader is the owner). What anybody else puts in as the owner is in no link, and found by `ioc audit verify`.
+-- A time in a key is written as JSON, in UTC whatever the writer's zone.
 -- Arguments: the column that tells demo rows ('' without one), then the columns of the key.
 CREATE OR REPLACE FUNCTION ioc_chain_put() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
+SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
   keys text;
   demo text := CASE WHEN TG_ARGV[0] = '' THEN 'false' ELSE format('%I = ''demo''', TG_ARGV[0]) END;
