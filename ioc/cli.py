@@ -23,7 +23,7 @@ from ioc.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 / data folder (default .ioc)")]
 # Kinds of `ioc import` that are configuration and have no coordinates.
-DISPATCH_TABLES = ("departments", "dispatch", "duplicates", "escalation")
+DISPATCH_TABLES = ("departments", "dispatch", "duplicates", "escalation", "topics")
 TABLES = ("models", "aqi-table", "water-table", "noise-table", "patrol-plans", "village-figures")
 KINDS = "|".join(("devices|regions|grids|resources|events|cases|layer|accounts|stewards|hotline|deadlines|calendar",
                   "rosters", *DISPATCH_TABLES, *TABLES))  # fmt: skip

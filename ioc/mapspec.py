@@ -20,6 +20,7 @@ from ioc.alarm_rules import alarm_rules
 from ioc.alarms.life import STATES
 from ioc.alarms.record import PRIORITIES
 from ioc.declare import CountPins, H3Density, Heat, IconMarks, Layer, Outline, SmallMarks, Style
+from ioc.grids.colours import MEASURES
 from ioc.i18n import t
 from ioc.registry import Registry
 from ioc.scope import SYSTEM, Scope
@@ -46,7 +47,7 @@ _TYPES: Mapping[str, str] = {
 _SECOND = {"offline": "off", "exceeded": "ex", "count": "n", "": ""}
 # Themes in the panel follow the layers people look for first, draw order follows `Layer.order`.
 _PANEL = ("event", "event_suspected", "case", "heat", "camera", "sensor", "grid_cell", "resource", "warning")
-_WALL_HIDDEN = frozenset({"grid_cell", "resource", "region"})
+_WALL_HIDDEN = frozenset({"grid_cell", "resource", "region", "crossing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,14 @@ def map_config(
     with store.scoped(SYSTEM) as conn:  # whether anything here is demo is a fact of the whole centre
         demo = centre.facts(conn).demo
     box = regions.bbox(scope, region) or EVERYWHERE
+    drawn = sorted(layers, key=lambda layer: layer.order)
     return {
         "style": basemap.style(settings, theme, lang, BaseMap.of(store).version()),
         "bounds": list(box),
         "center": [round((box[0] + box[2]) / 2, 6), round((box[1] + box[3]) / 2, 6)],
         "zoom": fit_zoom(box),
         "layers": [entry(layer, view, counts.get(layer.key)) for layer in layers],
-        "spec": {"layers": [s for layer in sorted(layers, key=lambda x: x.order) for s in specs(layer, view)]},
+        "spec": {"layers": [s for x in drawn for s in (*specs(x, view), *coloured(x, view))]},
         "alarms": alarm_words(lang) if scope.can(tiles.ALARM_VIEW) else None,
         "demo": demo,
         "note": basemap.note(settings, lang),
@@ -136,6 +138,7 @@ def entry(layer: Layer, view: View, count: int | None) -> dict[str, Any]:
         "legend": [*legend(layer, view.lang), *_alarm_legend(layer, view)],
         "ok": ok,
         "permission": layer.permission,
+        "colours": measures(layer, view) if ok else [],
         "min_zoom": max(first, outline.min_zoom if outline else 0),
     }
 
@@ -206,6 +209,21 @@ def specs(layer: Layer, view: View) -> Iterator[dict[str, Any]]:
         return
     for role, band, extra in _merged(layer):
         yield _spec(layer, role, band, url, extra)
+
+
+def measures(layer: Layer, view: View) -> list[dict[str, str]]:
+    """What the layer's areas can be coloured by, of what the asker may see."""
+    if layer.query != "grid_cell":
+        return []
+    may = (m for m in MEASURES.values() if not m.right or view.scope.can(m.right))
+    return [{"key": m.key, "title": m.title(view.lang)} for m in may]
+
+
+def coloured(layer: Layer, view: View) -> Iterator[dict[str, Any]]:
+    """The layer coloured by the measure named in the page's address (`colour=`): at every zoom, not as outlines."""
+    if measures(layer, view) and view.scope.can(layer.permission):
+        url = f"/tiles/{layer.key}/{{z}}/{{x}}/{{y}}.mvt?region={view.region}&by={{by}}"
+        yield _spec(layer, "areas", (0, 25), url, {"coloured": True, "labelZoom": 16}) | {"id": f"{layer.key}-coloured"}
 
 
 def _merged(layer: Layer) -> Sequence[tuple[str, tuple[float, float], dict[str, Any]]]:

@@ -13,12 +13,14 @@ from functools import lru_cache
 from typing import Any
 
 from ioc.cases.terms import PROVISIONAL, UNSET
+from ioc.cases.topics import Topics
 from ioc.declare import Flow
 from ioc.flows import flows, stage_index
 from ioc.i18n import Text
 
 VERSION = 1
 Row = Mapping[str, Any]
+NO_TOPICS = Topics()
 
 ICONS = frozenset(("flame", "gas", "users", "car", "drop", "warn", "broom", "camera", "lamp", "boat", "pin"))
 URGENCY_RANK = {"critical": 0, "urgent": 1, "routine": 2}
@@ -110,7 +112,7 @@ def _common(row: Row) -> dict[str, Any]:
     }
 
 
-def case_to_record(row: Row) -> dict[str, Any]:
+def case_to_record(row: Row, topics: Topics = NO_TOPICS) -> dict[str, Any]:
     """A row of `worklist_case` as a record."""
     flow = flows().get(row["flow"]) or flows()["grid"]
     closed = row["closed_at"] is not None
@@ -131,10 +133,11 @@ def case_to_record(row: Row) -> dict[str, Any]:
         "opened_at": _iso(row["opened_at"]),
         "closed": closed,
         "suspected": False,
+        "topics": topics.of(row.get("category_code") or ""),
     }
 
 
-def event_to_record(row: Row) -> dict[str, Any]:
+def event_to_record(row: Row, topics: Topics = NO_TOPICS) -> dict[str, Any]:
     """A row of `worklist_event` as a record. A report with an initial level is an incident nobody has assessed yet."""
     closed = row["status"] != "open"
     incident = row["incident_level"] is not None
@@ -155,6 +158,7 @@ def event_to_record(row: Row) -> dict[str, Any]:
         "opened_at": _iso(row["received_at"]),
         "closed": closed,
         "suspected": row["suspected"],
+        "topics": topics.of(row.get("category_code") or ""),
     }
 
 

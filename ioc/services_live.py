@@ -35,6 +35,7 @@ from ioc.settings import Settings
 from ioc.store import Store, centre, dispatch, health, kpi, kpi_records, lower_view, outbound_view, told
 from ioc.store import counts as counting
 from ioc.store import detail as details
+from ioc.store import topics as grid_topics
 from ioc.store import worklist as work
 from ioc.store.regions import Regions
 from ioc.views import Views
@@ -137,6 +138,13 @@ class LiveServices:
         ids = self._regions.ids(scope, region)
         with self._store.scoped(scope) as conn:
             return sorted(work.mine_keys(conn, scope, ids, expected_of(scope, officer), MINE_MAX))
+
+    def grid_topics(self, scope: Scope) -> Sequence[Mapping[str, str]]:
+        with self._store.scoped(scope) as conn:
+            return grid_topics.listed(conn)
+
+    def topic_stats(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        return grid_topics.by_region(self._store, self._regions, scope, region, self.now())
 
     def districts(self, scope: Scope, region: str) -> Sequence[DistrictRow]:
         return kpi.districts(self._store, scope, region)

@@ -26,12 +26,14 @@ MOST, NAME_MAX = 50, 40
 SHOWS = ("all", "mine", "incidents", "cases", "overdue", "closed")
 URGENCIES = ("critical", "urgent", "routine")
 SORTS = ("due", "new")
+_ORDER = ("urgency", "flow", "topic", "sort", "v")
+_TOPIC = re.compile(r"^[a-z0-9_]{1,40}(,[a-z0-9_]{1,40}){0,19}$")
 _PLACE = re.compile(r"^-?\d{1,3}(\.\d{1,6})?,-?\d{1,2}(\.\d{1,6})?,\d{1,2}(\.\d{1,3})?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a view is to be. `query`: show, urgency, flow, sort, v as texts, lists by commas; missing ones are usual."""
+    """What a view is to be. `query`: show, urgency, flow, topic, sort, v as texts; missing ones are usual."""
 
     name: str
     shared: bool
@@ -58,12 +60,18 @@ def checked(query: Mapping[str, str]) -> dict[str, str]:
     one_of("urgency", URGENCIES, "", many=True)
     one_of("flow", tuple(flows()), "", many=True)
     one_of("sort", SORTS, "due")
+    # topics are the centre's own table, which may change: a key that is no more shows an empty list, not an error
+    topics = str(query.get("topic") or "")
+    if topics and not _TOPIC.match(topics):
+        reasons.append(Reason("topic", "bad_choice", "应为主题代码", "keys of topics", topics[:80]))
+    elif topics:
+        out["topic"] = topics
     place = str(query.get("v") or "")
     if place and (not _PLACE.match(place) or abs(float(place.split(",")[1])) > 90):
         reasons.append(Reason("v", "bad_place", "应为 经度,纬度,级别", "must be lon,lat,zoom", place[:80]))
     elif place:
         out["v"] = place
-    for name in set(query) - {"show", "urgency", "flow", "sort", "v"}:
+    for name in set(query) - {"show", "urgency", "flow", "topic", "sort", "v"}:
         reasons.append(Reason(name, "unknown_field", "没有此项", "no such field", str(query[name])[:80]))
     if reasons:
         raise Invalid(reasons=reasons)
@@ -74,7 +82,10 @@ def address(view: Mapping[str, Any]) -> str:
     """The query part of the page's address that shows a view: all of it, so that it can be sent to anybody."""
     query: Mapping[str, str] = view["query"]
     # a name for each in a fixed order: the store gives objects back in one of its own
-    full = {"show": query.get("show") or "all", **{k: query.get(k, "") for k in ("urgency", "flow", "sort", "v")}}
+    full = {
+        "show": query.get("show") or "all",
+        **{k: query.get(k, "") for k in _ORDER},
+    }
     full |= {"region": view.get("region") or "", "view": str(view["view_id"])}
     return urlencode({k: v for k, v in full.items() if v}, safe=",:")
 

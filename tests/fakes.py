@@ -183,6 +183,16 @@ class FakeServices:
     def lower(self, scope: Scope, region: str) -> Mapping[str, Any]:
         return self.below
 
+    def grid_topics(self, scope: Scope) -> Sequence[Mapping[str, str]]:
+        return [{"key": "river", "zh": "河道", "en": "Rivers"}, {"key": "other", "zh": "其他", "en": "Other"}]
+
+    def topic_stats(self, scope: Scope, region: str) -> Mapping[str, Any]:
+        numbers = {"reports": 5, "open": 3, "overdue": 1, "closed": 2}
+        found = {"river": numbers, "other": dict.fromkeys(numbers, 0)}
+        rows = [{"code": COUNTIES[0].code, "name": COUNTIES[0].name, "topics": found}]
+        return {"topics": self.grid_topics(scope), "numbers": list(numbers), "days": 30, "total": found, "rows": rows,
+                "as_of": self.at}  # fmt: skip
+
     def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
         return {"region": None, "cards": {}, "compare": {"rows": []}, "list": None}
 

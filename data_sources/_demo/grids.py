@@ -88,7 +88,7 @@ def write(
     cells = all_cells(place, g, seed)
     columns = (
         "grid_cell_id", "source", "code", "kind", "name", "geom", "region_id", "department", "officers", "sketch",
-        "search", "origin", "recorded_at", "updated_at",
+        "search", "attributes", "origin", "recorded_at", "updated_at",
     )  # fmt: skip
     names: list[str] = []
     copy_lines(conn, "grid_cell", columns, _lines(cells, first, g, ids, systems, seed, now, names))
@@ -121,9 +121,15 @@ def _lines(
         yield text.line(
             (
                 first + k, systems.report("urban" if unit else "grid"), cell.code, cell.kind, cell.name, geom,
-                ids[g.villages[cell.village].code], department, text.Json(officers), True, search, "demo", now, now,
+                ids[g.villages[cell.village].code], department, text.Json(officers), True, search,
+                text.Json(_people(k, unit)), "demo", now, now,
             )
         )  # fmt: skip
+
+
+def _people(k: int, unit: bool) -> dict[str, int]:
+    """What a registry would bring: people of most cells; some towns have not delivered theirs."""
+    return {} if k % 9 == 4 else {"人口": 40 + (k * 7919) % 260 if unit else 180 + (k * 7919) % 2400}
 
 
 def _person(rng: np.random.Generator, role: str) -> dict[str, str]:

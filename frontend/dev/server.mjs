@@ -58,7 +58,7 @@ function row(o = {}) {
     stage_text: { zh: stages[o.stage ?? 1], en: 'Handling' }, stage_index: o.stage ?? 1 + (id % 3), stage_count: stages.length, stages: stages.map((s) => ({ zh: s, en: s })),
     due_at: iso(now0 + minutes * 60000), due_kind: o.due_kind ?? 'countdown', due_label: o.label ? { zh: o.label, en: 'Report' } : null,
     source: 'dev', source_text: flow === 'hotline' ? '12345' : '视频 AI', icon: o.icon ?? ICONS[id % 10], lon: o.lon ?? c[0] + gauss() * 0.03, lat: o.lat ?? c[1] + gauss() * 0.02,
-    region_id: 1, region_code: '1', region_ids: [1], occurred_at: iso(now0 - id * 60000), opened_at: iso(now0 - id * 60000), closed: false, suspected: false, origin: 'demo', version: 1,
+    region_id: 1, region_code: '1', region_ids: [1], occurred_at: iso(now0 - id * 60000), opened_at: iso(now0 - id * 60000), closed: false, suspected: false, topics: ['other'], origin: 'demo', version: 1,
   };
 }
 const rows = [

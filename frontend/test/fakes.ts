@@ -6,7 +6,7 @@ export function item(o: Partial<Item> & { id: number }): Item {
     key: `case:${o.id}`, type: 'case', number: `N${o.id}`, flow: 'grid', flow_text: { zh: '网格', en: 'Grid' }, title: `t${o.id}`, place: 'p', place_short: 'p',
     urgency: 'routine', level: null, provisional: false, stage_text: { zh: '受理', en: 'Accept' }, stage_index: 1, stage_count: 6, stages: [], due_at: null, due_kind: 'none', due_label: null,
     source: 's', source_text: 's', icon: 'pin', lon: 1, lat: 2, region_id: 1, region_code: '1', region_ids: [1], occurred_at: '2026-10-03T06:00:00Z', opened_at: '2026-10-03T06:00:00Z',
-    closed: false, suspected: false, origin: 'demo', version: 1, ...o,
+    closed: false, suspected: false, topics: ['other'], origin: 'demo', version: 1, ...o,
   };
 }
 

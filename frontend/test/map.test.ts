@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Atlas } from '../src/map/atlas';
 import { activeSpecs, coverTiles, niceTop, rampStep, tileKey, tileZoom } from '../src/map/bands';
 import { resolution, scaleLength, scaleText } from '../src/map/controls';
+import { colouredSpecs, hatch } from '../src/map/grids';
 import { merge, type Found } from '../src/map/interact';
 import { clipRing, innerRuns } from '../src/map/mvt';
 import { overlays } from '../src/map/overlays';
@@ -270,5 +271,31 @@ describe('drawing', () => {
     const boxes = Object.values(atlas.mapping);
     expect(boxes.every((b) => b.x + b.width <= 2048)).toBe(true);
     expect(atlas.size('a')).toBeCloseTo(11);
+  });
+});
+
+describe('grid cells coloured by a measure', () => {
+  const specs: LayerSpec[] = [
+    { id: 'grid_cell-areas-14', data: '/a', ioc: { layer: 'grid_cell', role: 'areas', band: [14, 25] } },
+    { id: 'grid_cell-coloured', data: '/t?by={by}', ioc: { layer: 'grid_cell', role: 'areas', band: [0, 25], coloured: true } },
+    { id: 'camera', data: '/c', ioc: { layer: 'camera', role: 'marks' } },
+  ];
+  it('takes the place of the outlines, and only while a measure is named', () => {
+    expect(colouredSpecs(specs, '').map((s) => s.id)).toEqual(['grid_cell-areas-14', 'camera']);
+    expect(colouredSpecs(specs, 'events').map((s) => [s.id, s.data])).toEqual([['grid_cell-coloured', '/t?by=events'], ['camera', '/c']]);
+  });
+  it('hatches inside the ring and outside its holes, on one lattice', () => {
+    const square = (a: number, b: number): [number, number][] => [[a, a], [b, a], [b, b], [a, b]];
+    const lines = hatch([square(0, 10), square(4, 6)], 1);
+    const inside = ([x, y]: [number, number], a: number, b: number): boolean => x > a + 1e-9 && x < b - 1e-9 && y > a + 1e-9 && y < b - 1e-9;
+    expect(lines.length).toBeGreaterThan(18);
+    for (const [p, q] of lines as [[number, number], [number, number]][]) {
+      expect((p[0] + p[1]) % 1).toBeCloseTo(0);
+      const middle: [number, number] = [(p[0] + q[0]) / 2, (p[1] + q[1]) / 2];
+      expect(inside(middle, 0, 10)).toBe(true);
+      expect(inside(middle, 4, 6)).toBe(false);
+    }
+    expect(hatch([], 1)).toEqual([]);
+    expect(hatch([square(0, 1)], 0)).toEqual([]);
   });
 });

@@ -137,7 +137,7 @@ describe('a list whose filter stands in the address', () => {
     const { list } = parseUrl(search);
     expect(list).toEqual({ show: 'overdue', urgency: ['critical', 'urgent'], flow: ['grid'], sort: 'new', saved: '12' });
     expect(writeUrl('', { list })).toBe(search);
-    expect(writeUrl(search, { list: { show: 'all', urgency: [], flow: [], sort: '', saved: '' } })).toBe('?show=all');
+    expect(writeUrl(search, { list: { show: 'all', urgency: [], flow: [], topic: [], sort: '', saved: '' } })).toBe('?show=all');
   });
 
   it('opens a view with its own place when the region changes with it', () => {

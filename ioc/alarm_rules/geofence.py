@@ -14,8 +14,8 @@ ALARM_RULE = AlarmRule(
     params={"fence": "", "inside": False, "on_delay_s": 0},
     stewards=("grid_officer",),
     source=Text(
-        "区域须设定：region:代码、grid:编码 或 layer:专题/编号",
-        "the area is to be set: region:CODE, grid:CODE or layer:KEY/ID",
+        "区域须设定：fence:编号（/desk/fences 绘制）、region:代码、grid:编码 或 layer:专题/编号",
+        "the area is to be set: fence:ID (drawn at /desk/fences), region:CODE, grid:CODE or layer:KEY/ID",
     ),
     order=81,
 )

@@ -98,6 +98,10 @@ class RuleSettings:
                 raise LookupError(rule.key)
             return _setting_json(row)
 
+    def target_ref(self, conn: Conn, scope: Scope, target: Target, ref: str) -> tuple[str, Reason | None]:
+        """The same for whoever sets parameters along with something else (a fence)."""
+        return self._ref(conn, scope, target, ref)
+
     def _ref(self, conn: Conn, scope: Scope, target: Target, ref: str) -> tuple[str, Reason | None]:
         """What a target is stored as, or the reason why it cannot be. Places outside the scope are not there."""
         if target == "":

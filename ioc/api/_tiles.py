@@ -14,9 +14,10 @@ from ioc.errors import NotFound
 from ioc.feed.versions import FeedVersions
 from ioc.registry import Registry
 from ioc.scope import SYSTEM, Scope
-from ioc.store import Store, thematic, tiles
+from ioc.store import Store, grid_counts, thematic, tiles, topics
 from ioc.store.accounts import audit
 from ioc.store.loop import LoopReader
+from ioc.store.pool import Conn
 from ioc.store.regions import Regions, RegionTree
 
 MIME = "application/vnd.mapbox-vector-tile"
@@ -34,12 +35,19 @@ _TOPICS: Mapping[str, tuple[str, ...]] = {
     "thematic": ("layer", "region"),
     "patrol_coverage": ("patrol_coverage", "grid", "region"),
     "patrol_track": ("patrol_track", "region"),
+    "fence": ("fence", "region"),
+    "crossing": ("alarm", "region"),
 }
 # What also changes as time passes is made anew this often (seconds).
-_TICKS: Mapping[str, int] = {"heat": 600, "warning": 60, "patrol_coverage": 600, "patrol_track": 600}
+_TICKS: Mapping[str, int] = {"heat": 600, "warning": 60, "patrol_coverage": 600, "patrol_track": 600, "crossing": 2}
 # Layers that show where people were: whoever opens one is written into the audit, once in this many seconds a region.
 _LOOKED: Mapping[str, int] = {"patrol_track": 600}
+# Cells coloured by a measure; seen from afar all of a city's are in few tiles.
+_COLOURED_CLOSE, _COLOURED_FAR, _CLOSE_FROM = 60, 600, 12
 _LOOKS_KEPT = 10_000
+_CLASSES_KEPT = 500
+# Layers whose tiles can be asked for `by` something: a measure, or topics.
+_BY, _BY_MAX = frozenset({"grid_cell", "event", "case", "heat"}), 400
 _LEVELS = ("city", "county", "town", "village")
 
 
@@ -56,6 +64,7 @@ class _Wanted:
     now: dt.datetime
     region_ids: tuple[int, ...] | None
     place: Hashable
+    by: str = ""
 
 
 class TileService:
@@ -66,14 +75,17 @@ class TileService:
         self._kept = TileMemory()
         self._making: dict[Hashable, asyncio.Future[bytes | None]] = {}  # the event loop's alone
         self._regions = Regions.of(store)
+        self._classes: dict[tuple[str, str], grid_counts.Colouring] = {}
         self._looks: dict[tuple[str, str, str], dt.datetime] = {}
 
-    def get(self, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = "") -> Kept:
-        """`v`: a version of the client's own; another one is never answered from what an earlier one left behind.
+    def get(self, scope: Scope, key: str, z: int, x: int, y: int, region: str = "", v: str = "", by: str = "") -> Kept:
+        """`by`: what grid cells are coloured by, or the topics of work.
 
-        Raises NotFound (no such layer, tile or region for this asker) and Forbidden.
+        `v`: a version of the client's own; another one is never answered from what an earlier one left behind.
+
+        Raises NotFound (no such layer, tile or region for this asker), Forbidden, Invalid (no measure).
         """
-        wanted = self._wanted(scope, key, z, x, y, region, v)
+        wanted = self._wanted(scope, key, z, x, y, region, v, by)
         self._note_look(wanted, region)
         return self._kept.get(wanted.place, KEEP_S, lambda: tagged(self._made(wanted)))
 
@@ -113,15 +125,20 @@ class TileService:
             making.add_done_callback(lambda _: self._making.pop(wanted.place, None))
         return await asyncio.shield(making)  # an asker that leaves does not take the tile from the others
 
-    def _wanted(self, scope: Scope, key: str, z: int, x: int, y: int, region: str, v: str) -> _Wanted:
+    def _wanted(self, scope: Scope, key: str, z: int, x: int, y: int, region: str, v: str, by: str = "") -> _Wanted:
         tiles.lonlat_box(z, x, y)
         now = self._clock.now()
         query = self._query(scope, key)
-        tick = int(now.timestamp() // _TICKS[query]) if query in _TICKS else 0
+        by = by[:_BY_MAX] if query in _BY else ""
+        coloured = by and query == "grid_cell"
+        if coloured:
+            grid_counts.measure(scope, by)
+        every = _TICKS.get(query) if not coloured else _COLOURED_CLOSE if z >= _CLOSE_FROM else _COLOURED_FAR
+        tick = int(now.timestamp() // every) if every else 0
         alarmed = ("alarm",) if self._carries_alarms(scope, key) else ()
         version = self._versions.of(*_TOPICS.get(query, ()), *alarmed)
-        place = (scope.class_key, key, z, x, y, region, version, tick, v[:20])
-        return _Wanted(scope, key, query, z, x, y, now, self._regions.ids(scope, region), place)
+        place = (scope.class_key, key, z, x, y, region, version, tick, v[:20], by)
+        return _Wanted(scope, key, query, z, x, y, now, self._regions.ids(scope, region), place, by)
 
     def _carries_alarms(self, scope: Scope, key: str) -> bool:
         layer = self._registry.layers.get(key)
@@ -131,7 +148,21 @@ class TileService:
         with self._store.reading(w.scope, tiles.plan(w.query, w.z)) as conn:
             layer = thematic.resolve(conn, w.scope, self._registry.layers, w.key)
             kinds = levels(self._regions.tree(), w.z) if layer.query == "region" else ()
-            return tiles.render(conn, tiles.TileQuery(w.scope, layer, w.z, w.x, w.y, w.now, w.region_ids, kinds))
+            colours = self._colours(conn, w) if w.by and w.query == "grid_cell" else None
+            more = topics.predicate(conn, "e", w.by) if w.by and colours is None else None
+            q = tiles.TileQuery(w.scope, layer, w.z, w.x, w.y, w.now, w.region_ids, kinds, colours, more)
+            return tiles.render(conn, q)
+
+    def _colours(self, conn: Conn, w: _Wanted) -> grid_counts.Colouring:
+        """Classes are the same for all tiles of a scope until the numbers have been computed anew."""
+        key = (w.scope.class_key, w.by)
+        at = grid_counts.computed_at(conn)
+        kept = self._classes.get(key)
+        if kept is None or kept.computed_at != at:
+            if len(self._classes) >= _CLASSES_KEPT:
+                self._classes.clear()
+            kept = self._classes[key] = grid_counts.colouring(conn, w.scope, w.by)
+        return kept
 
     async def _made_soon(self, w: _Wanted, reader: LoopReader) -> bytes | None:
         layer = self._registry.layers.get(w.key)

@@ -62,7 +62,14 @@ def register(server: flask.Flask, deps: Deps) -> None:
     @bp.get("/api/v1/identify")
     @doc(
         "Everything under the cursor: points, then lines, then areas from small to large",
-        query={"lon": "degrees", "lat": "degrees", "z": "zoom", "layers": "comma-separated keys", "region": "code"},
+        query={
+            "lon": "degrees",
+            "lat": "degrees",
+            "z": "zoom",
+            "layers": "comma-separated keys",
+            "region": "code",
+            "by": "what grid cells are coloured by, if anything",
+        },
         returns={"type": "object"},
         permission="map.view",
     )
@@ -78,6 +85,7 @@ def register(server: flask.Flask, deps: Deps) -> None:
             region_ids=region_ids,
             now=deps.clock.now(),
             lang=_read.lang(),
+            coloured=bool(_read.text("by")),
         )
         keys = [k for k in _read.text("layers").split(",") if k][:40]
         with deps.store.scoped(scope) as conn:

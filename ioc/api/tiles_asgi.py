@@ -57,6 +57,7 @@ class _Asked:
     y: int
     region: str
     v: str
+    by: str
     given: Presented
     known: str
     packed: bool
@@ -113,7 +114,7 @@ class Tiles:
             return _failed(IocError())
 
     async def _soon(self, a: _Asked) -> Kept | None:
-        identity = self._credentials.at_hand(a.given)
+        identity = None if a.by else self._credentials.at_hand(a.given)
         if identity is None:
             return None
         asker = _known(identity).scope
@@ -121,7 +122,7 @@ class Tiles:
 
     def _tile(self, a: _Asked) -> Kept:
         asker = _known(self._credentials.identify(a.given)).scope
-        return self._service.get(asker, a.layer, a.z, a.x, a.y, a.region, a.v)
+        return self._service.get(asker, a.layer, a.z, a.x, a.y, a.region, a.v, a.by)
 
 
 def _known(identity: Identity) -> Identity:
@@ -161,6 +162,7 @@ def _read(scope: Scope) -> _Asked:
         y=int(path[4]),
         region=query.get("region", [""])[0],
         v=query.get("v", [""])[0],
+        by=query.get("by", [""])[0],
         given=Presented(
             cookies=_cookies(_text(heads, b"cookie")),
             authorization=_text(heads, b"authorization"),

@@ -25,7 +25,7 @@ VIEW: dict[str, Any] = {
         "mine": {"type": "boolean"},
         "default": {"type": "boolean", "description": "the asker's list begins with it"},
         "version": {"type": "integer", "description": "give it with a change"},
-        "query": {"type": "object", "description": "show, urgency, flow, sort, v"},
+        "query": {"type": "object", "description": "show, urgency, flow, topic, sort, v"},
         "region": {"type": "string"},
         "address": {"type": "string", "description": "query of /desk/events that shows it"},
     },
@@ -40,7 +40,7 @@ class ViewIn(BaseModel):
     name: str = Field(min_length=1, max_length=NAME_MAX)
     shared: bool = Field(default=False, description="for everybody; needs desk.share")
     query: dict[str, str] = Field(
-        default_factory=dict[str, str], description="show, urgency, flow, sort, v", max_length=8
+        default_factory=dict[str, str], description="show, urgency, flow, topic, sort, v", max_length=8
     )
     region: str = Field(default="", max_length=40)
 

@@ -1,4 +1,7 @@
-"""`ioc import departments|dispatch|duplicates|escalation`: a centre's own tables, each taken whole or refused whole."""
+"""`ioc import departments|dispatch|duplicates|escalation|topics`: a centre's own tables.
+
+Each is taken whole or refused whole.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from ioc.cases import dispatch_file as files
 from ioc.cases.cells import Parsed, RowReason
 from ioc.cases.deadline_file import category_finder
 from ioc.cases.sheets import Sheet, read_sheet
+from ioc.cases.topic_file import read_topics
 from ioc.clock import Clock
 from ioc.errors import Invalid, Reason
 from ioc.flows import flows
@@ -24,7 +28,7 @@ from ioc.store.dispatch import Kind, Version
 from ioc.store.pool import Conn
 from ioc.store.rejects import Rejected, store_rejects
 
-KINDS: tuple[Kind, ...] = ("departments", "dispatch", "duplicates", "escalation")
+KINDS: tuple[Kind, ...] = ("departments", "dispatch", "duplicates", "escalation", "topics")
 SHOWN = 20
 Rows = Sequence[Mapping[str, Any]]
 
@@ -78,6 +82,7 @@ def _read(kind: Kind, sheet: Sheet, known: files.Known, roles: Sequence[str]) ->
         "departments": lambda: files.read_departments(sheet, known),
         "dispatch": lambda: files.read_dispatch(sheet, known),
         "escalation": lambda: files.read_escalation(sheet, known, roles),
+        "topics": lambda: read_topics(sheet, known.category_of),
     }
     parsed = readers[kind]()
     return [asdict(row) for row in cast(Sequence[Any], parsed.value or ())], parsed.reasons

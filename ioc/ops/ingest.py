@@ -13,6 +13,7 @@ from ioc.duty import watch as duty_watch
 from ioc.duty.desk import DutyDesk
 from ioc.feed import sequencer
 from ioc.intake import worker
+from ioc.kpi import grids
 from ioc.kpi import worker as kpi
 from ioc.ops import keeper_loop
 from ioc.ops.heartbeat import Heartbeat
@@ -39,6 +40,7 @@ def run(settings: Settings, registry: Registry, clock: Clock) -> None:
         "chain": lambda s: linker.run(owner, settings.audit_key, clock, s),
         "keeper": lambda s: keeper_loop.run(settings, clock, s),
         "kpi": lambda s: kpi.run(store, registry, clock, settings, s),
+        "grids": lambda s: grids.run(store, clock, s),
         "deadlines": lambda s: recompute.run(store, clock, settings.tz, s),
         "duty": lambda s: duty_watch.run(DutyDesk(store, clock).watch, s),
         "outbound": lambda s: outbound.run(settings, store, clock, s),

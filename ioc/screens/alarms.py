@@ -101,7 +101,9 @@ def rules(model: Model) -> Component:
                         className="main two")  # fmt: skip
     back = html.A([t("alarm.rules.back", lang)], href=model.page.href("/desk/alarms"), className="btn",
                   **{"data-keep": "1"})  # fmt: skip
-    head = html.Div([html.H2(t("alarm.rules", lang)), html.Span(t("alarm.rules.side", lang)), back], className="ph2")
+    draw = html.A([t("fence.open", lang)], href=model.page.href("/desk/fences"), className="btn", **{"data-keep": "1"})
+    said = html.Span(t("alarm.rules.side", lang))
+    head = html.Div([html.H2(t("alarm.rules", lang)), said, draw, back], className="ph2")
     body = AlarmRules(
         id="alarm-rules",
         choices={name: _pairs(words) for name, words in _CHOICES.items()},

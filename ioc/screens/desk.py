@@ -8,7 +8,7 @@ from typing import Any
 from dash import dcc
 
 from ioc.i18n import t
-from ioc.screens import alarms, data_tabs, exporting, fmt, panels, parts, saved, supervise
+from ioc.screens import alarms, data_tabs, exporting, fences, fmt, panels, parts, saved, supervise, topics
 from ioc.screens import detail as details
 from ioc.screens import duty as duties
 from ioc.screens.elements import Component, html
@@ -260,6 +260,26 @@ def _filters(lang: str) -> Component:
     )
 
 
+def _topics(model: Model) -> list[Any]:
+    """Chips of the grid topics (GRD-04), and the way to their numbers. What belongs to none has a chip as well."""
+    if not model.grid_topics:
+        return []
+    lang = model.lang
+    every = html.Button(t("topics.any", lang), className="chip on", **{"data-list": "work", "data-topic": ""})
+    chips = [
+        html.Button(fmt.word(topic, lang), className="chip", **{"data-list": "work", "data-topic": topic["key"]})
+        for topic in model.grid_topics
+    ]
+    numbers = html.Button([icon("chart"), t("topics.numbers", lang)], className="chip", **{"data-records": topics.CODE})
+    label = {"aria-label": t("topics.label", lang), "data-scrolls": "1"}
+    return [
+        html.Div(
+            [html.Span([every, *chips], className="g"), html.Span(numbers, className="g end")],
+            className="flt", role="toolbar", **label,
+        )
+    ]  # fmt: skip
+
+
 def _key_help(lang: str) -> Component:
     pairs = (
         (("J", "K"), "move"), (("X",), "pick"), (("Enter",), "open"), (("Esc",), "up"), (("?",), "all"),
@@ -278,13 +298,16 @@ def events(model: Model) -> Component:
     args = model.page.args
     work = LiveList(
         id="work", variant="desk", address=True, pick=True, show=args.get("show") or "all",
-        filter={k: [p for p in args.get(k, "").split(",") if p] for k in ("urgency", "flow")},
+        filter={k: [p for p in args.get(k, "").split(",") if p] for k in ("urgency", "flow", "topic")},
         sort="new" if args.get("sort") == "new" else "due",
     )  # fmt: skip
     picked = html.Div(id="many", className="many", role="toolbar", **{"aria-label": t("many.bar", lang)})
     views = saved.row(model.views, model.page, model.who, exporting.button(model, "queue", chip=True))
     queue = html.Section(
-        [_tabs(model), _filters(lang), views, *parts.fault(model, "rows"), work, picked, _key_help(lang)],
+        [
+            *(_tabs(model), _filters(lang), *_topics(model), views),
+            *(*parts.fault(model, "rows"), work, picked, _key_help(lang)),
+        ],
         className="col que",
         **{"aria-label": t("screens.ev.list", lang)},
     )
@@ -301,6 +324,11 @@ def alarm_list(model: Model) -> Component:
 
 def alarm_rule_editor(model: Model) -> Component:
     return frame(model, "alarms", alarms.rules(model))
+
+
+def fence_editor(model: Model) -> Component:
+    box = parts.map_box(model, [parts.layer_panel(model)], "desk")
+    return frame(model, "alarms", html.Div([fences.panel(model), box], className="main evs two"))
 
 
 # ---------------------------------------------------------------- supervision

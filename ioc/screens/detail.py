@@ -17,6 +17,7 @@ from ioc.screens.fresh import fresh
 from ioc.screens.marks import SHAPES, icon, level_mark, level_text, urgency_mark
 from ioc.screens.panels import due, stage_bar
 from ioc.screens.pictures import pictures
+from ioc.screens.records import list_code
 from ioc.screens.state import View
 from ioc.screens.steps import step_bar
 from ioc.screens.supervise import like
@@ -136,6 +137,9 @@ def _value(field: Part, view: View) -> Any:
     shown = fmt.moment(at, view) if at is not None else fmt.word(raw, view.lang) or "—"
     unit = fmt.unit(field.get("unit"), view.lang)
     text = f"{shown} {unit}" if unit else shown
+    if field.get("list"):
+        code = list_code(fmt.word(field.get("label"), view.lang), str(field["list"]))
+        return html.Button(text, className="link", **{"data-records": code})
     if field.get("sel"):
         return html.A(text, href="#", className="link", **{"data-sel": str(field["sel"])})
     return text

@@ -53,6 +53,7 @@ class Model:
     sources: Sequence[SourceState] = ()
     districts: Sequence[DistrictRow] = ()
     topics: Sequence[tuple[str, int]] = ()
+    grid_topics: Sequence[Mapping[str, str]] = ()
     map_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     detail: Mapping[str, Any] | None = None
     village: Mapping[str, Any] | None = None
@@ -120,9 +121,10 @@ class _Reader:
 _NEEDS: Mapping[str, frozenset[str]] = {
     "wall": frozenset({"tiles", "counts", "rows", "warnings", "sources", "districts", "topics", "map"}),
     "overview": frozenset({"tiles", "counts", "rows", "warnings", "sources", "map"}),
-    "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views", "mine"}),
+    "events": frozenset({"counts", "rows", "warnings", "sources", "map", "views", "mine", "grid_topics"}),
     "alarms": frozenset({"warnings", "sources"}),
     "alarm-rules": frozenset({"warnings", "sources"}),
+    "fences": frozenset({"counts", "warnings", "sources", "map"}),
     "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower", "audit"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "settings": frozenset({"warnings", "sources"}),
@@ -168,6 +170,7 @@ def read_model(
         sources=reader.get("sources", lang, lambda: services.sources(scope), ()) if "sources" in needs else (),
         districts=part("districts", lambda: services.districts(scope, region), ()),
         topics=part("topics", lambda: services.hotline_topics(scope, region), ()),
+        grid_topics=part("grid_topics", lambda: services.grid_topics(scope), ()),
         map_config=part("map", lambda: services.map_config(scope, page.surface, page.theme, lang, region), {}),
         detail=read_detail(services, scope, page.sel, reader, lang, who.name if who else "")
         if page.sel and kind in ("overview", "events", "alarms", "village")

@@ -116,6 +116,37 @@ def records_panel(tile: TileState, data: Mapping[str, Any], offset: int, view: V
     return [head, _facts(tile, view), records_table(data, view), pager(int(data.get("total") or 0), offset, lang)]
 
 
+LIST = "list|"
+
+
+def is_list(code: str) -> bool:
+    return code.startswith(LIST)
+
+
+def list_code(title: str, query: str) -> str:
+    """What a number carries that opens a list no indicator owns."""
+    return f"{LIST}{title.replace('|', ' ')}|{query}"
+
+
+def named(code: str) -> tuple[str, str]:
+    """(title, query) of such a code."""
+    title, _, query = code.removeprefix(LIST).partition("|")
+    return title[:120], query
+
+
+def list_panel(title: str, data: Mapping[str, Any], offset: int, view: View) -> list[Any]:
+    """Content of the dialog for a list by itself."""
+    lang, total, counted = view.lang, int(data.get("total") or 0), data.get("counted")
+    close = html.Button(icon("x"), className="close", **{"data-rec-close": "1", "aria-label": t("screens.close", lang)})
+    facts = [_fact(t("screens.rec.value", lang), html.B(fmt.number(total), className="num big"))]
+    if counted is not None and counted != total:
+        facts.append(_fact(t("screens.rec.numerator", lang), html.Span(fmt.number(counted), className="num")))
+    return [
+        html.Header([html.H2(title), close]), html.Dl(facts, className="facts2"), records_table(data, view),
+        pager(total, offset, lang),
+    ]  # fmt: skip
+
+
 def records_missing(title: str, message: str, lang: str) -> list[Any]:
     close = html.Button(icon("x"), className="close", **{"data-rec-close": "1", "aria-label": t("screens.close", lang)})
     return [html.Header([html.H2(title), close]), html.Div(html.B(message), className="none2")]

@@ -21,11 +21,12 @@ from ioc.screens import (
     site,
     supervise,
     tiles,
+    topics,
     village,
     wall,
 )
 from ioc.screens.model import Model, make_view, wall_tiles
-from ioc.screens.state import PageState, Who
+from ioc.screens.state import PageState, View, Who
 from ioc.services import Services
 
 
@@ -174,6 +175,10 @@ def tile_records(services: Services, scope: Scope, page: PageState, region: str,
     lang, code = page.lang, str(ask.get("code") or "")
     offset = max(0, int(ask.get("offset") or 0))
     view = make_view(services, lang)
+    if code == topics.CODE:
+        return _topics(services, scope, view, region)
+    if records.is_list(code):
+        return _named_list(services, scope, view, region, code, offset)
     found = tiles.by_code(services.tiles(scope, region)).get(code)
     if found is None or not found.indicator.records:
         return records.records_missing(code, t("screens.rec.no_list", lang), lang)
@@ -185,6 +190,24 @@ def tile_records(services: Services, scope: Scope, page: PageState, region: str,
     except IocError as error:
         return records.records_missing(found.indicator.title(lang), error.message(lang), lang)
     return records.records_panel(found, data, offset, view, "".join(place))
+
+
+def _topics(services: Services, scope: Scope, view: View, region: str) -> list[Any]:
+    try:
+        place = [ref.name for ref in services.breadcrumb(scope, region)][-1:]
+        return topics.panel(services.topic_stats(scope, region), "".join(place), view)
+    except IocError as error:
+        return records.records_missing(t("topics.title", view.lang), error.message(view.lang), view.lang)
+
+
+def _named_list(services: Services, scope: Scope, view: View, region: str, code: str, offset: int) -> list[Any]:
+    """A list that no indicator owns: `list|TITLE|events?grid=12`."""
+    title, query = records.named(code)
+    try:
+        data = services.records(scope, "" if "grid=" in query else region, query, offset, records.PAGE)
+    except IocError as error:
+        return records.records_missing(title, error.message(view.lang), view.lang)
+    return records.list_panel(title, _titled(services, scope, data, view.lang), offset, view)
 
 
 def outbound(services: Services, scope: Scope, page: PageState) -> list[Any]:

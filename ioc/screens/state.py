@@ -54,6 +54,10 @@ class View:
         return at.astimezone(self.zone)
 
 
+# What travels along from page to page.
+KEPT = ("region", "layers", "colour", "v", "lang", "theme", "still")
+
+
 @dataclass(frozen=True, slots=True)
 class PageState:
     """A page's URL, read. `path` has no trailing slash; `args` are the query's first values."""
@@ -68,7 +72,7 @@ class PageState:
 
     def href(self, path: str, **changes: str) -> str:
         """A link to `path` that keeps region, layers, view, language and theme; a value "" drops the key."""
-        kept = {k: v for k, v in self.args.items() if k in ("region", "layers", "v", "lang", "theme", "still")}
+        kept = {k: v for k, v in self.args.items() if k in KEPT}
         query = {k: v for k, v in {**kept, **changes}.items() if v}
         return f"{path}?{urlencode(query, safe=',:')}" if query else path
 

@@ -16,8 +16,8 @@ _ROWS = """
 SELECT s.*, CASE s.target WHEN 'region' THEN r.code ELSE s.ref END AS code,
        CASE s.target WHEN 'region' THEN r.name WHEN 'device' THEN d.name ELSE s.ref END AS name
 FROM alarm_rule_setting s
-LEFT JOIN region r ON s.target = 'region' AND r.region_id = nullif(s.ref, '')::int
-LEFT JOIN device d ON s.target = 'device' AND d.device_id = nullif(s.ref, '')::bigint
+LEFT JOIN region r ON r.region_id = CASE WHEN s.target = 'region' THEN s.ref::int END
+LEFT JOIN device d ON d.device_id = CASE WHEN s.target = 'device' THEN s.ref::bigint END
 """
 
 

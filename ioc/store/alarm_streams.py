@@ -219,6 +219,7 @@ def longitudes(
 
 
 _FENCES: Mapping[str, LiteralString] = {
+    "fence": "SELECT ST_AsBinary(geom) AS wkb FROM fence WHERE fence_id::text = %(name)s AND deleted_at IS NULL",
     "region": "SELECT ST_AsBinary(geom) AS wkb FROM region WHERE code = %(name)s AND geom IS NOT NULL",
     "grid": "SELECT ST_AsBinary(geom) AS wkb FROM grid_cell WHERE code = %(name)s LIMIT 1",
     "layer": "SELECT ST_AsBinary(f.geom) AS wkb FROM thematic_feature f JOIN thematic_layer l USING (layer_id)"
@@ -227,7 +228,7 @@ _FENCES: Mapping[str, LiteralString] = {
 
 
 def fence(conn: Conn, ref: str) -> bytes | None:
-    """The area `region:CODE`, `grid:CODE` or `layer:KEY/ID` names, as WKB in degrees; None: there is none."""
+    """The area `fence:ID`, `region:CODE`, `grid:CODE` or `layer:KEY/ID` names, as WKB in degrees; None: none."""
     sort, _, name = ref.partition(":")
     if sort not in _FENCES:
         return None

@@ -15,8 +15,8 @@ from psycopg import sql
 
 from ioc.errors import NotFound
 from ioc.scope import INTERNAL, Scope
+from ioc.store import detail_grid, detail_patrol
 from ioc.store import detail_parts as parts
-from ioc.store import detail_patrol
 from ioc.store.cells import device_counts
 from ioc.store.detail_alarm import alarm, group, with_alarms
 from ioc.store.detail_device import device
@@ -62,7 +62,13 @@ def _grid(asked: Asked, name: str) -> Part:
         **parts.common(asked, row, row["name"]),
         "number": row["code"],
         "icon": "grid",
-        "fields": [*fields, *_inside(asked, row["grid_cell_id"]), *walked, *parts.attributes(row, asked.scope)],
+        "fields": [
+            *fields,
+            *detail_grid.numbers(asked, row["grid_cell_id"]),
+            *_inside(asked, row["grid_cell_id"]),
+            *walked,
+            *parts.attributes({**row, "attributes": detail_grid.others(row["attributes"])}, asked.scope),
+        ],
         "officers": parts.officer_links(row, asked.scope),
         "links": patrols,
     }

@@ -16,13 +16,14 @@ from ioc.scope import Scope
 from ioc.store.pool import Conn
 from ioc.store.where import visible
 
-Kind = Literal["departments", "dispatch", "duplicates", "escalation"]
+Kind = Literal["departments", "dispatch", "duplicates", "escalation", "topics"]
 Row = Mapping[str, Any]
 TABLES: Mapping[Kind, str] = {
     "departments": "department",
     "dispatch": "dispatch_rule",
     "duplicates": "duplicate_rule",
     "escalation": "escalation_rule",
+    "topics": "topic_rule",
 }
 _LOCK = 4_930_108
 

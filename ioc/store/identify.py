@@ -41,6 +41,7 @@ class Cursor:
     region_ids: Sequence[int] | None
     now: dt.datetime
     lang: str = "zh"
+    coloured: bool = False  # grid cells are drawn, and answer, at every zoom
 
     @property
     def tolerance_deg(self) -> float:
@@ -121,7 +122,7 @@ _SQL: Mapping[str, _Query] = {
         _SHAPES,
         "grid_cell",
         "'grid:' || a.grid_cell_id AS key, a.name AS title, a.kind, 'grid_kind' AS dict, 'grid' AS icon",
-        "%(marks)s",
+        "(%(marks)s OR %(coloured)s)",
     ),
     "thematic": _Query(
         _SHAPES,
@@ -154,6 +155,7 @@ def _rows(conn: Conn, regions: Regions, cursor: Cursor, layer: Layer) -> list[tu
         "z": cursor.z,
         "tolerance": cursor.tolerance_deg,
         "marks": cursor.z >= PINS_TO + 1,
+        "coloured": cursor.coloured,
         "drill": list(cursor.region_ids or ()),
         **params,
     }

@@ -49,6 +49,7 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
         ),
         "retention_history_days",
     ),
+    ("fence", sql.SQL("deleted_at < %(before)s"), "retention_history_days"),
     ("saved_view", sql.SQL("deleted_at < %(before)s"), "retention_history_days"),
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
     ("delivery", sql.SQL("updated_at < %(before)s"), "retention_history_days"),

@@ -2,10 +2,11 @@
 
 A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
 answered_today|opened_month|closed_month|cross_month|critical_month`, `ratings`, `air`,
-`latest?property=...&within=...`, `sources`. Lists behind a ratio hold its denominator and say of each row whether it
-counts (`counted`); those that do not come first, for they are what there is to do. `part=counted|rest` keeps one side.
-The total equals the number shown, counted over the rows of the same
-audience.
+`latest?property=...&within=...`, `sources`; of one grid cell `events?grid=ID`, `cases?grid=ID`; of a topic
+`events?topic=KEY`, `cases?topic=KEY&state=open|overdue|closed` (`region=` narrows).
+Lists behind a ratio hold its denominator and say of each row whether it counts (`counted`); those that do not come
+first, for they are what there is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted
+over the rows of the same audience.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from psycopg import sql
 
 from ioc.cases.ratings import BAD
 from ioc.errors import Invalid, Reason
+from ioc.grids import colours
 from ioc.scope import Scope
 from ioc.settings import Settings
-from ioc.store import Store
+from ioc.store import Store, grid_counts, topics
 from ioc.store import kpi_events as by_month
 from ioc.store import kpi_loop as loop
 from ioc.store import kpi_queries as q
@@ -182,6 +184,20 @@ _RATINGS = Listing(
     "case.view",
     rated.REPAIRED,
 )  # fmt: skip
+# The overdue ones of a grid cell first; they are what is counted.
+_CASES_CELL = replace(
+    _CASES_OPEN,
+    columns=_CASE,
+    where=grid_counts.CASES_OF,
+    counted=_SQL("coalesce({}, false)").format(grid_counts.OVERDUE),
+    order=_SQL("k.due_at NULLS LAST, k.case_id DESC"),
+)
+_K = sql.Identifier("k")
+_TOPIC_STATES: Mapping[str, sql.Composable] = {
+    "open": topics.OPEN.format(a=_K),
+    "overdue": topics.OVERDUE.format(a=_K),
+    "closed": topics.CLOSED.format(a=_K),
+}
 _CASES_MONTH = replace(
     _CASES_OPEN,
     columns=_CASE,
@@ -242,6 +258,10 @@ _DETECTIONS = Listing(
 
 
 def _events(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
+    if "grid" in params:
+        return replace(_EVENTS, where=grid_counts.EVENTS_OF), _cell(params)
+    if "topic" in params:
+        return replace(_EVENTS, where=topics.REPORTS.format(a=sql.Identifier("e"))), {}
     if params.get("period") != "month":
         return _EVENTS, {}
     count = params.get("count", "all")
@@ -253,12 +273,24 @@ def _events(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     return replace(_EVENTS_MONTH, where=where), {"kind": params.get("kind", "")}
 
 
+def _cell(params: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters of a list of one grid cell. Raises Invalid."""
+    cell = params["grid"]
+    if not (cell.isascii() and cell.isdigit() and len(cell) <= 18):
+        raise Invalid(reasons=[Reason("grid", "unknown", "未知的网格", "unknown grid cell", cell[:40])])
+    return {"grid": int(cell)}
+
+
 def _devices(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
     return _DEVICES, {"class": params.get("class", "camera")}
 
 
 def _cases(params: Mapping[str, str]) -> tuple[Listing, dict[str, Any]]:
+    if "grid" in params:
+        return _CASES_CELL, _cell(params)
     state = params.get("state", "open")
+    if "topic" in params and state in _TOPIC_STATES:
+        return replace(_CASES_CELL, where=_TOPIC_STATES[state]), {}
     if state not in _CASE_LISTS:
         raise Invalid(reasons=[Reason("state", "unknown", "未知的列表", "unknown list", state)])
     return _CASE_LISTS[state], {"flow": params.get("flow", "")}
@@ -302,9 +334,13 @@ def records(
         raise Invalid(reasons=[Reason("query", "unknown", "未知的列表", "unknown list", name)])
     listing, own = _LISTS[name](params)
     scope.require(listing.permission)
-    ids = Regions.of(store).ids(scope, region)
+    ids = Regions.of(store).ids(scope, params.get("region") or region)
     ask = Ask(now, settings.tz, ()).common() | by_month.month_bounds(now, settings.tz)
+    ask["month_ago"] = ask["since"] = now - colours.PERIOD
     with store.scoped(scope) as conn:
+        if "topic" in params:
+            more, codes = topics.predicate(conn, listing.alias, params["topic"])
+            listing, own = replace(listing, where=_SQL("({}) AND {}").format(listing.where, more)), {**own, **codes}
         return _page(conn, scope, listing, ids, params.get("part", ""), {**ask, **own}, offset, limit)
 
 

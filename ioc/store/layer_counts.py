@@ -21,6 +21,8 @@ _COUNTED: Mapping[str, tuple[str, LiteralString]] = {
     "resource": ("resource", "true"),
     "grid_cell": ("grid_cell", "true"),
     "thematic": ("thematic_feature", "true"),
+    "fence": ("fence", "x.deleted_at IS NULL"),
+    "crossing": ("alarm", "x.category = 'fence' AND x.ended_at IS NULL AND x.hold = ''"),
     "patrol_track": ("patrol_track", "x.begun_at >= %(week)s"),
     "patrol_coverage": (
         "grid_cell",
@@ -82,7 +84,7 @@ def _rows(conn: Conn, scope: Scope, layer: Layer, region_ids: Sequence[int] | No
     seen, params = visible(scope, "x")
     parts, values = _where(layer, "x")
     # what has no place is on no map, so it is not counted beside one
-    placed = sql.SQL("x.geom IS NOT NULL")
+    placed = sql.SQL("true" if table == "alarm" else "x.geom IS NOT NULL")
     query = sql.SQL("SELECT count(*)::int AS n FROM {} x WHERE {}").format(
         sql.Identifier(table), sql.SQL(" AND ").join([sql.SQL(shown), placed, seen, _drill(region_ids), *parts])
     )

@@ -19,6 +19,7 @@ from ioc.scope import Scope
 from ioc.services import WorkPage
 from ioc.store import worklist_mine
 from ioc.store.pool import Conn
+from ioc.store.topics import current as current_topics
 from ioc.store.where import visible
 
 LIMIT_MAX = 2000
@@ -26,7 +27,8 @@ LIMIT_MAX = 2000
 
 def case_records(conn: Conn, ids: Sequence[int]) -> list[dict[str, Any]]:
     rows = conn.execute("SELECT * FROM worklist_case WHERE id = ANY (%s)", (list(ids),)).fetchall()
-    return [case_to_record(r) for r in rows]
+    topics = current_topics(conn)
+    return [case_to_record(r, topics) for r in rows]
 
 
 # The rows of `worklist_event`; region, source and icon are looked up once for all that share them, not once a row.
@@ -52,7 +54,8 @@ LEFT JOIN source s ON s.source_key = e.source
 
 
 def event_records(conn: Conn, ids: Sequence[int]) -> list[dict[str, Any]]:
-    return [event_to_record(r) for r in conn.execute(_WRITTEN, (list(ids),))]
+    topics = current_topics(conn)
+    return [event_to_record(r, topics) for r in conn.execute(_WRITTEN, (list(ids),))]
 
 
 def case_record(conn: Conn, case_id: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ export function installActions(page: PageContext): void {
     if (!target || e.defaultPrevented) return;
     const link = target.closest<HTMLAnchorElement>('a[data-keep]');
     if (link && !e.metaKey && !e.ctrlKey) link.search = keepSearch(link.getAttribute('href') ?? '');
-    const el = target.closest<HTMLElement>('[data-region],[data-sel],[data-fly],[data-reload],[data-show],[data-urgency],[data-flow],[data-sort]');
+    const el = target.closest<HTMLElement>('[data-region],[data-sel],[data-fly],[data-reload],[data-show],[data-urgency],[data-flow],[data-topic],[data-sort]');
     const saved = target.closest<HTMLAnchorElement>('a[data-saved]');
     if (saved && !e.metaKey && !e.ctrlKey) {
       e.preventDefault();
@@ -37,7 +37,7 @@ export function installActions(page: PageContext): void {
 /** Query of the current page that travels along: region, layers, view, language, theme. */
 export function keepSearch(href: string, search = location.search): string {
   const own = new URL(href || '.', location.href).searchParams;
-  for (const [k, v] of new URLSearchParams(search)) if (!own.has(k) && ['region', 'layers', 'v', 'lang', 'theme', 'still'].includes(k)) own.set(k, v);
+  for (const [k, v] of new URLSearchParams(search)) if (!own.has(k) && ['region', 'layers', 'colour', 'v', 'lang', 'theme', 'still'].includes(k)) own.set(k, v);
   const text = own.toString().replaceAll('%2C', ',');
   return text ? `?${text}` : '';
 }
@@ -45,9 +45,9 @@ export function keepSearch(href: string, search = location.search): string {
 /** The list's own state from its address: chips and tabs show what is chosen, also after Back. */
 export function markFilters(page: PageContext): void {
   const list = page.url.value.list;
-  const state = { show: list.show || 'all', urgency: list.urgency.join(','), flow: list.flow.join(','), sort: list.sort || 'due' };
+  const state = { show: list.show || 'all', urgency: list.urgency.join(','), flow: list.flow.join(','), topic: list.topic.join(','), sort: list.sort || 'due' };
   for (const box of document.querySelectorAll<HTMLElement>('.live-list[data-address]'))
-    for (const key of ['show', 'urgency', 'flow', 'sort'] as const)
+    for (const key of ['show', 'urgency', 'flow', 'topic', 'sort'] as const)
       for (const chip of document.querySelectorAll<HTMLElement>(`[data-list="${CSS.escape(box.id)}"][data-${key}]`)) {
         const on = (chip.dataset[key] ?? '') === state[key];
         chip.classList.toggle('on', on);
@@ -64,11 +64,11 @@ function openSaved(page: PageContext, link: HTMLAnchorElement): void {
 
 function filterList(page: PageContext, el: HTMLElement): void {
   const d = el.dataset;
-  const key = (['show', 'urgency', 'flow', 'sort'] as const).find((k) => d[k] !== undefined);
+  const key = (['show', 'urgency', 'flow', 'topic', 'sort'] as const).find((k) => d[k] !== undefined);
   if (!key) return;
   const picked = (d[key] ?? '').split(',').filter(Boolean);
   if (document.getElementById(d['list'] ?? '')?.dataset['address'] !== undefined) {
-    const many = key === 'urgency' || key === 'flow';
+    const many = key === 'urgency' || key === 'flow' || key === 'topic';
     // `all` is written out: an address without any filter begins with the view that was chosen as the first
     const list = { ...page.url.value.list, saved: '', [key]: many ? picked : (d[key] ?? '') };
     page.url.replace({ list: { ...list, show: list.show || 'all' } });

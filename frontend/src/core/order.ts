@@ -57,6 +57,12 @@ export interface Filter {
   show?: 'all' | 'mine' | 'incidents' | 'cases' | 'overdue' | 'closed' | undefined;
   urgency?: string[] | undefined;
   flow?: string[] | undefined;
+  topic?: string[] | undefined;
+}
+
+/** Whether a record belongs to one of the topics asked for; none asked for: all do. */
+export function ofTopics(item: Item, topics: readonly string[] | undefined): boolean {
+  return !topics?.length || (item.topics ?? []).some((t) => topics.includes(t));
 }
 
 /** `mine`: keys of what waits for the reader's next step, as the server has them; only `show: 'mine'` asks for them. */
@@ -68,5 +74,6 @@ export function matches(item: Item, filter: Filter, nowMs: number, mine?: Readon
   if (show === 'cases' && isIncident(item)) return false;
   if (show === 'overdue' && !(item.due_at && item.due_kind === 'countdown' && Date.parse(item.due_at) < nowMs)) return false;
   if (filter.urgency?.length && !filter.urgency.includes(item.urgency)) return false;
-  return !(filter.flow?.length && !filter.flow.includes(item.flow));
+  if (filter.flow?.length && !filter.flow.includes(item.flow)) return false;
+  return ofTopics(item, filter.topic);
 }

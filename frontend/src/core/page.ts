@@ -2,6 +2,7 @@
 import { LiveClient } from '../live/client';
 import { Mine } from '../live/mine';
 import { ServerClock } from './clock';
+import { GridColour } from './colour';
 import { Signal, throttle } from './emit';
 import { tickFresh } from './fresh';
 import { Picked } from './picked';
@@ -55,6 +56,7 @@ export class PageContext {
   readonly live: LiveClient;
   readonly picked = new Picked();
   readonly mine: Mine;
+  readonly colour: GridColour;
   readonly theme: Signal<'dark' | 'light'>;
   surface: 'wall' | 'desk' | 'embed' = 'desk';
   lang: Lang = 'zh';
@@ -86,6 +88,7 @@ export class PageContext {
     this.clock = new ServerClock(props.timezone ?? html.dataset['timezone'] ?? 'UTC');
     this.clock.configure({ fixedNow: props.fixedNow ?? html.dataset['fixedNow'] ?? null, now: props.now ?? html.dataset['now'] ?? null });
     this.url = new UrlStore();
+    this.colour = new GridColour(this.url, this.lang);
     this.ready = window.iocReady ??= new Ready();
     this.calm = Promise.race([this.ready.first, new Promise<void>((done) => setTimeout(done, CALM_MS))]);
     const region = props.region || this.url.value.region;

@@ -41,6 +41,8 @@ export interface Item {
   opened_at: string;
   closed: boolean;
   suspected: boolean;
+  /** Keys of grid topics; `other` for a category of none. */
+  topics: string[];
   origin: string;
   version: number;
 }
@@ -111,6 +113,8 @@ export interface LayerEntry {
   legend?: LegendItem[];
   ok?: boolean;
   unit?: string | Text;
+  /** What its areas can be coloured by. */
+  colours?: { key: string; title: string }[];
 }
 
 /** Text in the page's language; a plain string is already in it. */

@@ -1,4 +1,4 @@
-/** Page state in the address: region, sel, layers, v, lang, theme. Region and selection make history, panning does not. */
+/** Page state in the address: region, sel, layers, colour, v, lang, theme. Region and selection make history, panning does not. */
 import { Signal } from './emit';
 
 export interface UrlState {
@@ -7,6 +7,8 @@ export interface UrlState {
   layers: string[] | null;
   view: { lon: number; lat: number; zoom: number } | null;
   list: ListState;
+  /** What grid cells are coloured by; "": outlines. */
+  colour: string;
 }
 
 /** Filter and order of the page's list, and the saved view they came from ("": none). Empty: what is usual. */
@@ -14,11 +16,12 @@ export interface ListState {
   show: string;
   urgency: string[];
   flow: string[];
+  topic: string[];
   sort: string;
   saved: string;
 }
 
-const LIST = { show: 'show', urgency: 'urgency', flow: 'flow', sort: 'sort', saved: 'view' } as const;
+const LIST = { show: 'show', urgency: 'urgency', flow: 'flow', topic: 'topic', sort: 'sort', saved: 'view' } as const;
 
 export function parseUrl(search: string): UrlState {
   const q = new URLSearchParams(search);
@@ -29,11 +32,13 @@ export function parseUrl(search: string): UrlState {
     region: q.get('region') ?? '',
     sel: q.get('sel') ?? '',
     layers: layers === null ? null : layers.split(',').filter(Boolean),
+    colour: q.get('colour') ?? '',
     view: valid ? { lon: v[0]!, lat: v[1]!, zoom: v[2]! } : null,
     list: {
       show: q.get('show') ?? '',
       urgency: (q.get('urgency') ?? '').split(',').filter(Boolean),
       flow: (q.get('flow') ?? '').split(',').filter(Boolean),
+      topic: (q.get('topic') ?? '').split(',').filter(Boolean),
       sort: q.get('sort') ?? '',
       saved: q.get('view') ?? '',
     },
@@ -50,6 +55,7 @@ export function writeUrl(search: string, change: Partial<UrlState>): string {
   if (change.region !== undefined) put('region', change.region || null);
   if (change.sel !== undefined) put('sel', change.sel || null);
   if (change.layers !== undefined) put('layers', change.layers === null ? null : change.layers.join(','));
+  if (change.colour !== undefined) put('colour', change.colour || null);
   if (change.view !== undefined) put('v', change.view && formatView(change.view));
   if (change.list !== undefined)
     for (const [name, key] of Object.entries(LIST) as [keyof ListState, string][]) put(key, String(change.list[name]) || null);

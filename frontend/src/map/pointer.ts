@@ -110,7 +110,7 @@ export class Pointer {
   }
 
   private async identify(at: maplibregl.LngLat): Promise<Found[]> {
-    const q = new URLSearchParams({ lon: at.lng.toFixed(6), lat: at.lat.toFixed(6), z: this.o.map.getZoom().toFixed(1), layers: [...this.o.visible()].join(','), region: this.o.page.url.value.region });
+    const q = new URLSearchParams({ lon: at.lng.toFixed(6), lat: at.lat.toFixed(6), z: this.o.map.getZoom().toFixed(1), layers: [...this.o.visible()].join(','), region: this.o.page.url.value.region, by: this.o.page.url.value.colour });
     try {
       const response = await fetch(`/api/v1/identify?${q.toString().replaceAll('%2C', ',')}`, { credentials: 'same-origin' });
       return response.ok ? ((await response.json()) as { items: Found[] }).items : [];

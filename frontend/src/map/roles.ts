@@ -138,7 +138,7 @@ export function stateOf(row: PointRow): draw.DotState {
 
 /** `device:12` for a tile row of a layer: the key the server's detail knows. */
 export function rowKey(layer: string, id: unknown): string {
-  const type = layer === 'camera' || layer === 'sensor' ? 'device' : layer === 'grid_cell' ? 'grid' : layer.startsWith('thematic') ? 'feature' : layer === 'event_suspected' ? 'event' : layer;
+  const type = layer === 'camera' || layer === 'sensor' ? 'device' : layer === 'grid_cell' ? 'grid' : layer.startsWith('thematic') ? 'feature' : layer === 'event_suspected' ? 'event' : layer === 'crossing' ? 'alarm' : layer;
   return `${type}:${String(id)}`;
 }
 
@@ -272,7 +272,7 @@ function fills(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile): La
 }
 
 /** One label a shape, on its biggest part in view. */
-function shapeLabels(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, kind: 'areas' | 'lines'): Layer {
+export function shapeLabels(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, kind: 'areas' | 'lines'): Layer {
   const make = (s: ShapeRow): MarkRow => {
     const text = String(s.props['label'] ?? s.props['name'] ?? '');
     const key = `label|${text}`;

@@ -47,6 +47,7 @@ export class Sources {
       this.refreshAll(layers?.map((key) => (key === 'alarm' ? 'sensor' : key)));
     } else if (change.topic === 'alarm') this.refresh('sensor');
     else if (change.topic === 'warning') this.refresh('warning');
+    else if (change.topic === 'alarm') this.refresh('crossing');
     else if (change.topic === 'case' || change.topic === 'event') {
       // Marks come from the store at once; heat and the count pins of 一般 follow at their own pace.
       this.refresh('heat');
@@ -71,6 +72,8 @@ export class Sources {
   }
 
   private urls(layer: string): string[] {
-    return this.config().spec.layers.flatMap((s) => (s.ioc?.layer === layer && typeof s.data === 'string' ? [s.data] : []));
+    // A measure or a topic lengthens the address of a spec.
+    const bases = this.config().spec.layers.flatMap((s) => (s.ioc?.layer === layer && typeof s.data === 'string' ? [s.data.split('{by}')[0]!] : []));
+    return [...this.byUrl.keys()].filter((url) => bases.some((base) => url.startsWith(base)));
   }
 }

@@ -18,6 +18,8 @@ export interface IocKey {
   shape?: 'round' | 'square';
   cone?: boolean;
   fill?: boolean;
+  /** Drawn instead of the layer's other specs while the page colours it by a measure. */
+  coloured?: boolean;
   labelZoom?: number;
   width?: number;
   only?: 'event' | 'case';

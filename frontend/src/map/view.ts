@@ -3,11 +3,13 @@ import type { Layer } from '@deck.gl/core';
 import { MapLibreOverlay } from '@deck.gl/maplibre';
 import * as maplibregl from 'maplibre-gl';
 import { visibleLayers } from '../core/layers';
+import { ofTopics } from '../core/order';
 import type { LayerEntry } from '../core/types';
 import { alarmLayers } from './alarms';
 import { Atlas } from './atlas';
 import { Camera } from './camera';
 import { activeSpecs, tileZoom } from './bands';
+import { colouredAreas, colouredSpecs, topicSpecs } from './grids';
 import { resolution, scaleText, ScaleBar, tools } from './controls';
 import { plainLayer } from './converter';
 import { sizes, type Sizes } from './draw';
@@ -20,10 +22,11 @@ import { addProtocols } from './protocols';
 import { headOf, works, workLayers, type Work } from './records';
 import { regionLayers } from './region';
 import * as roles from './roles';
-import { warnings } from './warnings';
+import { sketchLayers } from './sketch';
 import { Sources } from './sources';
 import { lighter, scaleStyle, WALL_TEXT, withFonts } from './style';
 import type { TileSource } from './tiles';
+import { warnings } from './warnings';
 import { MapReady, type Waiting } from './ready';
 import { readTokens, type Tokens } from './tokens';
 import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } from './types';
@@ -55,6 +58,8 @@ export class IocMap implements MapHandle {
   private readonly camera: Camera;
   private workList: Work[] = [];
   private workKey = '';
+  /** Vertices of an area somebody is drawing (assets/fence.js). */
+  private sketch: [number, number][] = [];
   private plates!: Plates;
   private pointer: Pointer | null = null;
   private scale: ScaleBar | null = null;
@@ -259,7 +264,7 @@ export class IocMap implements MapHandle {
       page.url.state.on((s) => {
         if (s.region !== last.region) void this.focus.drill(s.region, s.view === null);
         if (s.sel !== last.sel) void this.focus.select(s.sel);
-        if (s.layers !== last.layers) this.invalidate();
+        if (s.layers !== last.layers || s.colour !== last.colour || s.list.topic.join() !== last.list.topic.join()) this.invalidate();
         if (s.view && s.view !== last.view && this.interactive) this.camera.follow(s.view);
         last = s;
       }),
@@ -268,7 +273,14 @@ export class IocMap implements MapHandle {
       const [lon, lat, zoom] = (e as CustomEvent<[number, number, number | null]>).detail;
       this.camera.fly(lon, lat, zoom ?? Math.max(this.map.getZoom(), 14));
     };
+    this.off.push(page.colour.changed.on(() => this.specs().forEach((s) => s.ioc?.coloured && typeof s.data === 'string' && this.sources.get(s.data).refresh())));
     window.addEventListener('ioc:fly', fly);
+    const sketch = (e: Event): void => {
+      this.sketch = (e as CustomEvent<[number, number][]>).detail;
+      this.invalidate();
+    };
+    window.addEventListener('ioc:sketch', sketch);
+    this.off.push(() => window.removeEventListener('ioc:sketch', sketch));
     this.off.push(() => window.removeEventListener('ioc:fly', fly));
     if (page.url.value.region) void this.focus.drill(page.url.value.region, page.url.value.view === null);
     if (page.url.value.sel) void this.focus.select(page.url.value.sel);
@@ -375,6 +387,12 @@ export class IocMap implements MapHandle {
     return this.config.layers.find((l) => l.key === key);
   }
 
+  /** What can be drawn: outlines of grid cells, or the cells coloured as the address says. */
+  private specs(): LayerSpec[] {
+    const { colour, list } = this.options.page.url.value;
+    return topicSpecs(colouredSpecs(this.config.spec.layers, colour), list.topic);
+  }
+
   private visible(): Set<string> {
     const on = new Set(visibleLayers(this.config.layers, this.options.page.url.value.layers));
     for (const [key, show] of Object.entries(this.state.visible ?? {})) if (show) on.add(key);
@@ -412,7 +430,7 @@ export class IocMap implements MapHandle {
     const visible = this.visible();
     const scene = this.scene(zoom);
     const order = (s: LayerSpec): number => (s.ioc ? (this.entry(s.ioc.layer)?.order ?? 50) : 0);
-    const active = activeSpecs(this.config.spec.layers, visible, zoom).sort((a, b2) => order(a) - order(b2));
+    const active = activeSpecs(this.specs(), visible, zoom).sort((a, b2) => order(a) - order(b2));
     const tiled: { layer: string; data: import('./mvt').ParsedTile }[] = [];
     const layers: Layer[] = [];
     if (this.focus.region) layers.push(...regionLayers(scene, this.focus.region));
@@ -422,6 +440,7 @@ export class IocMap implements MapHandle {
     for (const s of [...next.values()].sort((x, y) => order(x.spec) - order(y.spec))) layers.push(...s.layers());
     this.current = next;
     layers.push(...this.drawWork(scene, tiled, visible));
+    if (this.sketch.length) layers.push(...sketchLayers(scene, this.sketch));
     this.overlay.setProps({ layers });
     this.plates.set(this.options.labels ? this.workList : [], zoom);
     this.position();
@@ -465,7 +484,9 @@ export class IocMap implements MapHandle {
         return roles.icons(inner, spec, ioc, source.data, icon);
       case 'areas':
       case 'lines':
-        return ioc.layer === 'warning' ? warnings(inner, spec, source.data) : roles.shapes(inner, spec, ioc, source.data, ioc.role);
+        if (ioc.layer === 'warning') return warnings(inner, spec, source.data);
+        if (ioc.coloured) return colouredAreas(inner, spec, source.data);
+        return roles.shapes(inner, spec, ioc, source.data, ioc.role);
       default:
         return roles.marks(inner, spec, ioc, source.data, icon);
     }
@@ -489,10 +510,11 @@ export class IocMap implements MapHandle {
       this.workKey = '';
       return [];
     }
-    const key = [store.version, scene.selected, [...only].join(), ...tiled.map((t) => `${t.layer}${dataId(t.data)}`)].join('|');
+    const topics = this.options.page.url.value.list.topic;
+    const key = [store.version, scene.selected, topics.join(), [...only].join(), ...tiled.map((t) => `${t.layer}${dataId(t.data)}`)].join('|');
     if (key !== this.workKey) {
       this.workKey = key;
-      this.workList = works(headOf(store.sorted(), store.get(scene.selected)), (k) => store.get(k), tiled, only);
+      this.workList = works(headOf(store.sorted().filter((i) => ofTopics(i, topics)), store.get(scene.selected)), (k) => store.get(k), tiled, only);
     }
     return workLayers(scene, this.workList, true);
   }
@@ -535,7 +557,7 @@ export class IocMap implements MapHandle {
     const url = this.options.page.url.value;
     const visible = this.visible();
     const zoom = this.map.getZoom();
-    const open = activeSpecs(this.config.spec.layers, visible, zoom).filter((s) => typeof s.data === 'string' && s.ioc?.role && !this.sources.get(s.data).complete);
+    const open = activeSpecs(this.specs(), visible, zoom).filter((s) => typeof s.data === 'string' && s.ioc?.role && !this.sources.get(s.data).complete);
     return {
       map: !this.map.loaded() || !this.map.areTilesLoaded(),
       moving: this.map.isMoving(),

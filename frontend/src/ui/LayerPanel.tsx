@@ -6,6 +6,7 @@ import { page } from '../core/page';
 import type { LayerEntry, LegendItem } from '../core/types';
 import { pick } from '../core/types';
 import { word } from '../core/words';
+import { ColourChoice, ColourLegend } from './GridColours';
 import { cx, useEvent, useSignal, type Base } from './hooks';
 import { DeviceDisc, DeviceDot, Icon, UrgencyMark } from './marks';
 
@@ -49,6 +50,7 @@ export function LayerPanel(props: Props): React.ReactElement {
             {pick(l.title, p.lang)} <b className="num">{count(total(l))}</b>
           </p>
         ))}
+        {flat.some((l) => on.includes(l.key) && l.colours?.length) ? <ColourLegend /> : null}
         {ramp ? (
           <div className="ramp">
             {pick(ramp.legend?.find((g) => g.swatch === 'ramp')?.text, p.lang)} <Ramp /> {word('lowHigh', p.lang)}
@@ -78,7 +80,8 @@ export function LayerPanel(props: Props): React.ReactElement {
                     <span className="ellip">{pick(l.title, p.lang)}</span>
                     <span className="n num">{total(l) == null ? '' : count(total(l))}</span>
                   </label>
-                  {active && l.legend?.length ? <Legend items={l.legend} icon={l.icon} zoom={report?.zoom ?? 0} top={report && report.zoom < 12 ? report.tops[l.key] : undefined} unit={pick(l.unit, p.lang)} /> : null}
+                  {active && l.colours?.length ? <ColourChoice measures={l.colours} /> : null}
+                  {active && l.legend?.length && !(l.colours?.length && url.colour) ? <Legend items={l.legend} icon={l.icon} zoom={report?.zoom ?? 0} top={report && report.zoom < 12 ? report.tops[l.key] : undefined} unit={pick(l.unit, p.lang)} /> : null}
                 </li>
               );
             })}

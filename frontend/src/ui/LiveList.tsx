@@ -14,7 +14,7 @@ interface Props extends Base, Filter {
   variant?: 'wall' | 'desk' | 'embed';
   limit?: number;
   offset?: number;
-  filter?: { urgency?: string[]; flow?: string[] };
+  filter?: { urgency?: string[]; flow?: string[]; topic?: string[] };
   sort?: 'due' | 'new';
   empty?: string;
   name?: string;
@@ -32,6 +32,7 @@ function ownFilter(list: ListState): Filter & { sort: 'due' | 'new' } {
     show: (SHOWS.includes(list.show) ? list.show : 'all') as Filter['show'],
     urgency: list.urgency,
     flow: list.flow,
+    topic: list.topic,
     sort: list.sort === 'new' ? 'new' : 'due',
   };
 }
@@ -76,17 +77,18 @@ export function LiveList(props: Props): React.ReactElement {
   const show = own?.show ?? change.show ?? props.show ?? 'all';
   const urgency = own ? own.urgency : (change.urgency ?? props.filter?.urgency);
   const flow = own ? own.flow : (change.flow ?? props.filter?.flow);
+  const topic = own ? own.topic : (change.topic ?? props.filter?.topic);
   const sort = own ? own.sort : (change.sort ?? sort0);
   useSignal(p.picked.version);
   const mine = useSignal(p.mine.keys);
   const minute = Math.floor(now / 60_000);
   const sorted = React.useMemo(() => {
     const at = p.clock.now();
-    const list = p.live.store.sorted().filter((r) => matches(r, { show, urgency, flow }, at, mine));
+    const list = p.live.store.sorted().filter((r) => matches(r, { show, urgency, flow, topic }, at, mine));
     return sort === 'new' ? list.sort(newest) : list;
     // `minute`: a deadline that passes changes 超时 filters.
-  }, [version, show, urgency?.join(), flow?.join(), sort, minute, show === 'mine' ? mine : null, p]);
-  const filterKey = JSON.stringify([show, urgency, flow, sort, url.region]);
+  }, [version, show, urgency?.join(), flow?.join(), topic?.join(), sort, minute, show === 'mine' ? mine : null, p]);
+  const filterKey = JSON.stringify([show, urgency, flow, topic, sort, url.region]);
   const lastFilter = React.useRef(filterKey);
   const hold = held && variant === 'desk' && lastFilter.current === filterKey;
   lastFilter.current = filterKey;

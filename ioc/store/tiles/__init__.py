@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 from ioc.errors import NotFound
 from ioc.store import direct
 from ioc.store.pool import Plan
-from ioc.store.tiles import areas, devices, patrols, work
+from ioc.store.tiles import areas, devices, fences, grids, patrols, work
 from ioc.store.tiles.alarms import PERMISSION as ALARM_VIEW
 from ioc.store.tiles.alarms import shown as carries_alarms
 from ioc.store.tiles.devices import DENSE
@@ -95,10 +95,12 @@ _QUERIES: Mapping[str, Callable[[psycopg.Connection[Any], TileQuery], list[State
     "case": work.cases,
     "heat": work.heat,
     "resource": areas.resources,
-    "grid_cell": areas.grid_cells,
+    "grid_cell": grids.cells,
     "region": areas.regions,
     "warning": areas.warnings,
     "thematic": areas.thematic,
     "patrol_coverage": patrols.coverage,
     "patrol_track": patrols.tracks,
+    "fence": fences.fences,
+    "crossing": fences.crossings,
 }

@@ -1,4 +1,4 @@
-"""Tiles of resources, grid cells, regions, warnings and thematic layers."""
+"""Tiles of resources, regions, warnings and thematic layers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ioc.scope import INTERNAL, SENSITIVE
+from ioc.scope import SENSITIVE
 from ioc.store.attributes import guarded
 from ioc.store.tiles.frame import (
     IN_TILE,
     LABELS_FROM,
-    PINS_TO,
     POINT,
     SHAPE,
     TOUCHES,
@@ -38,26 +37,6 @@ def resources(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
         label=label if q.z >= LABELS_FROM else sql.SQL(""),
     )
     return [(tile("points", inner), {**frame(q), **params})]
-
-
-def grid_cells(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
-    """From z 14; number and officer from z 16, the name masked below the internal level."""
-    if q.z <= PINS_TO:
-        return []
-    where, params = narrow(q, "g", ("kind", "department", "source"))
-    masked = q.scope.sensitivity < INTERNAL
-    officer = sql.SQL("left(g.officers->0->>'name', 1) || '**'" if masked else "g.officers->0->>'name'")
-    label = sql.SQL(", concat_ws(' ', g.code, {}) AS label").format(officer)
-    inner = sql.SQL(
-        "SELECT {shape} AS geom, g.grid_cell_id AS id, g.kind AS k, g.name{label}"
-        " FROM grid_cell g WHERE {touches} AND {where}"
-    ).format(
-        shape=on(SHAPE, "g"),
-        touches=on(TOUCHES, "g"),
-        where=where,
-        label=label if q.z >= LABELS_FROM else sql.SQL(""),
-    )
-    return [(tile("areas", inner), {**frame(q), **params})]
 
 
 def regions(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:

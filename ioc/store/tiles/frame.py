@@ -14,6 +14,7 @@ from ioc.declare import Layer
 from ioc.errors import NotFound
 from ioc.scope import Scope
 from ioc.store.direct import Row
+from ioc.store.grid_counts import Colouring
 from ioc.store.where import visible
 
 MAX_ZOOM = 22
@@ -32,7 +33,11 @@ Steps: TypeAlias = Generator[Statement, Row, bytes]
 
 @dataclass(frozen=True, slots=True)
 class TileQuery:
-    """One tile of one layer for one asker. `region_ids` None: no drill-down. `kinds`: region levels to draw."""
+    """One tile of one layer for one asker. `region_ids` None: no drill-down. `kinds`: region levels to draw.
+
+    `colours`: how the layer's areas are coloured; None draws outlines. `more`: a further condition on the rows, which
+    the query knows as `e`, with its parameters.
+    """
 
     scope: Scope
     layer: Layer
@@ -42,6 +47,8 @@ class TileQuery:
     now: dt.datetime
     region_ids: tuple[int, ...] | None = None
     kinds: Sequence[str] = ()
+    colours: Colouring | None = None
+    more: tuple[sql.Composable, Params] | None = None
 
 
 def resolution(z: int) -> int:
@@ -102,6 +109,9 @@ def narrow(q: TileQuery, alias: str, columns: Sequence[str]) -> tuple[sql.Compos
             raise NotFound(f"图层 {q.layer.key} 的条件 {column}", f"condition {column} of layer {q.layer.key}")
         parts.append(sql.SQL("{} = {}").format(sql.Identifier(alias, column), sql.Placeholder(f"where_{column}")))
         out[f"where_{column}"] = value
+    if q.more is not None:
+        parts.append(q.more[0])
+        out |= q.more[1]
     return sql.SQL(" AND ").join(parts), out
 
 
