@@ -102,6 +102,8 @@ ROWS = (
     "INSERT INTO patrol_finding (patrol_id, once, found_at, geom, title, urgency, digest, event_id, region_id,"
     " private_to, sensitivity) VALUES (%(i)s, %(k)s, %(t)s, ST_SetSRID(ST_MakePoint(112, 21.8), 4326), 't', 'routine',"
     " 'd', %(i)s, %(r)s, %(p)s, %(s)s)",
+    "INSERT INTO patrol_visit (patrol_id, once, visited_at, kind, name, outcome, digest, region_id, private_to,"
+    " sensitivity) VALUES (%(i)s, %(k)s, %(t)s, 'household', 'n', 'met', 'd', %(r)s, %(p)s, %(s)s)",
     "INSERT INTO fence (fence_id, name, geom, rule_key, target, actor, updated_at, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, 'f', ST_MakeEnvelope(112, 21, 112.1, 21.1, 4326), 'geofence', '', 'a', %(t)s, %(r)s, %(p)s,"
     " %(s)s)",
@@ -109,8 +111,6 @@ ROWS = (
     " VALUES (%(i)s, %(r)s, coalesce(%(p)s, ''), %(s)s)",
     "INSERT INTO grid_fact (grid_cell_id, kind, area_km2, made_from, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, 'general', 1, %(t)s, %(r)s, %(p)s, %(s)s)",
-    "INSERT INTO patrol_visit (patrol_id, once, visited_at, kind, name, outcome, digest, region_id, private_to,"
-    " sensitivity) VALUES (%(i)s, %(k)s, %(t)s, 'household', 'n', 'met', 'd', %(r)s, %(p)s, %(s)s)",
     "INSERT INTO patrol_plan (grid_cell_id, kind, times_a_week, source, updated_at, region_id, private_to, sensitivity)"
     " VALUES (%(i)s, 'inspect', 2, 's', %(t)s, %(r)s, %(p)s, %(s)s)",
     "INSERT INTO village_figure (region_id, section, item, as_of, value, source, updated_at, private_to, sensitivity)"

@@ -55,8 +55,8 @@ export class PageContext {
   readonly ready: Ready;
   readonly live: LiveClient;
   readonly picked = new Picked();
-  readonly colour: GridColour;
   readonly mine: Mine;
+  readonly colour: GridColour;
   readonly theme: Signal<'dark' | 'light'>;
   surface: 'wall' | 'desk' | 'embed' = 'desk';
   lang: Lang = 'zh';

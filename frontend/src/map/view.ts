@@ -23,10 +23,10 @@ import { headOf, works, workLayers, type Work } from './records';
 import { regionLayers } from './region';
 import * as roles from './roles';
 import { sketchLayers } from './sketch';
-import { warnings } from './warnings';
 import { Sources } from './sources';
 import { lighter, scaleStyle, WALL_TEXT, withFonts } from './style';
 import type { TileSource } from './tiles';
+import { warnings } from './warnings';
 import { MapReady, type Waiting } from './ready';
 import { readTokens, type Tokens } from './tokens';
 import type { IocKey, LayerSpec, MapConfig, MapHandle, MapOptions, MapState } from './types';
@@ -484,8 +484,9 @@ export class IocMap implements MapHandle {
         return roles.icons(inner, spec, ioc, source.data, icon);
       case 'areas':
       case 'lines':
+        if (ioc.layer === 'warning') return warnings(inner, spec, source.data);
         if (ioc.coloured) return colouredAreas(inner, spec, source.data);
-        return ioc.layer === 'warning' ? warnings(inner, spec, source.data) : roles.shapes(inner, spec, ioc, source.data, ioc.role);
+        return roles.shapes(inner, spec, ioc, source.data, ioc.role);
       default:
         return roles.marks(inner, spec, ioc, source.data, icon);
     }
