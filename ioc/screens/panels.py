@@ -67,12 +67,13 @@ def warning_line(warnings: Sequence[Warning_] | None, view: View) -> list[Any]:
     """The strip of an embed: warnings in force as flag and name, as many as fit; nothing where there is none."""
     lang, found = view.lang, [w for w in warnings or () if not w.upcoming]
     items: list[Any] = []
+    alone = len(found) == 1  # two have room for their names only
     for warning in found[:_LINE]:
         head = t("screens.warn.head", lang, kind=warning.kind(lang), colour=t(f"screens.colour.{warning.colour}", lang))
         items.append(
             html.Span(
-                [warning_flag(warning.colour, lang), html.B(head), html.Span(warning.area, className="ellip"),
-                 _since(warning, view)],
+                [warning_flag(warning.colour, lang), html.B(head),
+                 *([html.Span(warning.area, className="ellip")] if alone else []), _since(warning, view)],
                 className="w1",
                 title=f"{head} {warning.area}".strip(),
             )

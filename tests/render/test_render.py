@@ -98,7 +98,7 @@ _TILES = """() => {
 }"""
 
 
-@pytest.mark.parametrize(("width", "height", "scrolls"), [(1920, 1400, False), (1600, 900, True), (1280, 620, True)])
+@pytest.mark.parametrize(("width", "height", "scrolls"), [(1920, 2000, False), (1600, 900, True), (1280, 620, True)])
 def test_no_tile_is_cut_and_the_last_can_be_reached(
     browser: Browser, centre: Callable[[str], Product], width: int, height: int, scrolls: bool
 ) -> None:

@@ -19,6 +19,8 @@ export interface Scene {
   lang: Lang;
   /** The centre's time zone, for times in labels. */
   zone: string;
+  /** A small map of an embed: flags without their words, which stand in the strip above it. */
+  brief?: boolean;
   zoom: number;
   selected: string;
   interactive: boolean;

@@ -407,6 +407,7 @@ export class IocMap implements MapHandle {
       sizes: this.sizes,
       lang: this.options.page.lang,
       zone: this.options.page.clock.zone(),
+      brief: this.options.variant === 'embed',
       zoom,
       selected: this.focus.selected?.key ?? this.options.page.url.value.sel,
       interactive: this.interactive,

@@ -131,7 +131,7 @@ function flags(scene: Scene, spec: LayerSpec, data: ParsedTile): Layer {
   const zoom = Math.round(scene.zoom * 2) / 2;
   const list = derive(data, `warning:best:${zoom}:${themeKey(scene)}`, () => stacked(biggest(data.areas), zoom, scene.sizes.incident + 8));
   const make = ({ shape, shift }: { shape: ShapeRow; shift: number }): MarkRow => {
-    const { text, note } = wordsOf(shape, scene);
+    const { text, note } = scene.brief ? { text: '', note: '' } : wordsOf(shape, scene);
     const icon = `flag|${colourOf(shape)}|${ahead(shape)}|${text}|${note}|${shift}`;
     scene.atlas.put(icon, () => draw.flag(scene.tokens, scene.sizes, colourOf(shape), { text, note, ahead: ahead(shape), shift }));
     return { lon: shape.at[0], lat: shape.at[1], icon, src: { ...shape.props, lon: shape.at[0], lat: shape.at[1] }, key: keyOf(shape) };
