@@ -179,6 +179,10 @@ class Services(Protocol):
         """Keys of all records of the work list that wait for the asker's next step, sorted."""
         ...
 
+    def closed_today(self, scope: Scope, region: str) -> WorkPage:
+        """What was closed since local midnight, last closed first; as many as a page holds."""
+        ...
+
     def grid_topics(self, scope: Scope) -> Sequence[Mapping[str, str]]:
         """Topics of grid work in their order: {key, zh, en}, the last is `other` (`ioc.cases.topics`)."""
         ...

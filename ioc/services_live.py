@@ -13,7 +13,7 @@ from ioc.cases import merging, supervising
 from ioc.cases.expected import expected_of
 from ioc.cases.many import common
 from ioc.cases.work import WORKING, Actor, Cases
-from ioc.clock import Clock
+from ioc.clock import Clock, local_day
 from ioc.declare import Indicator
 from ioc.duty.desk import DutyDesk, Officer
 from ioc.i18n import Text, t
@@ -38,6 +38,7 @@ from ioc.store import detail as details
 from ioc.store import topics as grid_topics
 from ioc.store import worklist as work
 from ioc.store.regions import Regions
+from ioc.store.worklist_closed import closed_between
 from ioc.views import Views
 from ioc.villages.page import village
 
@@ -138,6 +139,11 @@ class LiveServices:
         ids = self._regions.ids(scope, region)
         with self._store.scoped(scope) as conn:
             return sorted(work.mine_keys(conn, scope, ids, expected_of(scope, officer), MINE_MAX))
+
+    def closed_today(self, scope: Scope, region: str) -> WorkPage:
+        ids, (start, stop) = self._regions.ids(scope, region), local_day(self.now(), self._settings.tz)
+        with self._store.scoped(scope) as conn:
+            return closed_between(conn, scope, ids, start, stop)
 
     def grid_topics(self, scope: Scope) -> Sequence[Mapping[str, str]]:
         with self._store.scoped(scope) as conn:

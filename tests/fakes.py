@@ -107,6 +107,9 @@ class FakeServices:
     def mine(self, scope: Scope, region: str, officer: str) -> Sequence[str]:
         return sorted(str(r["key"]) for r in self.rows[:2])
 
+    def closed_today(self, scope: Scope, region: str) -> WorkPage:
+        return WorkPage(total=0, rows=[])
+
     def districts(self, scope: Scope, region: str) -> Sequence[DistrictRow]:
         rates = (
             (203, 95.8, 98.1),

@@ -17,6 +17,7 @@ from ioc.api import Deps
 from ioc.api._read import text, whole
 from ioc.api.auth import current_scope, require, require_session
 from ioc.api.openapi import doc
+from ioc.clock import local_day
 from ioc.errors import Invalid
 from ioc.feed.messages import iso
 from ioc.intake.reasons import reason
@@ -152,6 +153,22 @@ def register(server: flask.Flask, deps: Deps) -> None:
             return {**start(now), "total": len(found), "keys": list(found)}
 
         return answer("mine", make, officer)
+
+    @bp.get("/api/v1/live/closed")
+    @doc(
+        f"Records closed since local midnight, last closed first, up to {LIMIT_MAX}; `total` counts all",
+        query={"region": "12-digit or zone code; empty: all the asker may see"},
+        returns={"type": "object"},
+        permission="case.view",
+    )
+    def closed() -> Response:
+        require("case.view")
+
+        def make(scope: Scope, region: str, now: dt.datetime) -> dict[str, Any]:
+            found = deps.services.closed_today(scope, region)
+            return {**start(now), "total": found.total, "rows": list(found.rows)}
+
+        return answer("closed", make, str(local_day(deps.clock.now(), deps.settings.tz)[0]))
 
     @bp.get("/api/v1/live/counts")
     @doc("Counts of a region", query={"region": "12-digit or zone code"}, returns={"type": "object"})

@@ -275,7 +275,7 @@ def _topics(model: Model) -> list[Any]:
     return [
         html.Div(
             [html.Span([every, *chips], className="g"), html.Span(numbers, className="g end")],
-            className="flt", role="toolbar", **label,
+            className="flt tps", role="toolbar", **label,
         )
     ]  # fmt: skip
 

@@ -260,7 +260,7 @@ def test_something_new_is_a_draft_until_it_is_sent_and_then_one_event(
     page.locator("dialog input[type=search]").fill("乱停放")
     page.locator("dialog .mi").first.click()
     page.get_by_role("button", name="定位").click()
-    expect(page.locator(".wh p")).to_contain_text("21.65100, 111.15000 ±6 m")
+    expect(page.locator(".wh")).to_contain_text("21.65100, 111.15000 ±6 m")
     offline(town, page)
     page.close()
 

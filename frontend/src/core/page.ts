@@ -1,5 +1,6 @@
 /** The page's singletons, made once by `Page` (or by the first component that needs them). */
 import { LiveClient } from '../live/client';
+import { ClosedToday } from '../live/closed';
 import { Mine } from '../live/mine';
 import { ServerClock } from './clock';
 import { GridColour } from './colour';
@@ -56,6 +57,7 @@ export class PageContext {
   readonly live: LiveClient;
   readonly picked = new Picked();
   readonly mine: Mine;
+  readonly closed: ClosedToday;
   readonly colour: GridColour;
   readonly theme: Signal<'dark' | 'light'>;
   surface: 'wall' | 'desk' | 'embed' = 'desk';
@@ -95,6 +97,7 @@ export class PageContext {
     this.live = new LiveClient({ region, mode: props.mode ?? 'sse', whole: this.surface === 'desk' ? this.calm : null, onServerTime: (now) => this.clock.sync(now) });
     if (props.rows) this.live.store.seed(props.rows);
     this.mine = new Mine(() => this.url.value.region);
+    this.closed = new ClosedToday(() => this.url.value.region);
     this.liveState.day = this.clock.today();
     if (this.still) html.dataset['still'] = '';
   }
@@ -110,6 +113,7 @@ export class PageContext {
     this.live.conn.on((c) => c !== 'connecting' && this.ready.done('push'));
     this.live.onChange((change) => this.heard(change));
     this.mine.boot(this.live, this.clock, this.calm);
+    this.closed.boot(this.live, this.clock);
     this.live.onResync((reason) => {
       this.liveState.resync++;
       this.liveState.incidents++;

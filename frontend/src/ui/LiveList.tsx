@@ -81,13 +81,16 @@ export function LiveList(props: Props): React.ReactElement {
   const sort = own ? own.sort : (change.sort ?? sort0);
   useSignal(p.picked.version);
   const mine = useSignal(p.mine.keys);
+  const closed = useSignal(p.closed.rows);
+  React.useEffect(() => p.closed.want(show === 'closed'), [p, show, url.region]);
   const minute = Math.floor(now / 60_000);
   const sorted = React.useMemo(() => {
     const at = p.clock.now();
-    const list = p.live.store.sorted().filter((r) => matches(r, { show, urgency, flow, topic }, at, mine));
+    const known = show === 'closed' ? closed : p.live.store.sorted();
+    const list = known.filter((r) => matches(r, { show, urgency, flow, topic }, at, mine));
     return sort === 'new' ? list.sort(newest) : list;
     // `minute`: a deadline that passes changes 超时 filters.
-  }, [version, show, urgency?.join(), flow?.join(), topic?.join(), sort, minute, show === 'mine' ? mine : null, p]);
+  }, [version, show, urgency?.join(), flow?.join(), topic?.join(), sort, minute, show === 'mine' ? mine : show === 'closed' ? closed : null, p]);
   const filterKey = JSON.stringify([show, urgency, flow, topic, sort, url.region]);
   const lastFilter = React.useRef(filterKey);
   const hold = held && variant === 'desk' && lastFilter.current === filterKey;
@@ -152,7 +155,7 @@ export function LiveList(props: Props): React.ReactElement {
   const latest = React.useRef<readonly Item[]>(rows);
   latest.current = rows;
 
-  const empty = sorted.length === 0 && p.live.store.loaded && (show !== 'mine' || p.mine.known);
+  const empty = sorted.length === 0 && p.live.store.loaded && (show !== 'mine' || p.mine.known) && (show !== 'closed' || p.closed.known);
   const desk = variant === 'desk';
   const released = (e: React.SyntheticEvent): void => {
     const to = (e as React.FocusEvent).relatedTarget;
