@@ -133,9 +133,9 @@ describe('picked rows', () => {
 
 describe('a list whose filter stands in the address', () => {
   it('reads and writes all of it, and leaves out what is usual', () => {
-    const search = '?show=overdue&urgency=critical,urgent&flow=grid&sort=new&view=12';
+    const search = '?show=overdue&urgency=critical,urgent&flow=grid&topic=river&sort=new&view=12';
     const { list } = parseUrl(search);
-    expect(list).toEqual({ show: 'overdue', urgency: ['critical', 'urgent'], flow: ['grid'], sort: 'new', saved: '12' });
+    expect(list).toEqual({ show: 'overdue', urgency: ['critical', 'urgent'], flow: ['grid'], topic: ['river'], sort: 'new', saved: '12' });
     expect(writeUrl('', { list })).toBe(search);
     expect(writeUrl(search, { list: { show: 'all', urgency: [], flow: [], topic: [], sort: '', saved: '' } })).toBe('?show=all');
   });

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ioc.clock import parse_time
 from ioc.errors import Forbidden, Invalid
+from ioc.intake.fields import moment
 from ioc.intake.reasons import reason
 from ioc.scope import SYSTEM, Scope
 from ioc.store import Store, accounts, audit_log
@@ -28,19 +27,13 @@ def asked_of(given: Callable[[str], str], tz: ZoneInfo) -> Asked:
         return given(name)[:200].replace("\x00", "")
 
     return Asked(
-        word("who"), word("object"), word("action"), _moment(given, "since", tz), _moment(given, "until", tz),
+        word("who"),
+        word("object"),
+        word("action"),
+        moment("since", given("since"), tz),
+        moment("until", given("until"), tz),
         int(before) if before else None,
-    )  # fmt: skip
-
-
-def _moment(given: Callable[[str], str], name: str, tz: ZoneInfo) -> dt.datetime | None:
-    raw = given(name)
-    if not raw:
-        return None
-    try:
-        return parse_time(raw.replace(" ", "+"), tz)
-    except (ValueError, OverflowError, OSError):
-        raise Invalid(reasons=[reason(name, "bad_time", raw[:120])]) from None
+    )
 
 
 def look(store: Store, scope: Scope, asked: Asked, limit: int) -> Mapping[str, Any]:

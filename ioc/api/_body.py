@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import flask
 from pydantic import BaseModel, ValidationError
 
+from ioc.api import _read
 from ioc.api.clean import faults_in
 from ioc.errors import Invalid, Reason
 
@@ -35,6 +36,15 @@ def read(model: type[Model]) -> Model:
     unfit = faults_in(data)
     if unfit:
         raise Invalid(reasons=unfit)
+    return _checked(model, data)
+
+
+def sized(model: type[Model], limit: int) -> Model:
+    """A JSON object of at most `limit` bytes. Raises TooLarge, Invalid with every reason."""
+    return _checked(model, _read.json_object(limit))
+
+
+def _checked(model: type[Model], data: Any) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as e:

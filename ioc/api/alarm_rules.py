@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any, Literal
 
 import flask
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.wrappers import Response
 
 from ioc.alarms.settings import RuleSettings
-from ioc.api import Deps, _read
+from ioc.api import Deps, _body, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.cases.work import Actor
-from ioc.clock import parse_time
-from ioc.errors import Invalid, Reason
+from ioc.intake.fields import moment
 
 MAX_BODY = 16 * 1024
 SETTING: dict[str, Any] = {
@@ -87,30 +85,13 @@ def register(server: flask.Flask, deps: Deps) -> None:
     )
     def put(key: str) -> Response:
         require("alarm.rules")
-        asked = _body()
+        asked = _body.sized(SettingIn, MAX_BODY)
         identity = current_identity()
-        valid = _time("valid_from", asked.valid_from, deps), _time("valid_to", asked.valid_to, deps)
+        valid = (
+            moment("valid_from", asked.valid_from, deps.settings.tz),
+            moment("valid_to", asked.valid_to, deps.settings.tz),
+        )
         actor = Actor(identity.scope, identity.name)
         return flask.jsonify(settings.put(actor, key, asked.target, asked.ref, asked.params, asked.version, valid))
 
     server.register_blueprint(bp)
-
-
-def _time(name: str, text: str | None, deps: Deps) -> dt.datetime | None:
-    if not text:
-        return None
-    try:
-        return parse_time(text, deps.settings.tz)
-    except (ValueError, OverflowError, OSError) as e:
-        raise Invalid(reasons=[Reason(name, "bad_time", "不是有效的时间", "not a valid time", text)]) from e
-
-
-def _body() -> SettingIn:
-    try:
-        return SettingIn.model_validate(_read.json_object(MAX_BODY))
-    except ValidationError as e:
-        reasons = [
-            Reason(".".join(map(str, f["loc"])), str(f["type"]), "格式不对", str(f["msg"]), str(f["input"])[:120])
-            for f in e.errors(include_url=False)
-        ]
-        raise Invalid(reasons=reasons) from e

@@ -17,11 +17,11 @@ from ioc.api._body import read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.cases.work import Actor, Cases
-from ioc.clock import parse_time
 from ioc.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from ioc.intake import pictures
 from ioc.intake.detection_input import DetectionIn
 from ioc.intake.detections import submit_detection
+from ioc.intake.fields import moment
 from ioc.intake.reasons import reason
 from ioc.intake.reviews import Reviews
 from ioc.scope import SYSTEM
@@ -261,8 +261,8 @@ def _asked(deps: Deps, regions: Regions) -> dict[str, Any]:
     return {
         "algorithm": _code("algorithm"),
         "region_ids": _ids(regions.ids(identity.scope, _read.text("region"))),
-        "since": _time(deps, "since"),
-        "until": _time(deps, "until"),
+        "since": moment("since", _read.text("since"), deps.settings.tz),
+        "until": moment("until", _read.text("until"), deps.settings.tz),
     }
 
 
@@ -276,16 +276,6 @@ def _code(name: str) -> str | None:
 
 def _ids(found: Any) -> list[int] | None:
     return None if found is None else list(found)
-
-
-def _time(deps: Deps, name: str) -> dt.datetime | None:
-    raw = _read.text(name)
-    if not raw:
-        return None
-    try:
-        return parse_time(raw.replace(" ", "+"), deps.settings.tz)
-    except (ValueError, OverflowError, OSError):
-        raise Invalid(reasons=[reason(name, "bad_time", raw)]) from None
 
 
 def _rate(value: Any) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import flask
@@ -12,9 +11,7 @@ from ioc.api.auth import require
 from ioc.api.openapi import doc
 from ioc.cases import supervising
 from ioc.cases.ratings import repair_rate, shares
-from ioc.clock import parse_time
-from ioc.errors import Invalid
-from ioc.intake.reasons import reason
+from ioc.intake.fields import moment
 from ioc.scope import SYSTEM
 from ioc.store import dictionaries, dispatch, ratings
 from ioc.store.regions import Regions
@@ -81,7 +78,9 @@ def register(server: flask.Flask, deps: Deps) -> None:
         now = deps.clock.now()
         today = now.astimezone(deps.settings.tz)
         month = today.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        since, until = _moment(deps, "since", month), _moment(deps, "until", now)
+        tz = deps.settings.tz
+        since = moment("since", _read.text("since"), tz) or month
+        until = moment("until", _read.text("until"), tz) or now
         with deps.store.scoped(scope) as conn:
             tags, counts = ratings.reasons(conn, scope, since, until, region_ids)
         with deps.store.reading(SYSTEM) as conn:
@@ -98,13 +97,3 @@ def register(server: flask.Flask, deps: Deps) -> None:
         ]
         rate = repair_rate(counts["bad"], counts["repaired"])
         return flask.jsonify({**counts, "rate": rate, "reasons": listed})
-
-
-def _moment(deps: Deps, name: str, default: dt.datetime) -> dt.datetime:
-    raw = _read.text(name)
-    if not raw:
-        return default
-    try:
-        return parse_time(raw.replace(" ", "+"), deps.settings.tz)
-    except (ValueError, OverflowError, OSError):
-        raise Invalid(reasons=[reason(name, "bad_time", raw[:120])]) from None

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any, Literal
 
 import flask
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.wrappers import Response
 
 from ioc.alarms.fences import Fences, Wish
-from ioc.api import Deps, _read
+from ioc.api import Deps, _body, _read
 from ioc.api.auth import current_identity, require
 from ioc.api.openapi import doc
 from ioc.cases.work import Actor
-from ioc.clock import parse_time
-from ioc.errors import Invalid, Reason
+from ioc.intake.fields import moment
 
 MAX_BODY = 64 * 1024
 STATUSES = {404: "No such fence", 409: "Somebody was first", 422: "Refused, with the reasons of every field"}
@@ -57,13 +55,13 @@ def register(server: flask.Flask, deps: Deps) -> None:
     @doc("Draw a fence", body=FenceIn, returns={"type": "object"}, statuses=STATUSES, permission="alarm.rules")
     def add() -> tuple[Response, int]:
         require("alarm.rules")
-        return flask.jsonify(fences.put(_actor(), _wish(_body(), deps))), 201
+        return flask.jsonify(fences.put(_actor(), _wish(_body.sized(FenceIn, MAX_BODY), deps))), 201
 
     @bp.put("/api/v1/fences/<int:fence_id>")
     @doc("Change a fence", body=FenceIn, returns={"type": "object"}, statuses=STATUSES, permission="alarm.rules")
     def change(fence_id: int) -> Response:
         require("alarm.rules")
-        body = _body()
+        body = _body.sized(FenceIn, MAX_BODY)
         return flask.jsonify(fences.put(_actor(), _wish(body, deps), _id(fence_id), body.version))
 
     @bp.delete("/api/v1/fences/<int:fence_id>")
@@ -88,25 +86,5 @@ def _actor() -> Actor:
 
 
 def _wish(body: FenceIn, deps: Deps) -> Wish:
-    valid = _time("valid_from", body.valid_from, deps), _time("valid_to", body.valid_to, deps)
+    valid = moment("valid_from", body.valid_from, deps.settings.tz), moment("valid_to", body.valid_to, deps.settings.tz)
     return Wish(body.name, body.points, body.rule, body.target, body.ref, body.inside, body.hours, body.weekdays, valid)
-
-
-def _time(name: str, text: str | None, deps: Deps) -> dt.datetime | None:
-    if not text:
-        return None
-    try:
-        return parse_time(text, deps.settings.tz)
-    except (ValueError, OverflowError, OSError) as e:
-        raise Invalid(reasons=[Reason(name, "bad_time", "不是有效的时间", "not a valid time", text)]) from e
-
-
-def _body() -> FenceIn:
-    try:
-        return FenceIn.model_validate(_read.json_object(MAX_BODY))
-    except ValidationError as e:
-        reasons = [
-            Reason(".".join(map(str, f["loc"])), str(f["type"]), "格式不对", str(f["msg"]), str(f["input"])[:120])
-            for f in e.errors(include_url=False)
-        ]
-        raise Invalid(reasons=reasons) from e

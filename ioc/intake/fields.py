@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from ioc import geo
 from ioc.clock import parse_time
-from ioc.intake.reasons import Refuse
+from ioc.errors import Invalid
+from ioc.intake.reasons import Refuse, reason
 
 _LEVELS = {
     **{str(n): n for n in range(1, 5)},
@@ -126,6 +127,20 @@ def time(value: Any, rules: TimeRules) -> dt.datetime:
     except (ValueError, OverflowError, OSError, TypeError):
         raise Refuse("bad_time") from None
     return out
+
+
+def moment(name: str, raw: str | None, tz: ZoneInfo) -> dt.datetime | None:
+    """A time of a query or a form (ISO 8601, epoch ms, `2026-10-03 14:05`), aware; None where none is given.
+
+    An unescaped + of an offset arrives as a space. Text without offset is read in `tz`. Raises Invalid.
+    """
+    text = (raw or "").strip()
+    if not text:
+        return None
+    try:
+        return parse_time(text.replace(" ", "+") if "T" in text else text, tz)
+    except (ValueError, OverflowError, OSError):
+        raise Invalid(reasons=[reason(name, "bad_time", text[:120])]) from None
 
 
 def _parse_any_time(value: Any, tz: ZoneInfo) -> dt.datetime:

@@ -69,9 +69,12 @@ def _form(model: Model) -> Component:
     kept = {"tab": "audit", **{k: args[k] for k in ("lang", "theme", "region") if k in args}}
     hidden = [dcc.Input(type="hidden", name=k, value=v) for k, v in kept.items()]
     fields = [
-        html.Label(
-            [html.Span(t(f"visible.audit.{name}", lang)), _control(name, args.get(name, ""), lang)],
-            className=f"af {name}",
+        html.Div(
+            [
+                html.Label(t(f"visible.audit.{name}", lang), htmlFor=f"f-{name}"),
+                html.Div(_control(name, args.get(name, ""), lang), className="in"),
+            ],
+            className="fd",
         )
         for name in FIELDS
     ]
@@ -88,13 +91,11 @@ def _control(name: str, value: str, lang: str) -> Component:
     if name == "action":
         words = {"": t("visible.audit.any", lang), **{code: _action(code, lang) for code in ACTIONS}}
         options = [html.Option(word, value=code, selected=code == value) for code, word in words.items()]
-        return html.Select(options, name=name)
-    if name in ("since", "until"):
-        return dcc.Input(
-            type="text", name=name, value=value, className="num", maxLength=16, placeholder="YYYY-MM-DD HH:MM"
-        )
-    hint = t(f"visible.audit.{name}_hint", lang)
-    return dcc.Input(type="text", name=name, value=value, maxLength=200, placeholder=hint, autoComplete="off")
+        return html.Select(options, id=f"f-{name}", name=name)
+    hint = "YYYY-MM-DD HH:MM" if name in ("since", "until") else t(f"visible.audit.{name}_hint", lang)
+    return dcc.Input(
+        id=f"f-{name}", type="text", name=name, value=value, maxLength=200, placeholder=hint, autoComplete="off"
+    )
 
 
 def _rows(rows: Sequence[Part], view: View) -> Component:
@@ -113,7 +114,7 @@ def _row(row: Part, view: View) -> Component:
     at, actor, name = fmt.when(row.get("recorded_at")), str(row.get("actor")), str(row.get("name") or "")
     detail = cast("Mapping[str, Any]", row.get("detail") or {})
     actor = actor.removeprefix("account:")
-    said = " · ".join(f"{k} {v}" for k, v in detail.items())
+    said = " · ".join(f"{k} {_said(v)}" for k, v in detail.items())
     action = str(row.get("action"))
     who = [html.B(name), html.Small(f" {actor}", className="num")] if name and name != actor else [html.B(actor)]
     return html.Tr(
@@ -126,6 +127,10 @@ def _row(row: Part, view: View) -> Component:
             html.Td(html.Span(said or "—", className="ellip", title=said)),
         ]
     )
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, cast("list[Any]", value))) if isinstance(value, list) else str(value)
 
 
 def _action(code: str, lang: str) -> str:

@@ -328,7 +328,7 @@ def alarm_rule_editor(model: Model) -> Component:
 
 def fence_editor(model: Model) -> Component:
     box = parts.map_box(model, [parts.layer_panel(model)], "desk")
-    return frame(model, "alarms", html.Div([fences.panel(model), box], className="main evs two"))
+    return frame(model, "alarms", html.Div([fences.panel(model), box], className="main evs fnc"))
 
 
 # ---------------------------------------------------------------- supervision

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ioc.accounts.base import Grant
 from ioc.accounts.users import add_user
@@ -23,8 +22,6 @@ from tests.product import PASSWORD, Product, running
 from tests.store.alarm_world import AlarmWorld
 
 pytestmark = pytest.mark.browser
-BROWSER_ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-CHROMIUM = os.environ.get("IOC_CHROMIUM") or "/usr/bin/chromium"
 SILENT_S = 1000  # values this old are missing ones: three intervals of 300 s
 # Sounds nothing, remembers when and how high; blocked until somebody has pressed something, as browsers do.
 AUDIO = """
@@ -43,14 +40,6 @@ window.AudioContext = class {
   }
 };
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        shown = play.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGS)
-        yield shown
-        shown.close()
 
 
 @pytest.fixture

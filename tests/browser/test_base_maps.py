@@ -23,7 +23,7 @@ from ioc.intake.files import import_file
 from ioc.registry import Registry
 from ioc.settings import Settings
 from ioc.store.cluster import PrivateCluster
-from tests.browser.test_open_desk import BROWSER_ARGS, CHROMIUM
+from tests.browser.conftest import BROWSER_ARGS, CHROMIUM
 from tests.conftest import NOW, Database, clone, drop
 from tests.product import Product, running
 from tests.tile_server import GEOGRAPHIC, MERCATOR, WATER, BaseMaps, base_maps

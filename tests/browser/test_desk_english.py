@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from ioc.clock import SystemClock
 from tests.browser import latin
@@ -18,19 +17,9 @@ from tests.http.world import World
 from tests.product import Product, running
 
 pytestmark = pytest.mark.browser
-BROWSER_ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-CHROMIUM = os.environ.get("IOC_CHROMIUM") or "/usr/bin/chromium"
 # `words`: Chinese, missing labels and unfilled places in what is shown or read out. An element that says it is Chinese
 # (`lang`) is: the switch to Chinese. `cut`: what is pressed or read and is not whole.
 CHECKS = Path(__file__).with_name("english.js").read_text("utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        shown = play.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGS)
-        yield shown
-        shown.close()
 
 
 @pytest.fixture

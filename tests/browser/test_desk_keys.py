@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from ioc.clock import SystemClock
 from tests.browser import latin
@@ -17,8 +16,6 @@ from tests.http.world import World
 from tests.product import PASSWORD, Product, running
 
 pytestmark = pytest.mark.browser
-BROWSER_ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-CHROMIUM = os.environ.get("IOC_CHROMIUM") or "/usr/bin/chromium"
 # What has the focus: a name, whether it is marked, and whether it lies in the open dialog.
 FOCUS = """() => {
   const el = document.activeElement;
@@ -30,14 +27,6 @@ FOCUS = """() => {
   return {name: shown, marked, inside: box === null || box.contains(el) || el === document.body,
           step: el.dataset.step !== undefined, exports: el.dataset.export ?? ''};
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        shown = play.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGS)
-        yield shown
-        shown.close()
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from ioc.accounts.base import Grant
 from ioc.accounts.users import add_user
@@ -19,16 +18,6 @@ from tests.http import world as small
 from tests.product import PASSWORD, Product, running
 
 pytestmark = pytest.mark.browser
-BROWSER_ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-CHROMIUM = os.environ.get("IOC_CHROMIUM") or "/usr/bin/chromium"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        shown = play.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGS)
-        yield shown
-        shown.close()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import httpx
 import paho.mqtt.client as mqtt
 import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from ioc.clock import SystemClock
 from tests.conftest import public_folder
@@ -26,13 +26,6 @@ from tests.ops.test_up import Product, free_port
 from tests.worlds.other_city import CAMERAS, METRES, Files, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.whole]
-BROWSER_ARGS = [
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-]
-CHROMIUM = os.environ.get("IOC_CHROMIUM") or "/usr/bin/chromium"
 LOGIN, PASSWORD = "zhibanzhang", "Desk-2026-open"
 
 
@@ -103,14 +96,6 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
             product.process.terminate()
             product.process.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        shown = play.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGS)
-        yield shown
-        shown.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ Between browser and server stands a wire that can be cut, or swallow an answer: 
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ioc.accounts.base import Grant
 from ioc.accounts.users import add_user
@@ -27,8 +26,6 @@ from tests.http import world as small
 from tests.product import PASSWORD, Product, free_port, running
 
 pytestmark = pytest.mark.browser
-BROWSER_ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-CHROMIUM = os.environ.get("IOC_CHROMIUM") or "/usr/bin/chromium"
 NAME = "谭小玲"
 HERE = {"latitude": 21.651, "longitude": 111.15}
 
@@ -131,14 +128,6 @@ def town(db: Database, tmp_path: Path) -> Iterator[Town]:
             yield Town(product, wire, world.near["case"])
         finally:
             wire.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        shown = play.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGS)
-        yield shown
-        shown.close()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import numpy as np
 import psycopg
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from typer.testing import CliRunner
 
 from app import main
@@ -36,8 +36,6 @@ from tests.worlds import other_city as city
 from tests.worlds.other_city_work import ACCOUNTS, ROADS, WorkFiles, write_work
 
 pytestmark = [pytest.mark.browser, pytest.mark.whole]
-CHROMIUM = os.environ.get("IOC_CHROMIUM") or "/usr/bin/chromium"
-BROWSER_ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 PASSWORD = "Song-2026-yang"
 expect.set_options(timeout=30_000)
 LON, LAT = 119.2401, 28.2502  # 西屏上村, in the cell of 王甲
@@ -149,14 +147,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
                 product.process.terminate()
                 product.process.wait(30)
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        shown = play.chromium.launch(executable_path=CHROMIUM, args=BROWSER_ARGS)
-        yield shown
-        shown.close()
 
 
 def page_of(browser: Browser, town: Town, login: str, where: str, wide: int, high: int) -> tuple[Page, list[str]]:

@@ -23,7 +23,8 @@ from typer.testing import CliRunner
 
 from app import main
 from ioc.clock import SystemClock
-from tests.browser.test_second_city import BROWSER_ARGS, CHROMIUM, PASSWORD, until
+from tests.browser.conftest import BROWSER_ARGS, CHROMIUM
+from tests.browser.test_second_city import PASSWORD, until
 from tests.conftest import public_folder
 from tests.ops.test_up import Product, free_port
 from tests.worlds import other_city

@@ -59,6 +59,8 @@ def test_by_person_object_action_and_time(sign_in: SignIn) -> None:
     assert found(chief, who="x%y") == [("x%y", "export.cases", "queue")]
     assert found(chief, until=(NOW - dt.timedelta(days=20)).isoformat()) == [("x%y", "export.cases", "queue")]
     assert found(chief, action="export", since=(NOW - dt.timedelta(days=20)).isoformat()) == []
+    place = {"until": "2026-11-22 08:00", "action": "export"}
+    assert found(chief, **place) == [("x%y", "export.cases", "queue")], "a time as the form writes it"
     rows = chief.get("/api/v1/audit", query_string={"object": "event:12"}).get_json()["rows"]
     assert (rows[0]["address"], rows[0]["detail"]) == ("10.0.0.3", {"reason": "回访"})
 

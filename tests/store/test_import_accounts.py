@@ -10,6 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from psycopg import sql
 
 from ioc.accounts import phones
 from ioc.accounts.base import Accounts, Grant
@@ -116,8 +117,11 @@ def test_passwords_are_given_out_once_and_kept_by_nobody(db: Database, settings:
     assert len({r[2] for r in rows[1:]}) == 4
     with db.owner() as conn:
         dump = str(
-            [conn.execute(f"SELECT * FROM {t}").fetchall() for t in ("account", "audit", "reject", "import_batch")]
-        )  # pyright: ignore
+            [
+                conn.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
+                for table in ("account", "audit", "reject", "import_batch")
+            ]
+        )
     for login, _, password in rows[1:]:
         assert password_faults(password, login) == []
         assert verify_password(made[login]["password_hash"], password)

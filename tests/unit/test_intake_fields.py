@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from ioc import geo
 from ioc.dictionaries import CONFIDENCE, shipped
-from ioc.errors import Reason
+from ioc.errors import Invalid, Reason
 from ioc.intake import fields
 from ioc.intake.columns import CASES, DEVICES, EVENTS, GRIDS, LAYER, REGIONS, RESOURCES, recognise
-from ioc.intake.fields import TimeRules
+from ioc.intake.fields import TimeRules, moment
 from ioc.intake.readings import Checked, Reading, check, decode, from_device, from_gateway
 from ioc.intake.reasons import CODES, Refuse, reason
 from ioc.intake.seen import SeenKeys
@@ -261,3 +261,15 @@ def test_reasons_speak_both_languages() -> None:
         assert made.zh
         assert made.en
         assert "{" not in made.zh + made.en
+
+
+def test_a_moment_of_a_query_or_a_form() -> None:
+    """Local text in the city's time, an offset whose + came as a space, and what is none."""
+    tz = ZoneInfo("Asia/Shanghai")
+    assert moment("since", "  ", tz) is None
+    assert moment("since", None, tz) is None
+    for text in ("2026-10-03 08:05", "2026-10-03T08:05:00+08:00", "2026-10-03T08:05:00 08:00", "2026-10-03T00:05:00Z"):
+        assert moment("since", text, tz) == dt.datetime(2026, 10, 3, 0, 5, tzinfo=dt.UTC), text
+    with pytest.raises(Invalid) as caught:
+        moment("since", "yesterday", tz)
+    assert [r.field for r in caught.value.reasons] == ["since"]

@@ -167,6 +167,7 @@ DROP VIEW IF EXISTS alarm_row;
 CREATE VIEW alarm_row WITH (security_invoker = true) AS
 SELECT a.*, d.name AS device_name, d.kind AS device_kind, d.class AS device_class, d.gateway_id, d.address,
        d.status AS device_status, ST_X(d.geom) AS lon, ST_Y(d.geom) AS lat, s.property, s.unit,
+       coalesce(s.interval_s, d.interval_s) AS interval_s,
        l.value AS now_value, l.observed_at AS now_at, l.quality AS now_quality, r.code AS region_code,
        r.name AS region_name, c.ids AS region_ids, c.place,
        g.name AS gateway_name
