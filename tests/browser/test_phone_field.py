@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ioc.intake.warnings import submit_warning
 from ioc.scope import SYSTEM
-from tests.browser.test_phone import Town, browser, offline, online, opened, phone, town, until
+from tests.browser.test_phone import Town, offline, online, opened, phone, town, until
 from tests.http import world as small
 
-__all__ = ["browser", "phone", "town"]  # fixtures
+__all__ = ["phone", "town"]  # fixtures
 pytestmark = pytest.mark.browser
 
 
