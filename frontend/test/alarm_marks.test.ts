@@ -55,6 +55,7 @@ describe('what a seat says of its sound', () => {
     again.say('unmute');
     await settled();
     expect(world.sent[1]).toMatchObject({ entry: 'unmute', seat: '一号席', seconds: null });
+    expect([first.sent.value, again.sent.value]).toEqual([1, 1]);
   });
   it('lets go of a line the server will never take', async () => {
     const world = new World();

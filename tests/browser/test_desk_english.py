@@ -115,11 +115,9 @@ def everything(walk: Walk, world: World) -> None:
         walk.go(path, wait)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080)])
-def test_no_page_of_the_desk_has_a_word_left_behind(
-    product: Product, browser: Browser, world: World, width: int, height: int
-) -> None:
-    walk = Walk(product, browser, "boss", width, height)
+def test_no_page_of_the_desk_has_a_word_left_behind(product: Product, browser: Browser, world: World) -> None:
+    """At the narrowest desk: what is not cut there is not cut at 1920."""
+    walk = Walk(product, browser, "boss", 1366, 768)
     everything(walk, world)
     walk.context.close()
     assert not walk.odd, walk.told()

@@ -1,4 +1,5 @@
 /** What a seat does with its sound goes into the journal: kept in the browser until the server has it. */
+import { Signal } from '../core/emit';
 
 export type Said = 'mute' | 'unmute' | 'sound_on' | 'sound_off';
 interface Line {
@@ -40,6 +41,8 @@ export function saidWorld(): SaidWorld {
 export class SeatJournal {
   private memory = new Map<string, string>();
   private sending = false;
+  /** How many lines the server has taken from this page: an open journal reads again. */
+  readonly sent = new Signal(0);
 
   constructor(
     private readonly now: () => number,
@@ -95,6 +98,7 @@ export class SeatJournal {
         // Refused for what it says: it would be refused again. Everything else is tried again.
         if (!answer.ok && answer.status !== 422) return this.again();
         this.keep(this.waiting().slice(1));
+        this.sent.set(this.sent.value + 1);
       }
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;

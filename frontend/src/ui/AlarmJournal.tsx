@@ -73,14 +73,17 @@ export function AlarmJournal({ entries, onOpen }: { entries: [string, Text][]; o
     setLines(null);
     setNext(null);
     load(null, stop.signal);
-    const off = alarmDesk().feed.onChange(() => {
+    const desk = alarmDesk();
+    const off = desk.feed.onChange(() => {
       timer ??= setTimeout(() => {
         timer = null;
         load(null, stop.signal);
       }, AGAIN_MS);
     });
+    const offOwn = desk.journal?.sent.on(() => load(null, stop.signal));
     return () => {
       off();
+      offOwn?.();
       stop.abort();
       if (timer) clearTimeout(timer);
     };
