@@ -35,10 +35,10 @@ def world(db: Database) -> World:
 
 
 @pytest.fixture
-def desk(db: Database, world: World, browser: Browser, tmp_path: Path) -> Iterator[Page]:
+def desk(db: Database, world: World, flat_browser: Browser, tmp_path: Path) -> Iterator[Page]:
     with running(db, SystemClock(), tmp_path) as product:
         latin.people(product.accounts)
-        yield from _open(product, browser)
+        yield from _open(product, flat_browser)
 
 
 def _open(product: Product, browser: Browser) -> Iterator[Page]:

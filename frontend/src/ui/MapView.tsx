@@ -58,6 +58,12 @@ export function MapView(props: Props): React.ReactElement {
     let gone = false;
     let retry: ReturnType<typeof setTimeout> | undefined;
     const start = (): void => {
+      if (!canDraw()) {
+        // Everything beside the map goes on; what the map would show, lists and panels say too.
+        setFailed(word('noWebgl', p.lang));
+        p.ready.done(name);
+        return;
+      }
       loadMap().then(
         (module) => {
           if (gone || !el.current || !props.config) return;
@@ -92,6 +98,18 @@ export function MapView(props: Props): React.ReactElement {
       {failed ? <p className="map-fault">{failed}</p> : null}
     </div>
   );
+}
+
+let drawing: boolean | null = null;
+
+/** Whether this browser draws maps at all: WebGL 2, which a policy or a broken driver can take away. */
+function canDraw(): boolean {
+  if (drawing === null) {
+    const gl = document.createElement('canvas').getContext('webgl2');
+    drawing = gl !== null;
+    gl?.getExtension('WEBGL_lose_context')?.loseContext();
+  }
+  return drawing;
 }
 
 function options(p: PageContext, name: string, variant: 'wall' | 'desk' | 'embed', labels: boolean, fault: (text: string) => void): Parameters<MapModule['create']>[2] {
