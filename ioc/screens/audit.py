@@ -114,7 +114,7 @@ def _row(row: Part, view: View) -> Component:
     at, actor, name = fmt.when(row.get("recorded_at")), str(row.get("actor")), str(row.get("name") or "")
     detail = cast("Mapping[str, Any]", row.get("detail") or {})
     actor = actor.removeprefix("account:")
-    said = " · ".join(f"{k} {_said(v)}" for k, v in detail.items())
+    said = " · ".join(f"{k} {_said(v, view.lang)}" for k, v in detail.items())
     action = str(row.get("action"))
     who = [html.B(name), html.Small(f" {actor}", className="num")] if name and name != actor else [html.B(actor)]
     return html.Tr(
@@ -129,8 +129,8 @@ def _row(row: Part, view: View) -> Component:
     )
 
 
-def _said(value: Any) -> str:
-    return ", ".join(map(str, cast("list[Any]", value))) if isinstance(value, list) else str(value)
+def _said(value: Any, lang: str) -> str:
+    return fmt.listed([str(v) for v in cast("list[Any]", value)], lang) if isinstance(value, list) else str(value)
 
 
 def _action(code: str, lang: str) -> str:

@@ -115,8 +115,8 @@ def _candidates(
 # By the limit a look-up for each report, by place: no join of all that is open.
 # What must be so for a certain likeness, as far as indexes and single columns say it (`joining.alike`, the score).
 # The reports by their keys first: by statistics a minute old the planner thinks an index of all open ones is shorter.
-# The box is made with them: from PostgreSQL 15.20 on, a function of another row's column beside the leakproof `&&`
-# keeps the condition, and with it the index, behind row-level security.
+# The box is made with them: PostgreSQL 15.20 (15.18 did not) keeps a condition behind row-level security, and so
+# without its index, where a function of another row's column stands beside the leakproof `&&`.
 _NEAR_MANY = """
 WITH e AS MATERIALIZED (
   SELECT *, ST_Expand(geom, %(reach_x)s, %(reach_y)s) AS reach FROM event WHERE event_id = ANY (%(ids)s))

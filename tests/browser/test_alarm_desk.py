@@ -237,7 +237,7 @@ GLIDE = """async ([from, to, frames]) => {
 
 
 def test_twenty_thousand_alarms_scroll(world: AlarmWorld, seats: Any) -> None:
-    """To the middle and the end with few rows drawn, keys where one is. How long a task lasts is the bench's to say."""
+    """To the middle and the end with few rows drawn, keys where one is (`ioc bench screen`: how long a task lasts)."""
     world.device("站1", "water_level")
     with world.db.owner() as conn:
         conn.execute(

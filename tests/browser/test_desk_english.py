@@ -125,6 +125,16 @@ def test_no_page_of_the_desk_has_a_word_left_behind(product: Product, flat_brows
     assert not walk.odd, walk.told()
 
 
+def test_what_the_map_says_is_in_english(product: Product, browser: Browser, world: World) -> None:
+    """Pages with a map that is drawn, at the size of an ordinary desk: its tools, scale, plates and legends."""
+    walk = Walk(product, browser, "boss", 1920, 1080)
+    for path in ("/desk", "/desk/events", f"/desk/village?region={small.NEAR_VILLAGE}"):
+        walk.go(path)
+        assert walk.page.locator(".map-fault").count() == 0
+    walk.context.close()
+    assert not walk.odd, walk.told()
+
+
 def test_no_dialog_has_a_word_left_behind(product: Product, flat_browser: Browser, world: World) -> None:
     walk = Walk(product, flat_browser, "boss", 1366, 768)
     steps_of(walk, f"/desk/events?sel=case:{world.near['case']}")

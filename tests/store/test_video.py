@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from psycopg import sql
 
 from data_sources import gb28181, wvp
 from data_sources._wvp.poll import Poller
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.store
 FIXTURE = Path(__file__).parents[1] / "fixtures/video/wvp-2.7.json"
 GROUP, ORGANISATION = "44170200002150000001", "44170200002160000001"
 Send = Callable[..., CatalogueResult]
+WHOLE = sql.SQL("SELECT t::text AS x FROM {} t")
 
 
 @pytest.fixture
@@ -213,7 +215,7 @@ def test_nothing_that_opens_a_device_is_kept_anywhere(send: Send, db: Database) 
             " AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
         )]  # fmt: skip
         for table in tables:
-            for (text,) in ((r["x"],) for r in conn.execute(f"SELECT t::text AS x FROM {table} t")):  # type: ignore[arg-type]
+            for (text,) in ((r["x"],) for r in conn.execute(WHOLE.format(sql.Identifier(table)))):
                 assert "hunter2" not in text, table
                 assert "10.20.30.40" not in text, table
     codes = sorted(r["reasons"][0]["code"] for r in rows(db, "SELECT reasons FROM reject"))
@@ -229,8 +231,10 @@ def test_a_camera_another_source_has_is_not_there_twice(send: Send, db: Database
         )
     send(packet(cameras(1, 2), 1, 2))
     assert stored(db) == {"X1": "online", "44170201081326000002": "online"}
-    (node,) = rows(db, f"SELECT device_id IS NOT NULL AS linked FROM video_node WHERE gb_id = '{CAMERA}'")
-    assert node["linked"]
+    linked = {
+        r["gb_id"]: r["linked"] for r in rows(db, "SELECT gb_id, device_id IS NOT NULL AS linked FROM video_node")
+    }
+    assert linked[CAMERA]
 
 
 def test_a_place_outside_its_civil_code_is_said(send: Send, db: Database, city: World) -> None:
@@ -304,7 +308,7 @@ def test_channels_and_their_states_are_polled(poll: Poller, far: FakeWvp, db: Da
     assert rows(db, "SELECT DISTINCT confirmed_at FROM video_platform") == [{"confirmed_at": clock.now()}]
     with db.owner() as conn:
         for table in ("device", "video_node", "video_platform", "source", "reject", "entity_history", "outbox"):
-            text = "".join(r["x"] for r in conn.execute(f"SELECT t::text AS x FROM {table} t"))  # type: ignore[arg-type]
+            text = "".join(r["x"] for r in conn.execute(WHOLE.format(sql.Identifier(table))))
             assert not any(w in text for w in ("hunter2", "10.1.2", "10.9.9", PASSWORD)), table
     far.channels["44170200002000000001"][1]["status"] = "ON"
     clock.advance(60)

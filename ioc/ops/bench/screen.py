@@ -24,7 +24,7 @@ import psycopg
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
 from ioc.errors import ConfigError
-from ioc.ops.bench import Figure, Job, interleaved, median
+from ioc.ops.bench import Figure, Job, interleaved, median, scroll
 from ioc.ops.bench.live import Writer
 from ioc.ops.bench.rig import Rig, free_port
 from ioc.ops.supervisor import http_status
@@ -89,8 +89,10 @@ def run(job: Job) -> list[Figure]:
                 _load(browser, urls[what], what, state)
         interleaved(job.rounds, *(lambda w=w: cold(w) for w in loads))
         heap = _heap(browser, rig, state, minutes, float(job.options.get("rate", 20.0)))
+        with contextlib.closing(_context(browser, "desk", state)) as context:
+            scrolled = scroll.figures(context, rig)
     job.say(f"{devices:,} devices; heap watched {minutes:g} min")
-    return [*_figures(loads), *heap]
+    return [*_figures(loads), *heap, *scrolled]
 
 
 def _figures(loads: dict[str, list[Load]]) -> list[Figure]:
