@@ -34,6 +34,8 @@ function flag(colour: Warning['colour']): SVGElement {
   path.setAttribute('d', 'M3 1.2h18v21.6l-9-4.4-9 4.4z');
   const text = svg.appendChild(document.createElementNS(SVG, 'text'));
   for (const [k, v] of Object.entries({ x: '12', y: '10', 'text-anchor': 'middle', 'dominant-baseline': 'central' })) text.setAttribute(k, v);
+  // The official mark has the Chinese character in every language.
+  text.setAttribute('lang', 'zh');
   text.textContent = char;
   return svg;
 }
