@@ -62,6 +62,9 @@ GRIDS: Mapping[str, str] = {
 }
 RESOURCES: Mapping[str, str] = {
     **COMMON,
+    "carried": "携带装备|装备|随车装备|物资清单|主要装备|主要物资|carried|equipment",
+    "people": "人员数|队员人数|队伍人数|编制人数|人员数量|people|crew",
+    "vehicle_class": "车型|车辆类型|车辆类别|vehicle_class|vehicle",
     "capacity": "容量|人数|数量|可容纳人数|规模|capacity|count",
     "observed_at": "更新时间|核查时间|时间|observed_at",
 }

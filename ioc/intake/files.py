@@ -18,10 +18,13 @@ from ioc.errors import Invalid, IocError
 from ioc.intake import fields, geometry
 from ioc.intake.area import Area
 from ioc.intake.columns import recognise
+from ioc.intake.edition import Brought, close_edition
 from ioc.intake.fields import TimeRules
 from ioc.intake.kinds import Context, Kind, LayerOptions, Values
 from ioc.intake.kinds.devices import KIND as DEVICES
 from ioc.intake.kinds.places import GRIDS_KIND, REGIONS_KIND
+from ioc.intake.kinds.stations import KIND as STATIONS_KIND
+from ioc.intake.kinds.targets import TARGETS_KIND
 from ioc.intake.kinds.things import LAYER_KIND, RESOURCES_KIND, begin_layer, check_options
 from ioc.intake.kinds.work import CASES_KIND, EVENTS_KIND
 from ioc.intake.readers import BATCH, Reader, Rows, open_file
@@ -44,7 +47,18 @@ from ioc.store.pool import Conn
 from ioc.store.rejects import store_rejects
 
 KINDS: Mapping[str, Kind] = {
-    k.key: k for k in (DEVICES, REGIONS_KIND, GRIDS_KIND, RESOURCES_KIND, EVENTS_KIND, CASES_KIND, LAYER_KIND)
+    k.key: k
+    for k in (
+        DEVICES,
+        STATIONS_KIND,
+        REGIONS_KIND,
+        GRIDS_KIND,
+        RESOURCES_KIND,
+        EVENTS_KIND,
+        CASES_KIND,
+        LAYER_KIND,
+        TARGETS_KIND,
+    )
 }
 INTERVAL_S = 31 * 86_400
 Progress = Callable[[int, int | None], None]
@@ -73,13 +87,18 @@ def import_file(
     file_layer: str = "",
     progress: Progress | None = None,
     batch_rows: int = BATCH,
+    as_of: dt.date | None = None,
+    whole: bool = False,
 ) -> ImportReport:
     """Bring `path` in. `crs` is the declared system; `mapping` field -> column; `progress` gets (rows, total or None).
+
+    Of a kind that is a dataset of emergency command (`Kind.edition`) the file becomes an edition: `as_of` is the day it
+    speaks of (default: today), and with `whole` what is not in it is no longer there.
 
     Raises Invalid for what concerns the whole file (unknown kind or system, a system of its own that disagrees,
     columns not found), StoreUnavailable, DiskBudget. What concerns one row is a reject.
     """
-    job = _Job(store, settings, clock, actor, dry_run, _kind(kind), Path(path), _crs(crs), source, origin)
+    job = _Job(store, settings, clock, actor, dry_run, _kind(kind), Path(path), _crs(crs), source, origin, as_of, whole)
     return job.run(mapping or {}, layer or LayerOptions(), sheet, file_layer, progress, batch_rows)
 
 
@@ -108,6 +127,8 @@ class _Job:
     crs: str
     source: str
     origin: str
+    as_of: dt.date | None = None
+    whole: bool = False
 
     def run(
         self,
@@ -167,7 +188,7 @@ class _Job:
         """A column nobody can do without must be there at all, or every row would be refused for the same reason."""
         have = set(found.values())
         lacking = [n for n in self.kind.required if n not in have]
-        if self.kind.place == "point" and not shaped and "wkt" not in have:
+        if self.kind.place in ("point", "mixed") and not shaped and "wkt" not in have:
             lacking += [n for n in ("lon", "lat") if n not in have]
         if lacking:
             listed = "、".join(c for c in columns if c)
@@ -254,7 +275,7 @@ class _Job:
             if self.dry_run:
                 context.layer_id = 0
                 raise _DryRun
-            if self.kind is DEVICES and merged.changed and not bulk:
+            if self.kind.target is DEVICES.target and merged.changed and not bulk:
                 apply_cell_deltas(conn, changed_cells(conn))
             store_rejects(conn, self.source, prepared.rejected, now, batch_id=report.batch_id, origin=self.origin)
             imports.progress(conn, report.batch_id or 0, report.counts())
@@ -292,11 +313,13 @@ class _Job:
             report.relocated = self._relocate()
         now = self.clock.now()
         with self.store.scoped(SYSTEM) as conn:
-            if self.kind is DEVICES and bulk and changed:
+            if self.kind.target is DEVICES.target and bulk and changed:
                 rebuild_device_cells(conn)
             if self.kind.finish is not None and context.layer_id:
                 self.kind.finish(conn, context)
-            if changed and (bulk or self.kind is REGIONS_KIND):
+            if self.kind.edition:
+                changed += self._edition(conn, context, report, now)
+            if changed and (bulk or self.kind is REGIONS_KIND or self.whole):
                 layers = self.kind.layers(context)
                 if self.kind is REGIONS_KIND:
                     layers = ("region", "camera", "sensor", "grid_cell", "resource", "event", "case")
@@ -306,6 +329,11 @@ class _Job:
             for key in dict.fromkeys((self.source, "files")):
                 sources.arrived(conn, key, arrival, now)
             imports.finish(conn, report.batch_id or 0, "done", report.note, now)
+
+    def _edition(self, conn: Conn, context: Context, report: ImportReport, now: dt.datetime) -> int:
+        """Returns how many were taken off, because the whole register came without them."""
+        given = Brought(self.kind.edition, self.source, self.origin, self.as_of, self.settings.tz, self.actor)
+        return close_edition(conn, given, report, context.keys if self.whole else None, now)
 
     def _relocate(self) -> int:
         with self.store.scoped(SYSTEM) as conn:
@@ -318,7 +346,7 @@ class _Job:
         if self.dry_run or report.batch_id is None:
             return
         with contextlib.suppress(IocError), self.store.scoped(SYSTEM) as conn:
-            if self.kind is DEVICES:
+            if self.kind.target is DEVICES.target:
                 rebuild_device_cells(conn)
             if self.kind is GRIDS_KIND:
                 gridding.reassign_all(conn)

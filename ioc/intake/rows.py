@@ -95,12 +95,12 @@ def _read_places(rows: Sequence[_Row], given: Sequence[Mapping[str, Any]], kind:
         for row, fields_ in zip(rows, given, strict=True):
             _point(row, fields_, context.crs, optional=kind.place == "optional_point")
         return
-    if kind.place == "any" and context.geometry == "point":
+    if kind.place == "mixed" or (kind.place == "any" and context.geometry == "point"):
         for row, fields_ in zip(rows, given, strict=True):
             if row.shape is None:
                 _point(row, fields_, context.crs, optional=False)
                 row.shape = None if row.xy is None else shapely.Point(row.xy)
-    want = [context.geometry] if kind.place == "any" else ["polygon"]
+    want = {"any": [context.geometry], "mixed": ["point", "line", "polygon"]}.get(kind.place, ["polygon"])
     checked = [r for r in rows if r.shape is not None or kind.place != "optional_polygon"]
     checked = [r for r in checked if not any(f.field in ("lon", "lat") for f in r.reasons)]
     for row, fault in zip(checked, geometry.faults([r.shape for r in checked], want, context.crs), strict=True):

@@ -11,6 +11,8 @@ import structlog
 
 from ioc.cases import escalating
 from ioc.clock import Clock
+from ioc.command import fire_watch
+from ioc.command import watch as command_watch
 from ioc.declare import Source
 from ioc.errors import IocError, StoreUnavailable
 from ioc.intake.alarm_timer import AlarmTimer
@@ -55,6 +57,10 @@ def run_ingest(settings: Settings, registry: Registry, store: Store, clock: Cloc
     threads.append(threading.Thread(target=_every, args=(EXPIRE_EVERY_S, _expire(store, clock), stop), name="warnings"))
     escalate = escalating.worker(store, clock)
     threads.append(threading.Thread(target=_every, args=(escalating.EVERY_S, escalate, stop), name="escalation"))
+    late = command_watch.worker(store, clock, settings.tz)
+    threads.append(threading.Thread(target=_every, args=(command_watch.EVERY_S, late, stop), name="command"))
+    fires = fire_watch.worker(store, clock)
+    threads.append(threading.Thread(target=_every, args=(fire_watch.EVERY_S, fires, stop), name="fires"))
     timer = AlarmTimer(store, clock, settings.tz)
     threads.append(threading.Thread(target=_every, args=(ALARMS_EVERY_S, timer.turn, stop), name="alarms"))
     for thread in threads:

@@ -60,7 +60,7 @@ def close_interrupted(conn: Conn, now: dt.datetime) -> int:
         " RETURNING kind",
         (now,),
     ).fetchall()
-    if any(r["kind"] in ("devices", "regions") for r in rows):
+    if any(r["kind"] in ("devices", "stations", "regions") for r in rows):
         rebuild_device_cells(conn)
     if any(r["kind"] == "grids" for r in rows):
         gridding.reassign_all(conn)

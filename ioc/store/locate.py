@@ -34,25 +34,33 @@ class Located:
 
 
 Points = Sequence[tuple[float, float]]
+# Points and boxes are made first, and `&&` is said beside what follows from it: behind row-level security nothing else
+# asks the index of places, and no function of another row's column does.
 _POINTS = sql.SQL("""
-unnest(%(lon)s::float8[], %(lat)s::float8[], %(reach)s::float8[]) WITH ORDINALITY AS q(lon, lat, reach, n),
-LATERAL (SELECT ST_SetSRID(ST_MakePoint(q.lon, q.lat), 4326) AS p) AS at
+WITH q AS MATERIALIZED (
+  SELECT n, p, ST_Expand(p, reach) AS box
+  FROM (SELECT n, reach, ST_SetSRID(ST_MakePoint(lon, lat), 4326) AS p
+        FROM unnest(%(lon)s::float8[], %(lat)s::float8[], %(reach)s::float8[]) WITH ORDINALITY
+             AS g(lon, lat, reach, n)) g)
 """)
 _FINEST = sql.SQL("""
-SELECT q.n, f.region_id FROM {points}, LATERAL (
-  SELECT region_id FROM region r WHERE ST_Covers(r.geom, p)
+{points}
+SELECT q.n, f.region_id FROM q, LATERAL (
+  SELECT region_id FROM region r WHERE r.geom && p AND ST_Covers(r.geom, p)
   ORDER BY CASE kind WHEN 'village' THEN 0 WHEN 'town' THEN 1 WHEN 'county' THEN 2 WHEN 'city' THEN 3 ELSE 4 END, code
   LIMIT 1) AS f
 """).format(points=_POINTS)
 _NEAR = sql.SQL("""
-SELECT q.n FROM {points} WHERE NOT EXISTS (SELECT FROM region WHERE geom IS NOT NULL) OR EXISTS (
+{points}
+SELECT q.n FROM q WHERE NOT EXISTS (SELECT FROM region WHERE geom IS NOT NULL) OR EXISTS (
   SELECT FROM region r
-  WHERE r.geom && ST_Expand(p, q.reach) AND ST_DWithin(r.geom::geography, p::geography, %(buffer)s))
+  WHERE r.geom && q.box AND ST_DWithin(r.geom::geography, p::geography, %(buffer)s))
 """).format(points=_POINTS)
 _CELLS = sql.SQL("""
-SELECT q.n, c.* FROM {points}, LATERAL (
+{points}
+SELECT q.n, c.* FROM q, LATERAL (
   SELECT DISTINCT ON (kind) grid_cell_id, kind, code, name, private_to, sensitivity
-  FROM grid_cell WHERE ST_Covers(geom, p) ORDER BY kind, code, grid_cell_id) AS c
+  FROM grid_cell WHERE geom && p AND ST_Covers(geom, p) ORDER BY kind, code, grid_cell_id) AS c
 ORDER BY q.n, c.kind
 """).format(points=_POINTS)
 _ABOVE = """
@@ -103,7 +111,8 @@ def cells_at(conn: Conn, lon: float, lat: float) -> Sequence[Mapping[str, Any]]:
     return conn.execute(
         """
         SELECT DISTINCT ON (kind) grid_cell_id, kind, code, name, private_to, sensitivity
-        FROM grid_cell WHERE ST_Covers(geom, ST_SetSRID(ST_MakePoint(%s, %s), 4326)) ORDER BY kind, code, grid_cell_id
+        FROM grid_cell, (SELECT ST_SetSRID(ST_MakePoint(%s, %s), 4326) AS p) q
+        WHERE geom && p AND ST_Covers(geom, p) ORDER BY kind, code, grid_cell_id
         """,
         (lon, lat),
     ).fetchall()

@@ -81,7 +81,7 @@ def work(conn: Conn, scope: Scope, ids: Ids, since: dt.datetime) -> Sequence[Row
     query = sql.SQL(
         "SELECT c.flow, count(*)::int AS total, count(*) FILTER (WHERE c.closed_at IS NULL AND c.ended = '')::int"
         " AS open, max(c.updated_at) AS as_of FROM cases c"
-        " WHERE c.opened_at >= %(since)s AND {} AND {} GROUP BY c.flow ORDER BY total DESC, c.flow"
+        " WHERE c.opened_at >= %(since)s AND NOT c.exercise AND {} AND {} GROUP BY c.flow ORDER BY total DESC, c.flow"
     ).format(_inside("c"), seen)
     return conn.execute(query, {**params, "ids": _ids(ids), "since": since}).fetchall()
 

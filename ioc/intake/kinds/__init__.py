@@ -14,7 +14,7 @@ from ioc.store.gridding import Box
 from ioc.store.merge import Target
 from ioc.store.pool import Conn
 
-Place = Literal["point", "optional_point", "polygon", "optional_polygon", "any"]
+Place = Literal["point", "optional_point", "polygon", "optional_polygon", "any", "mixed"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Context:
     geometry: str = ""  # point, line or polygon of a thematic layer
     touched: Box | None = None  # around all grid cells the file has changed
     codes: set[str] = field(default_factory=set[str])  # regions that exist or were accepted in this file
+    keys: set[str] = field(default_factory=set[str])  # ids of the file's good rows, where the kind gathers them
 
 
 Values = dict[str, Any]
@@ -78,3 +79,4 @@ class Kind:
     topic: str = ""  # event and case rows are told one by one when they are few
     survey: Callable[[Sequence[Mapping[str, Any]], Context], None] | None = None  # all rows, before any is checked
     finish: Callable[[Conn, Context], None] | None = None  # once, after the last row
+    edition: str = ""  # the dataset of emergency command (`ioc.command.datasets`) a file of this kind is an edition of

@@ -163,15 +163,15 @@ def before(conn: Conn, rows: Sequence[Values], context: Context) -> Mapping[int,
 
 
 def after(conn: Conn, context: Context) -> None:
-    conn.execute(_LOG, {"origin": context.origin})
+    conn.execute(LOG, {"origin": context.origin})
     conn.execute(_LINK)
     conn.execute(_STREAMS, {"source": context.source})
-    conn.execute(_SCOPE)
+    conn.execute(SCOPE)
     alarm_streams.bump(conn)  # limits and attributes that alarm rules rest on
 
 
 # A status that came with the file, and one that the file changed.
-_LOG = """
+LOG = """
 INSERT INTO device_state_log (device_id, recorded_at, observed_at, status, exceeded, origin)
 SELECT t.device_id, t.updated_at, t.updated_at, t.status, t.exceeded, t.origin
 FROM device t JOIN done d ON d.id = t.device_id LEFT JOIN before b USING (device_id)
@@ -195,7 +195,7 @@ WHERE (s.limit_high, s.limit_low, s.limit_note) IS DISTINCT FROM
       (excluded.limit_high, excluded.limit_low, excluded.limit_note)
 """
 # Datastreams carry their device's scope, so that reading them needs no join.
-_SCOPE = """
+SCOPE = """
 UPDATE datastream s SET region_id = t.region_id, private_to = t.private_to, sensitivity = t.sensitivity
 FROM done d JOIN device t ON t.device_id = d.id
 WHERE NOT d.created AND s.device_id = d.id

@@ -7,6 +7,8 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from ioc.command.carried import carried
+from ioc.dictionaries import Dictionary
 from ioc.errors import Invalid
 from ioc.intake import fields
 from ioc.intake.columns import LAYER, RESOURCES
@@ -41,7 +43,12 @@ RESOURCE = Target(
         "sensitivity": "smallint",
         "search": "text",
         "attributes": "jsonb",
+        "carried": "jsonb",
+        "people": "int",
+        "vehicle_class": "text",
     },
+    # a file knows nothing of what is out on an incident now
+    keeps={"status": "CASE WHEN t.case_id IS NULL THEN excluded.status ELSE t.status END"},
 )
 FEATURE = Target(
     table="thematic_feature",
@@ -78,7 +85,12 @@ def check_resource(r: Reader, context: Context, extra: dict[str, Any]) -> Values
         "owner_department": r.optional("department", _text, None),
         "contact": " ".join(p for p in (officer, phone) if p),
         "capacity": _capacity(r),
-        "status": r.optional("status", lambda v: text(v, 50), "available"),
+        "status": r.optional("status", lambda v: _status(v, context), "available"),
+        "carried": r.optional("carried", lambda v: carried(text(v, 4000)), []),
+        "people": r.optional("people", lambda v: fields.integer(v, 0, 1_000_000), None),
+        "vehicle_class": r.optional(
+            "vehicle_class", lambda v: context.words.find("vehicle_class", text(v, 100)).code, ""
+        ),
         "observed_at": r.optional("observed_at", lambda v: fields.time(v, context.rules), None),
         "private_to": r.optional("private_to", _text, None),
         "sensitivity": r.optional("sensitivity", lambda v: fields.integer(v, 0, 2), 0),
@@ -89,6 +101,13 @@ def check_resource(r: Reader, context: Context, extra: dict[str, Any]) -> Values
     out["attributes"] = extra
     out["search"] = " ".join(p for p in (name or "", external_id or "", out["address"]) if p)
     return out
+
+
+def _status(value: Any, context: Context) -> str:
+    """Our word for it; a city's own stays as it is written."""
+    word = fields.text(value, 50)
+    found = context.words.tables.get("resource_status", Dictionary([])).find(word)
+    return found.code if found else word
 
 
 def _text(value: Any) -> str | None:
@@ -109,7 +128,8 @@ def _capacity(r: Reader) -> dict[str, Any]:
 def resource_columns(context: Context) -> Sequence[str]:
     always = ("source", "external_id", "kind", "name", "h3_10", "x_orig", "y_orig", "crs_orig", "region_id", "search")
     named = {"department": "owner_department"}
-    optional = ("address", "department", "capacity", "status", "observed_at", "private_to", "sensitivity")
+    optional = ("address", "department", "capacity", "status", "observed_at", "private_to", "sensitivity", "carried",
+                "people", "vehicle_class")  # fmt: skip
     given = [named.get(n, n) for n in optional if n in context.present]
     contact = ["contact"] if context.present & {"officer", "phone"} else []
     return (*always, "attributes", *given, *contact)
@@ -203,6 +223,7 @@ RESOURCES_KIND = Kind(
     columns=resource_columns,
     layers=lambda context: ("resource",),
     classes=("resource",),
+    edition="resources",
 )
 LAYER_KIND = Kind(
     key="layer",

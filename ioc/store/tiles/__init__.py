@@ -8,6 +8,7 @@ of a zoom are the counts of the layer panel. Every value is a bound parameter.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -15,8 +16,8 @@ from psycopg.rows import tuple_row
 
 from ioc.errors import NotFound
 from ioc.store import direct
-from ioc.store.pool import Plan
-from ioc.store.tiles import areas, devices, fences, grids, patrols, work
+from ioc.store.pool import Plan, Session
+from ioc.store.tiles import areas, buildings, closures, devices, drones, fences, forces, grids, patrols, work
 from ioc.store.tiles.alarms import PERMISSION as ALARM_VIEW
 from ioc.store.tiles.alarms import shown as carries_alarms
 from ioc.store.tiles.devices import DENSE
@@ -43,6 +44,8 @@ def render(conn: psycopg.Connection[Any], q: TileQuery) -> bytes:
     build = _QUERIES.get(q.layer.query)
     if build is None:
         raise NotFound(f"图层 {q.layer.key}", f"layer {q.layer.key}")
+    if isinstance(conn, Session) and conn.as_of is not None:
+        q = replace(q, past=True)
     direct_way = steps(q)
     if direct_way is not None:
         return _driven(conn, direct_way)
@@ -94,7 +97,8 @@ _QUERIES: Mapping[str, Callable[[psycopg.Connection[Any], TileQuery], list[State
     "event": work.events,
     "case": work.cases,
     "heat": work.heat,
-    "resource": areas.resources,
+    "resource": forces.resources,
+    "target": forces.targets,
     "grid_cell": grids.cells,
     "region": areas.regions,
     "warning": areas.warnings,
@@ -103,4 +107,9 @@ _QUERIES: Mapping[str, Callable[[psycopg.Connection[Any], TileQuery], list[State
     "patrol_track": patrols.tracks,
     "fence": fences.fences,
     "crossing": fences.crossings,
+    "building": buildings.buildings,
+    "closure": closures.closures,
+    "drone_track": drones.flights,
+    "drone_trace": drones.traces,
+    "drone_photo": drones.photos,
 }

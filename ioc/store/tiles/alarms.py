@@ -35,13 +35,22 @@ def of_device(seen: sql.Composable) -> sql.Composed:
     ).format(columns=_COLUMNS, stands=_STANDS, seen=seen)
 
 
-def far(point: sql.Composable, inside: sql.Composable, where: sql.Composable, seen: sql.Composable) -> sql.Composed:
+# The past is a union behind policies, into which no condition of a join gets: there devices are named by their ids, or
+# every sensor of the city would be read beside a handful of alarms. The present chooses by statistics.
+_NAMED = sql.SQL(" AND d.device_id = ANY (ARRAY(SELECT device_id FROM al))")
+
+
+def far(
+    point: sql.Composable, inside: sql.Composable, where: sql.Composable, seen: sql.Composable, *, past: bool = False
+) -> sql.Composed:
     """Devices with an urgent or high alarm, as the layer `points` of a tile that else counts."""
     return sql.SQL(
-        "SELECT {point} AS geom, d.device_id AS id, d.kind AS k, d.status AS s, d.exceeded::int AS ex, d.name{listed}"
-        " FROM (SELECT DISTINCT ON (a.device_id) a.device_id, {columns} FROM alarm a"
+        "WITH al AS {kept} (SELECT DISTINCT ON (a.device_id) a.device_id, {columns} FROM alarm a"
         " WHERE a.priority IN ('urgent', 'high') AND {stands} AND {seen}"
-        " ORDER BY a.device_id, 2, 3, a.raised_at DESC) al JOIN device d USING (device_id)"
-        " WHERE {inside} AND {where} ORDER BY al.al, al.\"as\", d.device_id LIMIT {most}"
+        " ORDER BY a.device_id, 2, 3, a.raised_at DESC)"
+        " SELECT {point} AS geom, d.device_id AS id, d.kind AS k, d.status AS s, d.exceeded::int AS ex, d.name{listed}"
+        " FROM al JOIN device d USING (device_id)"
+        " WHERE {inside} AND {where}{named} ORDER BY al.al, al.\"as\", d.device_id LIMIT {most}"
     ).format(point=point, inside=inside, where=where, seen=seen, columns=_COLUMNS, stands=_STANDS, listed=LISTED,
-             most=sql.Literal(FAR_MOST))  # fmt: skip
+             most=sql.Literal(FAR_MOST), named=_NAMED if past else sql.SQL(""),
+             kept=sql.SQL("MATERIALIZED" if past else "NOT MATERIALIZED"))  # fmt: skip

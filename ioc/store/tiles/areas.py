@@ -1,4 +1,4 @@
-"""Tiles of resources, regions, warnings and thematic layers."""
+"""Tiles of regions, warnings and thematic layers."""
 
 from __future__ import annotations
 
@@ -22,21 +22,6 @@ from ioc.store.tiles.frame import (
     on,
     tile,
 )  # fmt: skip
-
-
-def resources(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
-    where, params = narrow(q, "r", ("kind", "status", "source"))
-    label = sql.SQL(", r.name AS label, extract(epoch FROM r.observed_at)::bigint AS at")
-    inner = sql.SQL(
-        "SELECT {point} AS geom, r.resource_id AS id, r.kind AS k, r.status AS s, r.name{label}"
-        " FROM resource r WHERE {inside} AND {where}"
-    ).format(
-        point=on(POINT, "r"),
-        inside=on(IN_TILE, "r"),
-        where=where,
-        label=label if q.z >= LABELS_FROM else sql.SQL(""),
-    )
-    return [(tile("points", inner), {**frame(q), **params})]
 
 
 def regions(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
@@ -70,7 +55,7 @@ def warnings(_conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
               WHERE w.status = 'active' AND (w.expires_at IS NULL OR w.expires_at > %(now)s)
                 AND ({whole} OR w.region_ids && ARRAY(SELECT u.ancestor_id FROM region_closure u
                                                       WHERE u.descendant_id = ANY (%(allowed)s::int[])))) a
-        WHERE {touches}
+        WHERE {touches} ORDER BY a.id  -- what came later lies on top, now as in replay
         """
     ).format(
         shape=on(SHAPE, "a"),

@@ -60,6 +60,7 @@ class _Shape:
     drill: bool
     columns: tuple[str, ...]
     alarms: bool = False
+    past: bool = False
 
     def seen(self, alias: str) -> sql.Composable:
         """The scope's predicate alone."""
@@ -101,6 +102,7 @@ def _device_query(q: TileQuery, band: str) -> Statement:
         q.region_ids is not None,
         tuple(q.layer.where),
         alarms.shown(q.layer, scope),
+        q.past,
     )
     params = frame(q) | {f"where_{column}": value for column, value in q.layer.where.items()}
     if q.region_ids is not None:
@@ -162,7 +164,7 @@ def _device_text(shape: _Shape) -> bytes:
 
 def _alarmed(shape: _Shape) -> sql.Composed:
     """Beside the counts, the devices that need somebody now: a second layer of the tile."""
-    rows = alarms.far(on(POINT, "d"), on(IN_TILE, "d"), shape.where("d"), shape.seen("a"))
+    rows = alarms.far(on(POINT, "d"), on(IN_TILE, "d"), shape.where("d"), shape.seen("a"), past=shape.past)
     return sql.SQL(" || coalesce((SELECT ST_AsMVT(p, 'points', 4096, 'geom') FROM ({}) p), '')").format(rows)
 
 

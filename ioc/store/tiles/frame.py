@@ -49,6 +49,7 @@ class TileQuery:
     kinds: Sequence[str] = ()
     colours: Colouring | None = None
     more: tuple[sql.Composable, Params] | None = None
+    past: bool = False  # asked of the views of a moment gone by
 
 
 def resolution(z: int) -> int:

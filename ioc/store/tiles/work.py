@@ -41,7 +41,11 @@ _NARROWS = {
     "event": ("category_scheme", "category_code", "urgency", "source", "suspected"),
     "cases": ("category_scheme", "category_code", "flow", "urgency", "source"),
 }
-_LOUD = sql.SQL("(e.urgency <> 'routine' OR e.incident_level IS NOT NULL)")
+# An incident is loud from the moment it is opened, also while nobody has said its level.
+_LOUD = {
+    "event": sql.SQL("(e.urgency <> 'routine' OR e.incident_level IS NOT NULL)"),
+    "cases": sql.SQL("(e.urgency <> 'routine' OR e.incident_level IS NOT NULL OR e.flow = 'incident')"),
+}
 
 
 def events(conn: psycopg.Connection[Any], q: TileQuery) -> list[Statement]:
@@ -57,7 +61,7 @@ def _work(
 ) -> list[Statement]:
     """Incidents, 特急 and 紧急 at every zoom; 一般 as counts at z 12-13 and as marks from z 14."""
     where, params = narrow(q, "e", _NARROWS[table])
-    band = sql.SQL("true") if q.z > PINS_TO else _LOUD
+    band = sql.SQL("true") if q.z > PINS_TO else _LOUD[table]
     inner = sql.SQL(
         "SELECT {point} AS geom, e.{id} AS id, {k} AS k, {urgency} AS u, coalesce(e.incident_level, 0)::int AS lv,"
         " {provisional} AS pv, e.title FROM {table} e WHERE {inside} AND {is_open} AND {band} AND {where}"
@@ -75,7 +79,7 @@ def _work(
     )
     out: list[Statement] = [(tile("points", inner), {**frame(q), **params})]
     if CELLS_TO < q.z <= PINS_TO:
-        quiet = sql.SQL("{} AND NOT {} AND {}").format(is_open, _LOUD, where)
+        quiet = sql.SQL("{} AND NOT {} AND {}").format(is_open, _LOUD[table], where)
         out.append(_counted(conn, q, table, quiet, params, resolution(q.z), "pins"))
     return out
 
