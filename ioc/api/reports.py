@@ -10,6 +10,7 @@ import flask
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.wrappers import Response
 
+from ioc.accounts.identity import Identity
 from ioc.api import Deps, _once, _read
 from ioc.api._body import read
 from ioc.api.auth import current_identity, require, require_session
@@ -23,6 +24,7 @@ from ioc.intake.hotline import caller_ring, seal_caller
 from ioc.intake.hotline_order import scrub
 from ioc.scope import SYSTEM, Scope
 from ioc.store import near_events
+from ioc.store.request_keys import RequestKey
 
 SOURCE = "desk_report"
 TITLE_MAX = 60
@@ -71,18 +73,9 @@ def register(server: flask.Flask, deps: Deps) -> None:
         asked, once, identity = read(ReportIn), _once.asked(), current_identity()
         if asked.flow:
             scope.require("case.accept")
-        payload, private = _payload(deps, scope, asked)
-        if private:
-            _ = (
-                caller_ring(deps.settings).newest().key_id
-            )  # before anything is stored: nothing is kept that cannot be sealed
-        done = submit_event(
-            deps.store, scope, payload, deps.clock, scope.actor, settings=deps.settings, channel=SOURCE, once=once
-        )
+        done = take_down(deps, identity, asked, once)
         with deps.store.reading(scope) as conn:
             number = near_events.number_of(conn, done.event_id)
-        if private:
-            seal_caller(deps.store, deps.settings, SOURCE, number, done.event_id, private, deps.clock.now())
         made = _case(cases, Actor(scope, identity.name), done, asked.flow)
         answer = {**done.as_dict(), "number": number, **made}
         return flask.jsonify(answer), 201
@@ -100,6 +93,22 @@ def register(server: flask.Flask, deps: Deps) -> None:
         with deps.store.reading(scope) as conn:
             rows = near_events.near(conn, scope, lon, lat, _read.text("scheme"), _read.text("code"), deps.clock.now())
         return flask.jsonify({"events": [_near_json(r) for r in rows]})
+
+
+def take_down(deps: Deps, identity: Identity, asked: ReportIn, once: RequestKey | None) -> EventResult:
+    """The report stored as an event, who called sealed beside it. The same request again is the same report."""
+    scope = identity.scope
+    payload, private = _payload(deps, scope, asked)
+    if private:
+        _ = caller_ring(deps.settings).newest().key_id  # before anything is stored: what cannot be sealed is not kept
+    done = submit_event(
+        deps.store, scope, payload, deps.clock, scope.actor, settings=deps.settings, channel=SOURCE, once=once
+    )
+    with deps.store.reading(scope) as conn:
+        number = near_events.number_of(conn, done.event_id)
+    if private:
+        seal_caller(deps.store, deps.settings, SOURCE, number, done.event_id, private, deps.clock.now())
+    return done
 
 
 def _near_json(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from psycopg import sql
 
 from ioc import geo
 from ioc.scope import SYSTEM
-from ioc.store import Store
+from ioc.store import Store, population
 from ioc.store.cells import rebuild_device_cells
+from ioc.store.epochs import regrid
 from ioc.store.locate import keep_metre_srid, metre_srid, region_middle
 from ioc.store.pool import Conn
 
@@ -26,6 +27,8 @@ LOCATED: tuple[tuple[LiteralString, LiteralString], ...] = (
     ("grid_cell", "grid_cell_id"),
     ("thematic_feature", "feature_id"),
     ("detection", "detection_id"),
+    ("building", "building_id"),
+    ("target", "target_id"),
 )
 METRES: tuple[tuple[LiteralString, LiteralString], ...] = LOCATED[:4]
 Places = list[tuple[int, float, float, int | None]]  # id, lon, lat, region
@@ -74,6 +77,10 @@ def relocate(store: Store, locate: Locate, srid: int | None, *, metres: bool, pr
             "UPDATE datastream s SET region_id = d.region_id FROM device d"
             " WHERE d.device_id = s.device_id AND s.region_id IS DISTINCT FROM d.region_id"
         )
+        if metres and srid:
+            for table in ("population_unit", "building"):
+                regrid(conn, table, srid)
+        population.resettle(conn)
         if changed:
             rebuild_device_cells(conn)
     return changed

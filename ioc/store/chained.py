@@ -36,6 +36,7 @@ CHAINED: tuple[Chained, ...] = (
     Chained("case_step", ("case_id", "version")),
     Chained("case_history", ("case_id", "version")),
     Chained("event_history", ("event_id", "version")),
+    Chained("command_history", ("entity", "entity_id", "version")),
     Chained("audit", ("audit_id",)),
     Chained("alarm_journal", ("journal_id",)),
     Chained("detection_review", ("review_id",), "at"),

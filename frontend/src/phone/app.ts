@@ -3,7 +3,7 @@ import type { Lang } from '../core/types';
 import { newKey, type Rows } from './db';
 import { fixOf, locate, type Fix, type Found, type Trouble } from './locate';
 import { add, again, drain, entries, type Outcome, type World } from './queue';
-import type { Category, Cell, Draft, Entry, Kept, Mine, Notice, Patrol, Photo, Warning } from './types';
+import type { Category, Cell, Draft, Entry, Kept, Mine, Notice, Order, Patrol, Photo, Warning } from './types';
 import { nextChange } from './warn';
 import { Walks } from './walk';
 
@@ -20,6 +20,8 @@ export class App {
   /** The server has no notices to give yet (404). */
   noNotices = false;
   categories: Category[] = [];
+  /** Orders of incidents in the officer's hand. */
+  orders: Order[] = [];
   queue: Entry[] = [];
   drafts: Draft[] = [];
   net: Net = navigator.onLine ? 'online' : 'offline';
@@ -166,14 +168,28 @@ export class App {
       this.notices = told.body.notices;
       await this.keep('notices', told.body.notices);
     }
+    await this.fetchOrders();
     await this.fetchWarnings();
     await this.fetchWalks();
+    await this.fetchCategories();
+  }
+
+  /** Once; whoever needs them before may ask. */
+  async fetchCategories(): Promise<void> {
     if (this.categories.length) return;
     const found = await this.get<{ categories: Category[] }>('/api/v1/categories');
     if (found.body) {
       this.categories = found.body.categories;
       await this.keep('categories', found.body.categories);
     }
+  }
+
+  private async fetchOrders(): Promise<void> {
+    const { status, body } = await this.get<{ tasks: Order[] }>('/api/v1/my/tasks');
+    if (body) {
+      this.orders = body.tasks;
+      await this.keep('orders', body.tasks);
+    } else if (status === 403) this.orders = [];
   }
 
   private async fetchWarnings(): Promise<void> {
@@ -214,7 +230,7 @@ export class App {
     let soon: ReturnType<typeof setTimeout> | undefined;
     source.addEventListener('change', (e) => {
       const { topic } = JSON.parse((e as MessageEvent<string>).data) as { topic?: string };
-      const near = topic === 'case' || topic === 'notice';
+      const near = topic === 'case' || topic === 'notice' || topic === 'task';
       if (topic === 'warning') void this.fetchWarnings().then(this.changed);
       if (near && !document.hidden) soon ??= setTimeout(() => ((soon = undefined), void this.sync()), 3000);
     });
@@ -256,6 +272,7 @@ export class App {
     }
     this.notices = (await read<Notice[]>('notices'))?.body ?? null;
     this.categories = (await read<Category[]>('categories'))?.body ?? [];
+    this.orders = (await read<Order[]>('orders'))?.body ?? [];
     const warnings = await read<Warning[]>('warnings');
     this.warnings = warnings?.body ?? [];
     this.warningsAt = warnings?.at ?? 0;
@@ -311,7 +328,7 @@ export class App {
 
   /** What the server said is forgotten; what the officer did and has not sent stays, under the officer's name. */
   async signOut(): Promise<void> {
-    for (const name of ['mine', 'notices', 'categories', 'warnings', 'cells', 'patrols', 'here']) await this.rows.del('kept', `${this.login}/${name}`);
+    for (const name of ['mine', 'notices', 'orders', 'categories', 'warnings', 'cells', 'patrols', 'here']) await this.rows.del('kept', `${this.login}/${name}`);
     await this.rows.del('kept', 'who');
     const answer = await fetch('/api/v1/auth/sign-out', { method: 'POST', credentials: 'same-origin', headers: { 'Content-Type': 'application/json' }, body: '{}' });
     location.assign(answer.ok || answer.status === 401 ? '/signin?next=/m' : '/m');

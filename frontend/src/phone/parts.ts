@@ -61,14 +61,14 @@ export function stateTag(app: App, e: Entry): HTMLElement {
   return h('span', { class: `dr num ${e.state}` }, word(name, lang));
 }
 
-const GLYPH = { event: 'plus', receipt: 'flag', step: 'check', walk: 'route' } as const;
+const GLYPH = { event: 'plus', receipt: 'flag', step: 'check', walk: 'route', task: 'flag' } as const;
 
 /** A row of the queue with its reason; a refused one can be sent again or dropped. */
 export function entryRow(app: App, e: Entry): HTMLElement {
   const { lang } = app;
   const at = dateTime(Date.parse(e.at), app.zone);
   const photos = e.photos.length ? ` · ${word('photosN', lang, { n: e.photos.length })}` : '';
-  const text = String(e.step?.given['result'] ?? e.step?.given['reason'] ?? e.step?.given['text'] ?? e.event?.['description'] ?? e.walk?.body['description'] ?? e.walk?.body['note'] ?? '');
+  const text = String(e.step?.given['result'] ?? e.step?.given['reason'] ?? e.step?.given['text'] ?? e.task?.given['reason'] ?? e.task?.given['text'] ?? e.event?.['description'] ?? e.walk?.body['description'] ?? e.walk?.body['note'] ?? '');
   const acts =
     e.state === 'refused'
       ? h('div', { class: 'acts' }, button('btn', word('again', lang), 'refresh', () => void app.retry(e)), button('btn', word('drop', lang), '', () => confirm(word('dropSure', lang)) && void app.discard(e)))

@@ -34,11 +34,12 @@ export async function add(world: World, entry: Omit<Entry, 'seq' | 'login' | 'st
   world.changed();
 }
 
-/** Steps of one case go one after the other: a later one was done in the state the earlier one makes. Parts of a patrol
+/** Steps of one case, and receipts of one order, go one after the other: a later one was done in the state the earlier one makes. Parts of a patrol
  *  wait for its beginning alone: the server takes the others in any order. */
 export function blocked(entry: Entry, all: readonly Entry[]): Entry | undefined {
   const { walk } = entry;
   if (walk && walk.part !== 'start') return all.find((e) => e.walk?.part === 'start' && e.walk.key === walk.key && e.state !== 'sent');
+  if (entry.task) return all.find((e) => e.seq < entry.seq && e.state !== 'sent' && e.task?.taskId === entry.task?.taskId);
   if (!entry.step) return undefined;
   return all.find((e) => e.seq < entry.seq && e.state !== 'sent' && e.step?.caseId === entry.step?.caseId);
 }
@@ -129,6 +130,10 @@ export function request(entry: Entry, patrolId?: number): [string, RequestInit] 
   if (entry.step) {
     const { caseId, version, key, given } = entry.step;
     return [`/api/v1/cases/${caseId}/steps`, post({ step: key, version, given: { ...given, ...pictures(entry), done_at: entry.at } })];
+  }
+  if (entry.task) {
+    const { taskId, step, given } = entry.task;
+    return [`/api/v1/tasks/${taskId}/steps`, post({ step, given: { ...given, ...pictures(entry), done_at: entry.at } })];
   }
   if (entry.event) return ['/api/v1/events', post(entry.event)];
   if (entry.walk) {

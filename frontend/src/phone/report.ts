@@ -189,8 +189,13 @@ function chooseCategory(app: App): Promise<Category | null> {
       const top = (c: Category): string => pick(app.categories.find((p) => p.scheme === c.scheme && p.code === c.parent)?.title, lang);
       list.replaceChildren(...(found.length ? found.map((c) => h('button', { type: 'button', class: 'mi', onclick: () => done(c) }, h('span', {}, pick(c.title, lang)), h('small', { class: 'mut' }, top(c)))) : [h('p', { class: 'none' }, word(app.categories.length ? 'nothingFound' : 'nothingKept', lang))]));
     };
+    const find = h('input', { type: 'search', class: 'fi', placeholder: word('search', lang), 'aria-label': word('search', lang) });
+    const redraw = (): void => draw(find.value.trim().toLowerCase());
+    find.addEventListener('input', redraw);
     draw('');
-    return [h('input', { type: 'search', class: 'fi', placeholder: word('search', lang), 'aria-label': word('search', lang), oninput: (e: Event) => draw((e.target as HTMLInputElement).value.trim().toLowerCase()) }), list];
+    // opened before they have come: the list fills by itself
+    if (!app.categories.length) void app.fetchCategories().then(redraw);
+    return [find, list];
   });
 }
 

@@ -55,6 +55,18 @@ export interface Notice {
   read_at: string | null;
 }
 
+/** An order of an incident, as `GET /api/v1/my/tasks` says. */
+export interface Order {
+  task_id: number;
+  what: string;
+  detail: string;
+  state: string;
+  due_at: string | null;
+  where: { geometry: unknown; address: string };
+  version: number;
+  incident: { number: string; title: string; exercise: boolean; over: boolean; meeting?: string | null };
+}
+
 export interface Category {
   scheme: string;
   code: string;
@@ -87,7 +99,7 @@ export interface Entry {
   id: string;
   seq: number;
   login: string;
-  kind: 'step' | 'event' | 'receipt' | 'walk';
+  kind: 'step' | 'event' | 'receipt' | 'walk' | 'task';
   title: string;
   at: string;
   state: State;
@@ -102,6 +114,8 @@ export interface Entry {
   /** The report as the server knows it; its pictures go there. */
   eventId?: number;
   noticeId?: number;
+  /** A receipt of an order. */
+  task?: { taskId: number; step: string; given: Record<string, unknown> };
   /** A part of a patrol; `body` is what its address takes. */
   walk?: { key: string; part: WalkPart; body: Record<string, unknown> };
 }

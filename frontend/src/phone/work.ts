@@ -4,6 +4,7 @@ import { pick } from '../core/types';
 import { ahead, distance, metres } from './ahead';
 import type { App } from './app';
 import { button, h, icon, sheet, urgency } from './dom';
+import { orderGroup } from './orders';
 import { dueMark, entryRow, header, stages } from './parts';
 import { go, perform } from './steps';
 import type { MyCase, Notice } from './types';
@@ -23,6 +24,7 @@ export function workView(app: App): HTMLElement[] {
   const list = (app.mine?.cases ?? []).filter((c) => matches(c, wanted));
   const [first, ...rest] = list;
   const body = h('section', { class: 'bd', 'data-scroll': 'work' });
+  body.append(...orderGroup(app));
   if (first) body.append(nowCard(app, first));
   if (rest.length) body.append(group(word('todo', lang), rest.length + ((app.mine?.total ?? 0) - (app.mine?.cases.length ?? 0)), word('byDue', lang)), ...rest.map((c) => row(app, c)));
   if (!app.mine) body.append(skeleton());
