@@ -7,6 +7,7 @@ import datetime as dt
 import httpx
 
 from data_sources._wvp.client import TIMEOUT_S, WvpClient
+from data_sources._wvp.play import connect
 from data_sources._wvp.poll import Poller
 from ioc import __version__
 from ioc.declare import Source
@@ -44,5 +45,6 @@ SOURCE = Source(
     owner=Text("视频平台", "Video platform"),
     run=run,
     enabled=enabled,
+    video=connect,
     docs="IOC_WVP_URL, IOC_WVP_USER, IOC_WVP_PASSWORD or IOC_WVP_API_KEY, IOC_WVP_POLL_S",
 )

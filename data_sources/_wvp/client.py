@@ -29,13 +29,17 @@ Json = Mapping[str, Any]
 
 
 class WvpFault(SourceFault):
-    """`wait_s`: what the server asked for."""
+    """`wait_s`: what the server asked for. `answered`: the status it answered with; 0: none, or a refusal in words."""
 
     wait_s: float = 0.0
+    answered: int = 0
 
 
 class WvpClient:
-    """One installation. Signs in when it must, and again when its token is refused; once a request."""
+    """One installation. Signs in when it must, and again when its token is refused; once a request.
+
+    Threads may share it: at worst two sign in at once.
+    """
 
     def __init__(self, base: str, user: str, password: str, api_key: str, client: httpx.Client) -> None:
         self._base, self._user, self._password, self._key = base.rstrip("/"), user, password, api_key
@@ -48,6 +52,22 @@ class WvpClient:
 
     def channels(self, device_id: str) -> Iterator[Json]:
         return self._pages(f"/api/device/query/devices/{quote(device_id, safe='')}/channels")
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None, *, timeout_s: float = TIMEOUT_S) -> Any:
+        """The data of one answer, within its own time limit. Raises WvpFault."""
+        return self._get(path, params or {}, timeout_s=timeout_s)
+
+    def post(self, path: str, params: Mapping[str, Any], *, timeout_s: float = TIMEOUT_S) -> Any:
+        return self._get(path, params, method="POST", timeout_s=timeout_s)
+
+    def picture(self, path: str, *, timeout_s: float = TIMEOUT_S) -> bytes:
+        """A JPEG, as it comes. Raises WvpFault for anything else."""
+        if not self._token and not self._key:
+            self._sign_in()
+        status, body = self._raw("GET", path, {}, self._headers(), timeout_s)
+        if status != 200 or not body.startswith(b"\xff\xd8"):
+            raise _fault(path, "没有可用的截图", "there is no snapshot")
+        return body
 
     # ------------------------------------------------------------ pages
 
@@ -67,14 +87,14 @@ class WvpClient:
                 )
         raise _fault(path, "页数过多", "too many pages")
 
-    def _get(self, path: str, params: Mapping[str, Any]) -> Any:
+    def _get(self, path: str, params: Mapping[str, Any], *, method: str = "GET", timeout_s: float = TIMEOUT_S) -> Any:
         if not self._token and not self._key:
             self._sign_in()
-        status, body = self._ask(path, params, self._headers())
+        status, body = self._ask(path, params, self._headers(), method, timeout_s)
         if not self._key and (status in _RENEW or _code(body) == 401):
             self._token = ""
             self._sign_in()
-            status, body = self._ask(path, params, self._headers())
+            status, body = self._ask(path, params, self._headers(), method, timeout_s)
         return self._good(path, status, body)
 
     def _headers(self) -> dict[str, str]:
@@ -92,9 +112,20 @@ class WvpClient:
 
     # ------------------------------------------------------------ one request
 
-    def _ask(self, path: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[int, Any]:
+    def _ask(
+        self, path: str, params: Mapping[str, Any], headers: Mapping[str, str], method: str = "GET",
+        timeout_s: float = TIMEOUT_S,
+    ) -> tuple[int, Any]:  # fmt: skip
+        status, body = self._raw(method, path, params, headers, timeout_s)
+        return status, _json(body)
+
+    def _raw(
+        self, method: str, path: str, params: Mapping[str, Any], headers: Mapping[str, str], timeout_s: float
+    ) -> tuple[int, bytes]:
         try:
-            with self._client.stream("GET", self._base + path, params=dict(params), headers=dict(headers)) as answer:
+            with self._client.stream(
+                method, self._base + path, params=dict(params), headers=dict(headers), timeout=timeout_s
+            ) as answer:
                 body = bytearray()
                 for chunk in answer.iter_bytes():
                     body += chunk
@@ -108,12 +139,14 @@ class WvpClient:
             asked = answer.headers.get("retry-after", "")
             fault.wait_s = min(float(asked), 3600.0) if asked.isascii() and asked.isdigit() else 0.0
             raise fault
-        return answer.status_code, _json(bytes(body))
+        return answer.status_code, bytes(body)
 
     def _good(self, path: str, status: int, body: Any) -> Any:
         """The data of an answer. Nothing of a refusal's text is repeated but its code: it may name the account."""
         if status != 200:
-            raise _fault(path, f"应答 {status}", f"answered {status}")
+            fault = _fault(path, f"应答 {status}", f"answered {status}")
+            fault.answered = status
+            raise fault
         code = _code(body)
         if code is not None:
             if code != 0:

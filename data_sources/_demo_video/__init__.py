@@ -1,0 +1,1 @@
+"""Cameras that are none: a small video platform with pictures made by ffmpeg, for the demo and for tests."""
