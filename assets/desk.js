@@ -56,11 +56,11 @@
     const required = !field.optional;
     if (field.kind === "choice") {
       const choices = [["", words.choose], ...field.choices];
-      return make("select", { name: field.name, required }, ...choices.map(([value, text]) => make("option", { value, textContent: text })));
+      return make("select", { name: field.name, required }, ...choices.map(([value, text]) => make("option", { value, textContent: text, selected: value === field.value })));
     }
-    if (field.kind === "long") return make("textarea", { name: field.name, required, rows: 4, maxLength: 4000 });
-    const type = { number: "number", date: "date" }[field.kind] ?? "text";
-    return make("input", { name: field.name, required, type, ...(type === "number" ? { min: 1, max: 1000 } : {}) });
+    if (field.kind === "long") return make("textarea", { name: field.name, required, rows: field.rows ?? 4, maxLength: field.most ?? 4000, value: field.value ?? "" });
+    const type = { number: "number", date: "date", moment: "datetime-local" }[field.kind] ?? "text";
+    return make("input", { name: field.name, required, type, value: field.value ?? "", ...(type === "number" ? { min: field.min ?? 1, max: field.max ?? 1000, step: field.step ?? 1 } : {}) });
   };
   // The version the panel shows now: what somebody else has made impossible meanwhile is refused by the server.
   const versionOf = (form) => {
@@ -73,6 +73,8 @@
   /** "" when it was done, else why not. */
   const sendStep = async (form, given) => {
     if (form.many) return window.iocMany(form, given);
+    if (form.incident) return window.iocIncident(form, given);
+    if (form.queue) return window.iocCommand.take(form, given);
     const [url, asked] = form.post
       ? [form.post, { ...form.body, ...given }]
       : form.event
@@ -88,6 +90,10 @@
     if (answer.ok) {
       // the report is part of a case now: that is what goes on
       if (form.post) for (const name of ["ioc:duty", "ioc:list"]) window.dispatchEvent(new CustomEvent(name));
+      if (form.asks) {
+        window.iocCommand?.aids?.made(form.asks);
+        window.iocCommand?.ask([form.asks]);
+      }
       if (form.event) window.iocPage?.url.replace({ sel: `case:${body.case_id}` });
       return "";
     }
@@ -106,7 +112,7 @@
       if (on) box.close();
       else box.showModal();
     };
-    const widgets = { files: (f) => window.iocFiles(f, form.words), place: (f) => window.iocPlace(f, form.words, aside) };
+    const widgets = { files: (f) => window.iocFiles(f, form.words), place: (f) => window.iocPlace(f, form.words, aside), area: (f) => window.iocCommand.areaField(f), where: (f) => window.iocCommand.whereField(f) };
     const files = Object.fromEntries(form.fields.filter((f) => widgets[f.kind]).map((f) => [f.name, widgets[f.kind](f)]));
     const row = (f) => make(files[f.name] ? "div" : "label", { className: "fd" }, make("span", { textContent: f.label }), files[f.name]?.element ?? control(f, form.words));
     const rows = form.fields.map(row);
@@ -115,11 +121,17 @@
     const box = make("dialog", { className: "stepbox" }, body);
     cancel.addEventListener("click", () => box.close());
     box.addEventListener("close", () => away || box.remove());
+    body.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      if (!send.disabled) body.requestSubmit(send);
+    });
     body.addEventListener("submit", async (event) => {
       event.preventDefault();
+      const there = (v) => (Array.isArray(v) || typeof v === "string" ? v.length > 0 : v !== null && v !== undefined);
       const value = (f) => (files[f.name] ? files[f.name].ids() : body.elements[f.name].value.trim());
-      const filled = form.fields.filter((f) => !f.optional || value(f).length);
-      const given = Object.fromEntries(filled.map((f) => [f.name, f.kind === "number" || f.number ? Number(value(f)) : value(f)]));
+      const filled = form.fields.filter((f) => !f.optional || there(value(f)));
+      const given = Object.fromEntries(filled.map((f) => [f.name, f.kind === "number" || f.number ? Number(value(f)) : f.kind === "moment" ? new Date(value(f)).toISOString() : value(f)]));
       const waits = form.fields.map((f) => files[f.name]?.fault() && `${f.label} ${files[f.name].fault()}`).filter(Boolean);
       if (waits.length) {
         fault.hidden = false;
@@ -135,8 +147,9 @@
     });
     document.body.append(box);
     box.showModal();
-    if (!rows.length) send.focus();
+    if (!rows.length || form.ready) send.focus();
   };
+  window.iocStep = openStep;
   document.addEventListener("click", (event) => {
     const el = event.target instanceof Element ? event.target.closest("[data-step]") : null;
     if (!el) return;

@@ -26,7 +26,8 @@
   let form = null;
 
   class ReportForm {
-    constructor({ words, urgency, flows }) {
+    constructor({ words, urgency, flows, incident }) {
+      this.mayOpen = incident;
       this.words = words;
       this.state = load();
       this.categories = [];
@@ -61,6 +62,8 @@
       this.sendButton = make("button", { type: "submit", className: "btn p l" }, w.send, make("span", { className: "kbd", textContent: "Ctrl ⏎" }));
       const cancel = make("button", { type: "button", className: "btn l" }, w.cancel, make("span", { className: "kbd", textContent: "Esc" }));
       const clear = make("button", { type: "button", className: "btn l", textContent: w.clear });
+      const raise = make("button", { type: "button", className: "btn l", data: { reportRaise: "1" } }, w.incident, make("span", { className: "kbd", textContent: "Ctrl ⇧ ⏎" }));
+      raise.addEventListener("click", () => this.raise());
       const radios = urgency.map(([value, label]) => make("label", {}, make("input", { type: "radio", name: "urgency", value }), make("span", { textContent: label })));
       const text = make("textarea", { rows: 4, maxLength: 4000, placeholder: w.textHint, attrs: { "aria-required": "true" } });
       const flow = make("select", {}, ...[["", w.flowNone], ...flows].map(([value, label]) => make("option", { value, textContent: label })));
@@ -79,7 +82,7 @@
         field("address", w.address, input({ maxLength: 500, placeholder: w.addressHint })),
         ...(flows.length ? [field("flow", w.flow, flow)] : []),
         this.fault,
-        make("div", { className: "acts" }, this.sendButton, cancel, clear),
+        make("div", { className: "acts" }, this.sendButton, ...(this.mayOpen ? [raise] : []), cancel, clear),
       );
       this.box = make("dialog", { className: "repbox", attrs: { "aria-label": w.title } }, this.body);
       document.body.append(this.box);
@@ -160,7 +163,8 @@
         else this.close();
       } else if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) {
         e.preventDefault();
-        this.send();
+        if (e.shiftKey && this.mayOpen) this.raise();
+        else this.send();
       } else if (e.target === this.search && ["ArrowDown", "ArrowUp", "Enter"].includes(e.key)) this.move(e);
       else if (e.key === "Enter" && e.target instanceof HTMLInputElement) e.preventDefault(); // sent by Ctrl Enter or the button alone
     }
@@ -359,6 +363,24 @@
       } finally {
         this.sendButton.disabled = false;
       }
+      return undefined;
+    }
+
+    /** The call is an incident: it is taken down and opened in one press, and the workspace comes. */
+    async raise() {
+      const w = this.words;
+      const text = this.value("text");
+      if (!text) return this.wrong(w.needText, this.body.elements.text);
+      if (!this.state.place) return this.wrong(w.needPlace, this.search);
+      const { lon, lat } = this.state.place;
+      const first = text.split(/[\n。；;]/)[0].trim() || text;
+      const chosen = this.body.elements.urgency.value;
+      const given = { title: first.slice(0, 60), description: text, place: { lon, lat, crs: "EPSG:4326" }, urgency: chosen === "routine" ? "critical" : chosen };
+      for (const name of ["caller_name", "caller_phone", "address"]) if (this.value(name)) given[name] = this.value(name);
+      this.tell("");
+      const said = await window.iocIncident({ body: { origin: { kind: "phone" } }, words: w }, given).catch(() => w.failed);
+      if (said) return this.tell(said);
+      sessionStorage.removeItem(STORE);
       return undefined;
     }
 

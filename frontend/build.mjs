@@ -39,6 +39,9 @@ const common = {
 const results = await Promise.all([
   build({ ...common, entryPoints: ['src/index.ts'], outfile: path.join(out, 'ioc_ui.js') }),
   build({ ...common, format: 'esm', entryPoints: ['src/map/entry.ts'], outfile: path.join(out, 'ioc_map.js') }),
+  build({ ...common, format: 'esm', entryPoints: ['src/draw/index.ts'], outfile: path.join(out, 'ioc_draw.js') }),
+  // The players, loaded where a live picture is shown and nowhere else.
+  build({ ...common, format: 'esm', entryPoints: ['src/video/entry.ts'], outfile: path.join(out, 'ioc_video.js') }),
   build({ ...common, entryPoints: ['src/phone/index.ts'], outfile: path.join(out, 'ioc_phone.js') }),
   build({ ...common, format: 'esm', entryPoints: ['src/phone/map.ts'], outfile: path.join(out, 'ioc_phone_map.js') }),
   build({ ...common, entryPoints: ['src/phone/sw.ts'], outfile: path.join(out, 'ioc_phone_sw.js') }),

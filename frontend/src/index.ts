@@ -1,4 +1,6 @@
 /** Components for Dash, on `window.ioc_ui` (docs/ui.md). */
+import { installCameras, loadVideo } from './core/cameras';
+import { patchFetch } from './core/past';
 import { Ready } from './core/ready';
 import { AlarmBar } from './ui/AlarmBar';
 import { AlarmList } from './ui/AlarmList';
@@ -12,7 +14,10 @@ import { MapView } from './ui/MapView';
 import { Page } from './ui/Page';
 import { Clock, ConnStrip, FreshRing, LangSwitch, ThemeSwitch } from './ui/status';
 
+patchFetch();
 window.iocReady ??= new Ready();
+installCameras();
 Object.assign(window, {
   ioc_ui: { Page, MapView, LiveList, CountRow, ConnStrip, Clock, FreshRing, Timeline, LayerPanel, SearchBox, Keys, LangSwitch, ThemeSwitch, Svg, AlarmBar, AlarmList, AlarmRules, AlarmWall },
+  ioc_video: { load: loadVideo },
 });

@@ -163,6 +163,10 @@ describe('events and cases', () => {
     expect(shownAt(work({}), 14, '')).toBe(true);
     expect(shownAt(work({ urgency: 'urgent' }), 5, '')).toBe(true);
     expect(shownAt(work({ level: 4 }), 5, '')).toBe(true);
+    // an incident nobody has given a level is shown as one, without a level it does not have
+    expect(shownAt(work({ level: 0 }), 5, '')).toBe(true);
+    const bare = item({ id: 7, flow: 'incident', level: null });
+    expect(works([bare], () => undefined, [], new Set([bare.type]))[0]?.level).toBe(0);
     expect(shownAt(work({}), 5, 'case:1')).toBe(true);
   });
   it('draws the head of a long queue and what is selected from the store, the rest from tiles', () => {

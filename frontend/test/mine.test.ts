@@ -42,7 +42,12 @@ describe('what waits for me', () => {
     expect(mine.known).toBe(false);
     asked[0]!.answer(['case:1', 'event:2']);
     await flush();
+    expect(mine.rows).toEqual([]);
     expect([...mine.keys.value]).toEqual(['case:1', 'event:2']);
+    // what is over is in it only where something of it waits
+    const over = { key: 'case:1', closed: true, flow: 'incident' } as Item;
+    expect(matches(over, { show: 'mine' }, 0, mine.keys.value)).toBe(false);
+    expect(matches({ ...over, awaits: { zh: '复盘待审批', en: 'Review to approve' } }, { show: 'mine' }, 0, mine.keys.value)).toBe(true);
     expect(document.querySelector('[data-mine]')!.textContent).toBe('2');
   });
 

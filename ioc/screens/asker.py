@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import flask
@@ -31,9 +32,10 @@ def current_who() -> Who | None:
     if identity is None or identity.kind not in _KINDS:
         return None
     kind = _KINDS[identity.kind]
-    return who_of(
+    who = who_of(
         identity.name or identity.login, identity.roles, kind, identity.must_change, identity.scope.permissions
     )
+    return replace(who, login=identity.login)
 
 
 def current_login() -> str:

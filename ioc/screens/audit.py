@@ -41,13 +41,17 @@ ACTIONS = (
     "detection_type.change",
     "audit.look",
     "attachment.add",
-    "account.change",
-    "account.phone",
-    "account.reset_password",
-    "seal.rotate",
-    "seal.rotated",
-    "seal.remove",
     "desk.export",
+    "area_notice.send",
+    "contact.phone",
+    "video.view",
+    "video.view.end",
+    "video.unmask",
+    "video.ptz",
+    "video.snapshot",
+    "video.reference",
+    "video.trace",
+    "video.ar",
 )
 
 

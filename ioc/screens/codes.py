@@ -11,7 +11,7 @@ from ioc.i18n import Text, catalogue
 from ioc.screens import fmt
 
 _TABLES = {
-    "kind": ("device_kind", "resource_kind", "grid_kind", "region_kind"),
+    "kind": ("device_kind", "resource_kind", "grid_kind", "region_kind", "target_kind"),
     "status": ("device_status",),
     "property": ("property",),
     "urgency": ("urgency",),
@@ -34,7 +34,9 @@ def word(column: str, value: Any, lang: str) -> str:
             return entry.en if lang == "en" else entry.zh
     if column == "stage" and value in _stages():
         return _stages()[value](lang)
-    known = catalogue().get(f"screens.code.{value}") or (
-        catalogue().get(f"screens.source.{value}") if column == "state" else None
+    known = (
+        catalogue().get(f"screens.code.{column}.{value}")
+        or catalogue().get(f"screens.code.{value}")
+        or (catalogue().get(f"screens.source.{value}") if column == "state" else None)
     )
     return known(lang) if known else value

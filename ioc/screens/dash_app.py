@@ -45,6 +45,7 @@ log = logging.getLogger("ioc.screens")
 PREFIX = "/_p/"
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 URL_MAX = 2000
+REPLAY_FROM = dt.timedelta(minutes=15)
 # The page's HTML and the layout Dash asks for a moment later are one computation.
 KEEP_S, KEEP_N = 5.0, 64
 STATIC_CSS = ("tokens.css", "base.css")
@@ -226,6 +227,9 @@ class Pages:
             return self._static(page, "password")
         if page.path == "/m":
             return self._phone(page)
+        if page.path == "/desk/replay":
+            self.scope()
+            return flask.redirect(page.href("/desk", t=self._a_while_ago()), 302)  # pyright: ignore[reportReturnType]
         if not site.kind_of(page):
             return self._fault(page, 404, "screens.err.404", "screens.err.404_why")
         who = self.who()
@@ -249,6 +253,11 @@ class Pages:
             return ""
         kept = [f"{k}={quote(v, safe='')}" for k, v in page.args.items()]
         return f"{page.path}?{'&'.join([*kept, found['address']])}" if found else ""
+
+    def _a_while_ago(self) -> str:
+        """Where the replay of a desk begins: a quarter of an hour back, standing still."""
+        at = (self.services.now() - REPLAY_FROM).replace(microsecond=0)
+        return at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
 
     def _phone(self, page: PageState) -> Response:
         """The officer's page: no Dash, and nothing in it about who asks."""

@@ -15,41 +15,61 @@ from ioc.screens.elements import Component, html
 from ioc.screens.inbox import bell
 from ioc.screens.marks import icon, urgency_mark
 from ioc.screens.model import Model, counts_json
+from ioc.screens.raising import hand_button
 from ioc.screens.report import report_button
 from ioc.screens.state import View
 from ioc.screens.tiles import summary, tile_list
 from ioc.services import Record
 from ioc.ui import Clock, ConnStrip, CountRow, Keys, LangSwitch, LiveList, SearchBox, ThemeSwitch, Timeline
 
-# Pages that exist, in the order of the nav; 设置 stands at its foot.
-NAV = (
-    ("overview", "/desk", "grid"),
-    ("events", "/desk/events", "list"),
-    ("alarms", "/desk/alarms", "bell"),
-    ("village", "/desk/village", "home"),
-    ("supervision", "/desk/supervision", "flag"),
-    ("data", "/desk/data", "db"),
-    ("settings", "/desk/settings", "gear"),
-)
-REVIEW = ("review", "/desk/review", "camera")
+# The four areas of the province's one network (一网, COC-06) and the pages that exist in each, in the order of the nav;
+# 设置 stands at its foot.
+AREAS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    ("survey", (("overview", "/desk", "grid"), ("replay", "/desk/replay", "history"))),
+    ("work", (("events", "/desk/events", "list"), ("review", "/desk/review", "check"),
+              ("village", "/desk/village", "home"), ("supervision", "/desk/supervision", "flag"))),
+    ("command", (("command", "/desk/command", "target"),)),
+    ("sense", (("video", "/desk/video", "camera"), ("alarms", "/desk/alarms", "bell"), ("data", "/desk/data", "db"))),
+    ("", (("settings", "/desk/settings", "gear"),)),
+)  # fmt: skip
+_NAMES = {
+    "review": "review.nav",
+    "alarms": "alarm.nav",
+    "command": "cmd.nav",
+    "video": "video.nav",
+    "replay": "replay.nav",
+}
 MAX_CARDS = 3
 
 
 def _nav(model: Model, current: str) -> Component:
-    links: list[Any] = []
-    may = model.who is not None and model.who.can("detection.review")
-    sees = alarms.sees(model)
-    for key, path, glyph in (*NAV[:3], *((REVIEW,) if may else ()), *NAV[3:]):
-        if key == "alarms" and not sees:
-            continue
-        on = key == current
-        here: dict[str, Any] = {"aria-current": "page"} if on else {}
-        own = {"review": "review.nav", "alarms": "alarm.nav"}
-        name = own.get(key, f"screens.nav.{key}")
-        words = [icon(glyph), html.Span(t(name, model.lang))]
-        class_name = f"{'on' if on else ''} {'end' if key == 'settings' else ''}".strip()
-        links.append(html.A(words, href=model.page.href(path), className=class_name, **{"data-keep": "1"}, **here))
-    return html.Nav(links, className="nav", **{"aria-label": t("screens.nav.label", model.lang)})
+    """Pages by area; an area in which the asker has no page is left out."""
+    lang = model.lang
+    groups: list[Any] = []
+    for area, pages in AREAS:
+        links = [_link(model, page, current) for page in pages if _offered(model, page[0])]
+        name = t(f"screens.nav.area.{area}", lang) if area else ""
+        named: dict[str, Any] = {"role": "group", "aria-label": name, "title": name} if name else {}
+        if links:
+            groups.append(html.Div(links, className="ng" if area else "ng end", **named))
+    return html.Nav(groups, className="nav", **{"data-scrolls": "", "aria-label": t("screens.nav.label", lang)})
+
+
+def _offered(model: Model, key: str) -> bool:
+    """Whether the asker may use a page that is not everybody's."""
+    who = model.who
+    if key == "alarms":
+        return alarms.sees(model)
+    right = {"video": "video.view", "review": "detection.review"}.get(key)
+    return right is None or (who is not None and who.can(right))
+
+
+def _link(model: Model, page: tuple[str, str, str], current: str) -> Component:
+    key, path, glyph = page
+    on = model.page.past if key == "replay" else key == current and not model.page.past
+    here: dict[str, Any] = {"aria-current": "page"} if on else {}
+    words = [icon(glyph), html.Span(t(_NAMES.get(key, f"screens.nav.{key}"), model.lang))]
+    return html.A(words, href=model.page.href(path), className="on" if on else "", **{"data-keep": "1"}, **here)
 
 
 def _user(model: Model) -> Any:
@@ -98,6 +118,7 @@ def _top(model: Model) -> Component:
             crumbs,
             SearchBox(id="search", placeholder=t("screens.search", lang)),
             *report_button(model),
+            *hand_button(model),
             *duties.button(model.duty, model.view),
             html.Span(parts.demo_tag(model.centre, lang), id="demo"),
             *bell(model),
@@ -179,7 +200,7 @@ def _kpi(model: Model) -> Component:
 
 
 def _map(model: Model) -> Component:
-    today = html.Span([html.B(t("screens.scene.live", model.lang)), html.Br(), _today(model)], className="lv2 num")
+    today = html.Span([html.B(parts.when_word(model.page, model.lang)), html.Br(), _today(model)], className="lv2 num")
     strip = html.Div([today, Timeline(id="timeline", counts=counts_json(model.counts), variant="desk")], className="tl")
     return parts.map_box(model, [parts.layer_panel(model), strip], "desk")
 

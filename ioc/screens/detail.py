@@ -12,11 +12,13 @@ from typing import Any
 from ioc.i18n import t
 from ioc.screens import draw, fmt
 from ioc.screens.alarms import actions as alarm_actions
+from ioc.screens.drones import playback, to_event
 from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
-from ioc.screens.marks import SHAPES, icon, level_mark, level_text, urgency_mark
+from ioc.screens.marks import SHAPES, icon, level_mark, level_of, level_text, urgency_mark
 from ioc.screens.panels import due, stage_bar
 from ioc.screens.pictures import pictures
+from ioc.screens.raising import raising
 from ioc.screens.records import list_code
 from ioc.screens.state import View
 from ioc.screens.steps import step_bar
@@ -39,7 +41,7 @@ def _section(title: str, side: Any, children: Any, class_name: str = "") -> Comp
 
 def _heading(detail: Part, view: View) -> Component:
     record: Part = detail.get("record") or {}
-    level = detail.get("level") or record.get("level")
+    level = detail.get("level") or level_of(record)
     urgency = detail.get("urgency") or record.get("urgency")
     kind = str(detail.get("type") or "")
     if level in SHAPES:
@@ -149,7 +151,7 @@ def _fields(detail: Part, view: View) -> Component | None:
     record: Part = detail.get("record") or {}
     rows = [f for f in _list(detail, "fields") if f.get("value") not in (None, "")]
     lang = view.lang
-    level = detail.get("level") or record.get("level")
+    level = detail.get("level") or level_of(record)
     parts: list[Any] = []
     if level in SHAPES:
         shown = level_text(int(level), lang, bool(detail.get("provisional") or record.get("provisional")))
@@ -312,6 +314,7 @@ def detail_panel(detail: Part, view: View) -> list[Any]:
     parts: list[Any] = [_head(detail, view), _status_line(detail, view), _fields(detail, view)]
     parts.append(callers(detail, view))
     parts += [_series(series, view) for series in _list(detail, "series")[:4]]
+    parts.append(playback(detail, view))
     parts.append(_sources(detail, view))
     parts.append(_cameras(detail, view))
     parts.append(like(detail, view))
@@ -319,8 +322,9 @@ def detail_panel(detail: Part, view: View) -> list[Any]:
     parts.append(told(detail, view))
     parts.append(_history(detail, view))
     shown = [part for part in parts if part is not None]
-    foot = step_bar(detail, view) or alarm_actions(detail, view.lang)
-    return [shown[0], html.Div(shown[1:], className="db"), *([foot] if foot is not None else [])]
+    acts = step_bar(detail, view) or to_event(detail, view.lang) or alarm_actions(detail, view.lang)
+    foot = [part for part in (acts, raising(detail, view)) if part]
+    return [shown[0], html.Div(shown[1:], className="db"), *foot]
 
 
 def detail_missing(key: str, message: str, view: View) -> list[Any]:

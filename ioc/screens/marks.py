@@ -17,9 +17,11 @@ from ioc.ui import Svg
 
 _SPRITE: dict[str, Any] = json.loads(resources.files("ioc.ui").joinpath("sprite.json").read_text("utf-8"))
 ICONS: dict[str, str] = _SPRITE["icons"]
-# Outlines of the four levels (triangle, diamond, square, circle) and the strokes of their numerals.
-SHAPES: dict[int, str] = dict(enumerate(_SPRITE["shapes"], 1))
+# Outlines of the four levels (triangle, diamond, square, circle) and the strokes of their numerals. 0: an incident
+# whose level nobody has said (未定级) has none: a hexagon without hue.
+SHAPES: dict[int, str] = {0: _SPRITE["unlevelled"][0], **dict(enumerate(_SPRITE["shapes"], 1))}
 NUMERALS = {
+    0: str(_SPRITE["unlevelled"][1]),
     1: "M12 11v7.5",
     2: "M9.6 8v8M14.4 8v8",
     3: "M7.8 8v8M12 8v8M16.2 8v8",
@@ -42,13 +44,22 @@ def level_inner(level: int) -> str:
 
 
 def level_text(level: int, lang: str, provisional: bool = False) -> str:
-    """`Ⅲ 级 较大`, or `初判 Ⅲ 级` while nobody has confirmed it."""
-    if provisional:
+    """`Ⅲ 级 较大`, or `初判 Ⅲ 级` while nobody has confirmed it; 0: 未定级."""
+    if provisional and level:
         return t("screens.level.initial", lang, n=ROMAN[level])
     return t(f"screens.level.{level}", lang)
 
 
+def level_of(record: Any) -> int | None:
+    """1 to 4 of an incident, 0 while nobody has said its level; None for what is no incident."""
+    if record.get("flow") != "incident":
+        return None
+    level = record.get("level")
+    return int(level) if level in SHAPES else 0
+
+
 def level_mark(level: int, lang: str, provisional: bool = False) -> Svg:
+    provisional = provisional and level > 0
     return Svg(
         className=f"lv lv{level}" + (" prov" if provisional else ""),
         viewBox="-1 -1 26 26" if provisional else "0 0 24 24",
@@ -78,9 +89,9 @@ def centred(mark: Any) -> Component:
 
 def record_mark(record: Any, lang: str) -> Component:
     """Level shape of an incident, urgency mark of everything else."""
-    level = record.get("level")
-    if record.get("flow") == "incident" and level in SHAPES:
-        return centred(level_mark(int(level), lang, bool(record.get("provisional"))))
+    level = level_of(record)
+    if level is not None:
+        return centred(level_mark(level, lang, bool(record.get("provisional"))))
     return centred(urgency_mark(str(record.get("urgency") or "routine"), lang, bool(record.get("suspected"))))
 
 

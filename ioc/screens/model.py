@@ -65,6 +65,8 @@ class Model:
     views: Sequence[Mapping[str, Any]] = ()
     mine: int | None = None  # rows that wait for the asker; None: the asker takes no steps
     supervision: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    incident: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    command: Mapping[str, Any] = field(default_factory=dict[str, Any])
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     fixed_now: dt.datetime | None = None
 
@@ -128,7 +130,11 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "data": frozenset({"counts", "warnings", "sources", "doctor", "outbound", "lower", "audit"}),
     "supervision": frozenset({"warnings", "sources", "supervision"}),
     "settings": frozenset({"warnings", "sources"}),
+    "command": frozenset({"counts", "warnings", "sources", "map", "incidents"}),
+    "workspace": frozenset({"warnings", "map", "incident"}),
+    "aftermath": frozenset({"counts", "warnings", "sources", "incident"}),
     "review": frozenset({"warnings", "sources"}),
+    "video": frozenset({"warnings", "sources", "map"}),
     "village": frozenset({"warnings", "sources", "map", "village"}),
     "embed-tile": frozenset({"tiles", "warnings"}),
     "embed-map": frozenset({"counts", "rows", "map", "warnings"}),
@@ -186,9 +192,25 @@ def read_model(
         outbound=part("outbound", lambda: services.outbound(scope), {}) if tab == "outbound" else {},
         audit=part("audit", lambda: services.audit(scope, page.args), {}) if tab == "audit" else {},
         lower=part("lower", lambda: services.lower(scope, region), {}) if tab == "lower" else {},
+        incident=part("incident", lambda: services.incident(scope, incident_number(page)), {}),
+        command=part("incident", lambda: services.command(scope, incident_number(page)), {})
+        or part(
+            "incidents",
+            lambda: {
+                "incidents": services.incidents(scope, region),
+                **services.themes(scope, region, page.args.get("theme", "")),
+            },
+            {},
+        ),
         faults=reader.faults,
         fixed_now=fixed_now,
     )
+
+
+def incident_number(page: PageState) -> int:
+    """The incident of a workspace's, or its review's, address; 0, which is none, for what is no number."""
+    tail = page.path.removesuffix("/review").rsplit("/", 1)[-1]
+    return int(tail) if tail.isascii() and tail.isdigit() and len(tail) <= 18 else 0
 
 
 def _mine(services: Services, scope: Scope, region: str, who: Who | None) -> int | None:

@@ -10,7 +10,7 @@ from ioc.i18n import t
 from ioc.screens import draw, fmt
 from ioc.screens.elements import Component, html
 from ioc.screens.fresh import fresh
-from ioc.screens.marks import ROMAN, icon, level_mark, level_text, record_mark, warning_flag
+from ioc.screens.marks import ROMAN, icon, level_mark, level_of, level_text, record_mark, warning_flag
 from ioc.screens.state import View
 from ioc.screens.tiles import band
 from ioc.services import Counts, DistrictRow, Record, SourceState, TileState, Warning_
@@ -129,7 +129,7 @@ def stage_bar(record: Record, lang: str, labels: bool = True) -> Component:
 
 
 def is_incident(record: Record) -> bool:
-    return record.get("flow") == "incident" and bool(record.get("level")) and not record.get("closed")
+    return record.get("flow") == "incident" and not record.get("closed")
 
 
 def incidents(rows: Sequence[Record]) -> list[Record]:
@@ -138,7 +138,7 @@ def incidents(rows: Sequence[Record]) -> list[Record]:
 
 def incident_words(record: Record, lang: str) -> str:
     """`Ⅲ 级 较大 · 处置 · 区·镇`; 初判 while nobody has confirmed the level."""
-    level = int(record["level"])
+    level = level_of(record) or 0
     parts = [level_text(level, lang, bool(record.get("provisional")))]
     if record.get("provisional"):
         parts[0] += t("screens.level.await", lang)
@@ -148,7 +148,7 @@ def incident_words(record: Record, lang: str) -> str:
 
 def incident_card(record: Record, view: View) -> Component:
     """Desk: level, title, deadline, words, stages. Pressing it selects the incident."""
-    level, provisional = int(record["level"]), bool(record.get("provisional"))
+    level, provisional = level_of(record) or 0, bool(record.get("provisional"))
     clock = due(record, view)
     title = [
         level_mark(level, view.lang, provisional),
@@ -166,7 +166,7 @@ def incident_card(record: Record, view: View) -> Component:
 
 def incident_lead(record: Record, view: View) -> Component:
     """Wall: the worst incident, large. Facts come from the record only; no unverified picture."""
-    level, provisional = int(record["level"]), bool(record.get("provisional"))
+    level, provisional = level_of(record) or 0, bool(record.get("provisional"))
     opened = fmt.when(record.get("opened_at"))
     elapsed = (
         t("screens.lead.elapsed", view.lang, span=fmt.span((view.now - opened).total_seconds(), view.lang))
@@ -210,9 +210,9 @@ def no_incident(counts: Counts, view: View) -> Component:
 
 
 def count_incidents(counts: Counts, lang: str) -> list[Any]:
-    """Four levels with their marks; zero is dim. A level whose incidents are all 初判 is drawn dashed."""
+    """Four levels with their marks, 未定级 where there are such; zero is dim. A level all 初判 is drawn dashed."""
     out: list[Any] = []
-    for level in (1, 2, 3, 4):
+    for level in (1, 2, 3, 4, *((0,) if counts.incidents.get(0) else ())):
         n, initial = counts.incidents.get(level, 0), counts.provisional.get(level, 0)
         mark = level_mark(level, lang, n > 0 and initial >= n)
         out.append(

@@ -12,10 +12,12 @@ from ioc.screens import fmt
 from ioc.screens.elements import Component, html
 from ioc.screens.marks import icon
 from ioc.screens.model import Model
+from ioc.screens.state import PageState
 from ioc.services import CentreInfo, RegionRef
 from ioc.ui import LayerPanel, MapView, Page, bundle_version
 
-STORES = ("st-region", "st-sel", "st-kpi", "st-live", "st-rec", "st-retry", "st-duty", "st-views", "st-many", "st-list")
+STORES = ("st-region", "st-sel", "st-kpi", "st-live", "st-rec", "st-retry", "st-duty", "st-views", "st-many", "st-list",
+          "st-ask", "st-cmd")  # fmt: skip
 
 
 def boot(model: Model, mode: str = "sse") -> list[Any]:
@@ -40,6 +42,7 @@ def boot(model: Model, mode: str = "sse") -> list[Any]:
     first: dict[str, Any] = {
         "st-region": page.region, "st-sel": page.sel, "st-kpi": {"n": 0, "codes": []}, "st-live": {"n": 0},
         "st-rec": {}, "st-retry": 0, "st-duty": 0, "st-views": 0, "st-many": {}, "st-list": 0,
+        "st-ask": {}, "st-cmd": {},
     }  # fmt: skip
     return [component, *[dcc.Store(id=name, data=first[name]) for name in STORES]]
 
@@ -109,3 +112,8 @@ def fault(model: Model, part: str) -> list[Any]:
     """A panel that could not be read says so in its own place."""
     message = model.faults.get(part)
     return [fault_line(message)] if message else []
+
+
+def when_word(page: PageState, lang: str) -> str:
+    """What stands over the hours of the day: 实时, or 回溯 on a page that looks back."""
+    return t("replay.nav" if page.past else "screens.scene.live", lang)

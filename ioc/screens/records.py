@@ -16,7 +16,8 @@ from ioc.screens.tiles import shortfall
 from ioc.services import TileState
 
 PAGE = 20
-OPENS = frozenset({"case", "event", "device", "grid", "resource", "region"})  # what the detail panel can show
+# what the detail panel can show
+OPENS = frozenset({"case", "event", "device", "grid", "resource", "target", "region", "warning"})
 
 
 def _cell(row: Mapping[str, Any], column: Mapping[str, Any], view: View) -> Component:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ioc.command import life
 from ioc.flows import flows
 from ioc.i18n import catalogue, t
 from ioc.screens.elements import Component, html
@@ -22,7 +23,8 @@ def report_button(model: Model) -> list[Any]:
     words = {key.removeprefix(_ROOM): word(lang) for key, word in catalogue().items() if key.startswith(_ROOM)}
     urgency = [(u, t(f"screens.urgency.{u}", lang)) for u in ("routine", "urgent", "critical")]
     taken = [(key, flow.title(lang)) for key, flow in flows().items() if flow.steps] if who.can("case.accept") else []
-    form = {"words": words, "urgency": urgency, "flows": taken, "login": who.name}
+    form = {"words": words, "urgency": urgency, "flows": taken, "login": who.name,
+            "incident": who.can(life.OPEN_)}  # fmt: skip
     label: list[Any] = [icon("phone"), html.Span(t("report.title", lang)), html.Span("N", className="kbd")]
     packed = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
     button: Component = html.Button(

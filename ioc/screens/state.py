@@ -24,6 +24,7 @@ class Who:
     kind: Literal["user", "wall", "embed"] = "user"
     must_change: bool = False
     permissions: frozenset[str] = frozenset()
+    login: str = ""  # of a person: what waits in a browser is theirs and nobody else's
 
     def can(self, permission: str) -> bool:
         return permission in self.permissions or "*" in self.permissions
@@ -55,7 +56,7 @@ class View:
 
 
 # What travels along from page to page.
-KEPT = ("region", "layers", "colour", "v", "lang", "theme", "still")
+KEPT = ("region", "layers", "colour", "v", "lang", "theme", "still", "t", "marks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class PageState:
     region: str = ""
     sel: str = ""
     args: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def past(self) -> bool:
+        """Whether the page shows a moment other than the present."""
+        return self.args.get("t", "live") != "live"
 
     def href(self, path: str, **changes: str) -> str:
         """A link to `path` that keeps region, layers, view, language and theme; a value "" drops the key."""

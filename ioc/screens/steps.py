@@ -35,6 +35,9 @@ def step_bar(detail: Part, view: Any) -> Component | None:
     todo: Part | None = detail.get("todo")
     if not todo:
         return None
+    if "warning_id" in todo:
+        return html.Div([_judge(todo, view, outcome) for outcome in ("hit", "false", "void")], className="dsteps",
+                        role="group")  # fmt: skip
     if "event_id" in todo:
         return html.Div([_take_up(todo, view)], className="dsteps", role="group")
     steps = list(todo.get("steps") or ())
@@ -74,7 +77,7 @@ def form_of(step: Part, todo: Part, lang: str) -> dict[str, Any]:
             *(_field(name, todo, lang) for name in step["needs"]),
             *({**_field(name, todo, lang), "optional": True} for name in step.get("may") or ()),
         ],
-        "words": _words(lang),
+        "words": words(lang),
     }
 
 
@@ -87,16 +90,30 @@ def _take_up(todo: Part, view: Any) -> Component:
         "title": t("screens.step.take_up", lang),
         "sub": str(todo.get("number") or ""),
         "fields": [{"name": "flow", "label": t("screens.step.f.flow", lang), "kind": "choice", "choices": choices}],
-        "words": _words(lang),
+        "words": words(lang),
     }
     label = [form["title"], html.Span("A", className="kbd")]
     return html.Button(label, className="btn l p", **{"data-step": _packed(form), "data-key": "a"})
 
 
-def _words(lang: str) -> dict[str, str]:
-    words = ("send", "cancel", "failed", "choose", "upload", "uploading", "needed", "remove",
+def _judge(todo: Part, view: Any, outcome: str) -> Component:
+    """What became of a warning (EMG-13): a hit with when it happened, a false alarm, or the word taken back."""
+    lang = view.lang
+    happened = {"name": "occurred_at", "label": t("detail.warning_happened", lang), "kind": "moment"}
+    evidence = {"name": "evidence", "label": t("detail.warning_evidence", lang), "kind": "long", "optional": True}
+    form = {
+        "post": f"/api/v1/warnings/{todo['warning_id']}/check", "body": {"outcome": outcome},
+        "title": t(f"detail.warning_judge_{outcome}", lang), "sub": str(todo.get("number") or ""),
+        "fields": [*([happened] if outcome == "hit" else []), evidence], "words": words(lang),
+    }  # fmt: skip
+    return html.Button(form["title"], className="btn", **{"data-step": _packed(form)})
+
+
+def words(lang: str) -> dict[str, str]:
+    """Words of the form itself."""
+    names = ("send", "cancel", "failed", "choose", "upload", "uploading", "needed", "remove",
              "pick", "picking", "degrees")  # fmt: skip
-    return {w: t(f"screens.step.{w}", lang) for w in words}
+    return {w: t(f"screens.step.{w}", lang) for w in names}
 
 
 def _packed(form: Part) -> str:

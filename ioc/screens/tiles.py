@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ioc.command.datasets import datasets
 from ioc.freshness import freshness
 from ioc.i18n import t
 from ioc.screens import draw, fmt
@@ -198,8 +199,10 @@ def kpi_tile(tile: TileState, view: View, act: bool = True) -> Component:
     lang = view.lang
     if tile.state == "loading":
         return _loading(tile, view)
+    if tile.state == "unknown":
+        return _said(tile, "—", tile.note(lang) if tile.note else "", view)
     if tile.state == "unconnected":
-        why = tile.note(lang) if tile.note else t("screens.tile.needs_source", lang, source=tile.indicator.title(lang))
+        why = tile.note(lang) if tile.note else _needs(tile, lang)
         return _said(tile, t("screens.unconnected", lang), why, view)
     if tile.state == "forbidden":
         right = tile.missing_permission or tile.indicator.permission
@@ -209,6 +212,14 @@ def kpi_tile(tile: TileState, view: View, act: bool = True) -> Component:
     if tile.state == "empty" or tile.value is None:
         return _empty(replace(tile, state="empty"), view)
     return _value(tile, view, act)
+
+
+def _needs(tile: TileState, lang: str) -> str:
+    """What would connect it: a source, or the dataset that was not brought in yet."""
+    dataset = datasets().get(tile.indicator.source.removeprefix("dataset:"))
+    if dataset is not None and tile.indicator.source.startswith("dataset:"):
+        return t("screens.tile.needs_dataset", lang, dataset=dataset.title(lang), advice=dataset.advice(lang))
+    return t("screens.tile.needs_source", lang, source=tile.indicator.title(lang))
 
 
 def tile_list(tiles: Sequence[TileState], view: View, act: bool = True) -> list[Component]:

@@ -94,7 +94,7 @@ def _map(model: Model) -> Component:
         [_split(t("screens.scene.today", lang), "{n}", html.B(f"{model.counts.today:,}", **{"data-count": "today"}))],
         className="num",
     )
-    live = html.Div([html.B(t("screens.scene.live", lang)), today], className="live")
+    live = html.Div([html.B(parts.when_word(model.page, lang)), today], className="live")
     closed = html.Span(
         [
             _split(
@@ -149,6 +149,8 @@ def _incidents(model: Model) -> Component:
                 [html.H2(t("screens.ev.incidents", lang)), html.Span(t("screens.ev.inc_side", lang))], className="hd"
             ),
             html.Div(leads(model.rows, model.counts, view), id="wall-leads", className="b-leads"),
+            # What sees the worst of them: assets/wall_cams.js says which cameras, frontend/src/video plays them.
+            html.Div([], id="wall-cams", className="cams b-cams", **{"data-wall-cams": "1"}),
             html.Div(
                 [
                     html.H2(t("screens.ev.overdue_title", lang)),

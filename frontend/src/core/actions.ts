@@ -37,7 +37,7 @@ export function installActions(page: PageContext): void {
 /** Query of the current page that travels along: region, layers, view, language, theme. */
 export function keepSearch(href: string, search = location.search): string {
   const own = new URL(href || '.', location.href).searchParams;
-  for (const [k, v] of new URLSearchParams(search)) if (!own.has(k) && ['region', 'layers', 'colour', 'v', 'lang', 'theme', 'still'].includes(k)) own.set(k, v);
+  for (const [k, v] of new URLSearchParams(search)) if (!own.has(k) && ['region', 'layers', 'colour', 'v', 'lang', 'theme', 'still', 't', 'marks'].includes(k)) own.set(k, v);
   const text = own.toString().replaceAll('%2C', ',');
   return text ? `?${text}` : '';
 }

@@ -7,7 +7,7 @@ export function fillCounts(root: ParentNode, counts: Counts | null): void {
   if (!counts) return;
   for (const el of root.querySelectorAll<HTMLElement>('[data-count]')) {
     const path = el.dataset['count'] ?? '';
-    const inc = /^inc([1-4])$/.exec(path);
+    const inc = /^inc([0-4])$/.exec(path);
     const device = /^devices\.(\w+)$/.exec(path);
     const value = inc ? counts.incidents[inc[1]!] : device ? counts.devices[device[1]!] : counts[path as 'open'];
     if (typeof value !== 'number') continue;

@@ -68,7 +68,7 @@ export function ofTopics(item: Item, topics: readonly string[] | undefined): boo
 /** `mine`: keys of what waits for the reader's next step, as the server has them; only `show: 'mine'` asks for them. */
 export function matches(item: Item, filter: Filter, nowMs: number, mine?: ReadonlySet<string>): boolean {
   const show = filter.show ?? 'all';
-  if ((show === 'closed') !== item.closed) return false;
+  if (show === 'mine' ? item.closed && !item.awaits : (show === 'closed') !== item.closed) return false;
   if (show === 'incidents' && !isIncident(item)) return false;
   if (show === 'mine' && !mine?.has(item.key)) return false;
   if (show === 'cases' && isIncident(item)) return false;

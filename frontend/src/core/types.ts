@@ -40,6 +40,8 @@ export interface Item {
   occurred_at: string;
   opened_at: string;
   closed: boolean;
+  /** Of what is over and still waits for the reader: for what. */
+  awaits?: Text;
   suspected: boolean;
   /** Keys of grid topics; `other` for a category of none. */
   topics: string[];
@@ -96,7 +98,7 @@ export type Conn = 'connecting' | 'open' | 'lost' | 'signed-out' | 'off';
 export interface LegendItem {
   /** 疑似: the same mark, hollow and dashed. */
   suspected?: boolean;
-  swatch: 'ramp' | 'line' | 'icon' | 'fill' | 'warning' | 'ahead' | Urgency | 'online' | 'offline' | 'fault' | 'exceeded' | 'alarm1' | 'alarm2' | 'alarm3' | 'alarm4' | 'alarm_unack';
+  swatch: 'ramp' | 'line' | 'icon' | 'fill' | 'warning' | 'ahead' | Urgency | 'online' | 'offline' | 'fault' | 'exceeded' | 'alarm1' | 'alarm2' | 'alarm3' | 'alarm4' | 'alarm_unack' | 'hazard1' | 'hazard2' | 'hazard3' | 'hazard4';
   text: string;
   icon?: string;
   steps?: number[];

@@ -45,7 +45,8 @@ export const browserWorld: World = {
 
 export interface LiveOptions {
   region: string;
-  mode: 'sse' | 'poll' | 'off';
+  /** `past`: snapshots of the moment the page shows, when it asks; nothing is pushed. */
+  mode: 'sse' | 'poll' | 'off' | 'past';
   /** Every open row, not only the head of the list, from then on: a desk works through it, a wall shows its top. */
   whole?: Promise<void> | null;
   /** Server time seen in hello, beat and snapshot. */
@@ -108,6 +109,11 @@ export class LiveClient {
       this.conn.set('off');
       return;
     }
+    if (this.options.mode === 'past') {
+      this.conn.set('off');
+      void this.begin('start');
+      return;
+    }
     this.unplug = this.world.network?.((online) => this.network(online)) ?? null;
     this.tick();
     void this.begin('start');
@@ -135,6 +141,21 @@ export class LiveClient {
     if (!this.stopped && this.options.mode !== 'off') void this.begin(reason);
   }
 
+  /** `refresh`, and done when its rows are in place (or after `most` ms). */
+  shown(reason: string, most: number): Promise<void> {
+    return new Promise((done) => {
+      const off = this.onResync(() => {
+        off();
+        done();
+      });
+      this.world.later(() => {
+        off();
+        done();
+      }, most);
+      this.refresh(reason);
+    });
+  }
+
   /** Seconds since the last sign of life of the server. */
   silentFor(): number {
     return (this.world.now() - this.lastHeard) / 1000;
@@ -157,6 +178,7 @@ export class LiveClient {
     if (!(await this.snapshot(generation, reason))) return;
     if (generation !== this.generation || this.stopped) return;
     if (this.next) void this.follow(generation, this.next);
+    if (this.options.mode === 'past') return;
     if (this.options.mode === 'poll') {
       this.retry = this.world.later(() => void this.begin('poll'), POLL_MS);
       return;
@@ -333,7 +355,7 @@ export class LiveClient {
 
   /** Counts at most once in two seconds, `soon` ms after the first reason. */
   wantCounts(soon: number): void {
-    if (this.stopped) return;
+    if (this.stopped || this.options.mode === 'past') return;
     if (this.countsTimer !== null) {
       this.countsAgain ||= this.countsBusy;
       return;

@@ -2,6 +2,7 @@
 import type { ServerClock } from '../core/clock';
 import { Signal, throttle } from '../core/emit';
 import { count } from '../core/format';
+import type { Item } from '../core/types';
 import type { LiveClient } from './client';
 
 const EVERY_MS = 2000;
@@ -10,6 +11,8 @@ const SHOWN = '[data-mine]';
 
 export class Mine {
   readonly keys = new Signal<ReadonlySet<string>>(new Set());
+  /** Those of them that are over, so in no work list: a review to be approved. */
+  rows: readonly Item[] = [];
   /** False until the first answer: until then an empty list is not yet an answer. */
   known = false;
   private readonly later = throttle(() => void this.fetch(), EVERY_MS);
@@ -42,8 +45,9 @@ export class Mine {
       const response = await fetch(url, { credentials: 'same-origin' });
       // an answer about another region, or older than one that has come meanwhile, is none
       if (turn !== this.asked || region !== this.region() || !response.ok) return;
-      const body = (await response.json()) as { keys: string[] };
+      const body = (await response.json()) as { keys: string[]; rows?: Item[] };
       this.known = true;
+      this.rows = body.rows ?? [];
       this.keys.set(new Set(body.keys));
     } catch (error) {
       // Unreachable: the connection strip says so; the next change or resync asks again.

@@ -21,6 +21,7 @@ export interface ToolActions {
   out: () => void;
   home: () => void;
   full: () => void;
+  tilt: () => void;
 }
 
 export function tools(parent: HTMLElement, lang: Lang, act: ToolActions): HTMLElement {
@@ -38,6 +39,15 @@ export function tools(parent: HTMLElement, lang: Lang, act: ToolActions): HTMLEl
   add('minus', 'zoomOut', act.out);
   add('target', 'home', act.home);
   add('expand', 'fullscreen', act.full);
+  const tilt = box.appendChild(document.createElement('button'));
+  tilt.type = 'button';
+  tilt.className = 'tilt num';
+  tilt.title = word('tilt', lang);
+  tilt.setAttribute('aria-label', word('tilt', lang));
+  tilt.setAttribute('aria-pressed', 'false');
+  tilt.textContent = '3D';
+  tilt.hidden = true; // until there is something to raise
+  tilt.addEventListener('click', act.tilt);
   return box;
 }
 

@@ -61,7 +61,9 @@ export function textWidth(t: Tokens, text: string, size: number, weight: number)
   return measurer.measureText(text).width;
 }
 
-export function level(t: Tokens, s: Sizes, n: number, provisional: boolean): Drawing {
+/** `n` 0: an incident whose level nobody has said, without hue. */
+export function level(t: Tokens, s: Sizes, n: number, said: boolean): Drawing {
+  const provisional = said && n > 0;
   const size = s.incident;
   const box = size + 2 * PAD * s.k;
   return {
@@ -71,7 +73,7 @@ export function level(t: Tokens, s: Sizes, n: number, provisional: boolean): Dra
       unit24(g, size * (provisional ? 24 / 26 : 1), PAD * s.k + (provisional ? size / 26 : 0), PAD * s.k + (provisional ? size / 26 : 0));
       const shape = new Path2D(SHAPES[n]);
       glow(g, t, s.k);
-      g.fillStyle = t.css[(provisional ? `lv${n}-bg` : `lv${n}`) as TokenName];
+      g.fillStyle = t.css[(n === 0 ? 'bg-1' : provisional ? `lv${n}-bg` : `lv${n}`) as TokenName];
       g.fill(shape);
       noGlow(g);
       if (provisional) {
@@ -80,12 +82,12 @@ export function level(t: Tokens, s: Sizes, n: number, provisional: boolean): Dra
         g.setLineDash([4.2, 2.6]);
         g.stroke(shape);
         g.setLineDash([]);
-      } else if (!t.dark && (n === 2 || n === 3)) {
-        g.strokeStyle = t.css['ink-1'];
-        g.lineWidth = 1.2;
+      } else if (n === 0 || (!t.dark && (n === 2 || n === 3))) {
+        g.strokeStyle = t.css[n === 0 ? 'ink-2' : 'ink-1'];
+        g.lineWidth = n === 0 ? 2 : 1.2;
         g.stroke(shape);
       }
-      g.strokeStyle = t.css[(provisional ? `lv${n}-t` : `on-lv${n}`) as TokenName];
+      g.strokeStyle = t.css[(n === 0 ? 'ink-1' : provisional ? `lv${n}-t` : `on-lv${n}`) as TokenName];
       g.lineWidth = 2.4;
       g.stroke(new Path2D(numeral(n)));
     },
@@ -205,6 +207,39 @@ export function dot(t: Tokens, s: Sizes, state: DotState): Drawing {
   };
 }
 
+/** Level of a major hazard (EMG-04): its hue and its figure, so that neither is needed alone. Not the shapes of an incident. */
+export function hazard(t: Tokens, s: Sizes, n: number): Drawing {
+  const r = s.dot;
+  const box = 2 * (r + 2.5 * s.k);
+  return {
+    width: box,
+    height: box,
+    draw: (g) => {
+      const c = box / 2;
+      g.fillStyle = t.css['map-halo'];
+      circle(g, c, c, r + 2 * s.k);
+      g.fill();
+      g.fillStyle = t.css[`lv${n}` as TokenName];
+      circle(g, c, c, r);
+      g.fill();
+      outlined(g, t, n, s.k);
+      g.font = font(t, r * 1.5, 700);
+      g.textAlign = 'center';
+      g.textBaseline = 'middle';
+      g.fillStyle = t.css[`on-lv${n}` as TokenName];
+      g.fillText(String(n), c, c + r * 0.1);
+    },
+  };
+}
+
+/** Orange and yellow on a light page have an outline of ink (design section 6). */
+function outlined(g: G, t: Tokens, n: number, k: number): void {
+  if (t.dark || (n !== 2 && n !== 3)) return;
+  g.strokeStyle = t.css['ink-1'];
+  g.lineWidth = 1.1 * k;
+  g.stroke();
+}
+
 function icon(g: G, t: Tokens, name: string, x: number, y: number, size: number, color: string): void {
   g.save();
   unit24(g, size, x, y);
@@ -304,7 +339,7 @@ function haloText(g: G, t: Tokens, text: string, x: number, y: number, color: To
 }
 
 /** z >= 16: disc with an icon and a label beside it; dashed when offline, inverted when over its limit. */
-export function disc(t: Tokens, s: Sizes, o: { icon: string; state: DotState; label: string; square: boolean }): Drawing {
+export function disc(t: Tokens, s: Sizes, o: { icon: string; state: DotState; label: string; square: boolean; hazard?: number }): Drawing {
   const d = s.disc;
   const size = s.text;
   const edge = 2 * s.k;
@@ -326,7 +361,20 @@ export function disc(t: Tokens, s: Sizes, o: { icon: string; state: DotState; la
       if (off) g.setLineDash(DISC_DASH[o.state === 'fault' ? 'fault' : 'off'].map((n) => n * s.k));
       g.stroke();
       g.setLineDash([]);
-      const ic = d * 0.58;
+      if (o.hazard) {
+        const w = 3.2 * s.k;
+        if (!t.dark && (o.hazard === 2 || o.hazard === 3)) {
+          g.strokeStyle = t.css['ink-1'];
+          g.lineWidth = w + 2 * s.k;
+          circle(g, d / 2, d / 2, d / 2 - w / 2);
+          g.stroke();
+        }
+        g.strokeStyle = t.css[`lv${o.hazard}` as TokenName];
+        g.lineWidth = w;
+        circle(g, d / 2, d / 2, d / 2 - w / 2);
+        g.stroke();
+      }
+      const ic = d * (o.hazard ? 0.5 : 0.58);
       icon(g, t, off && o.icon === 'camera' ? 'off' : o.icon, (d - ic) / 2, (d - ic) / 2, ic, t.css[o.state === 'ex' ? 'on-dev' : off ? 'ink-4' : 'ink-1']);
       if (!o.label) return;
       g.font = font(t, size, 500);

@@ -11,6 +11,7 @@ export interface Work {
   lon: number;
   lat: number;
   urgency: Urgency;
+  /** 1 to 4 of an incident, 0 while nobody has said its level; null: no incident. */
   level: number | null;
   provisional: boolean;
   suspected: boolean;
@@ -28,7 +29,7 @@ const URGENCIES: Urgency[] = ['routine', 'urgent', 'critical'];
 export function fromItem(item: Item): Work | null {
   if (item.closed || item.lon == null || item.lat == null) return null;
   const incident = isIncident(item);
-  return { key: item.key, lon: item.lon, lat: item.lat, urgency: item.urgency, level: incident ? (item.level ?? 4) : null, provisional: item.provisional, suspected: layerOf(item) === SUSPECTED, title: item.title, icon: item.icon, item };
+  return { key: item.key, lon: item.lon, lat: item.lat, urgency: item.urgency, level: incident ? (item.level ?? 0) : null, provisional: item.provisional, suspected: layerOf(item) === SUSPECTED, title: item.title, icon: item.icon, item };
 }
 
 function fromTile(layer: string, row: PointRow): Work {
@@ -38,7 +39,7 @@ function fromTile(layer: string, row: PointRow): Work {
     lon: row.lon,
     lat: row.lat,
     urgency: URGENCIES[Number(row['u'] ?? 0)] ?? 'routine',
-    level: lv >= 1 && lv <= 4 && (layer !== 'case' || row['k'] === 'incident') ? lv : null,
+    level: layer === 'case' && row['k'] === 'incident' ? (lv >= 1 && lv <= 4 ? lv : 0) : layer !== 'case' && lv >= 1 && lv <= 4 ? lv : null,
     provisional: Number(row['pv'] ?? 0) > 0,
     suspected: layer === SUSPECTED,
     title: String(row['title'] ?? ''),
@@ -83,7 +84,7 @@ export function works(items: readonly Item[], known: (key: string) => Item | und
   return out;
 }
 
-const importance = (w: Work): number => (w.level !== null ? 10 - w.level : URGENCIES.indexOf(w.urgency));
+const importance = (w: Work): number => (w.level !== null ? 10 - (w.level || 5) : URGENCIES.indexOf(w.urgency));
 
 export function workLayers(scene: Scene, list: readonly Work[], label: boolean): Layer[] {
   // Above the labels: a name must not cut through the mark of an incident.
@@ -133,6 +134,6 @@ export function roomy<T extends { lon: number; lat: number; w: number; h: number
 
 function put(scene: Scene, w: Work): string {
   const { atlas, tokens, sizes, lang } = scene;
-  if (w.level !== null) return atlas.put(`lv|${w.level}|${w.provisional}`, () => draw.level(tokens, sizes, w.level ?? 4, w.provisional));
+  if (w.level !== null) return atlas.put(`lv|${w.level}|${w.provisional}`, () => draw.level(tokens, sizes, w.level ?? 0, w.provisional));
   return atlas.put(`ug|${w.urgency}|${w.suspected}`, () => draw.urgency(tokens, sizes, w.urgency, lang, w.suspected));
 }

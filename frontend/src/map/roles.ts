@@ -11,6 +11,7 @@ import * as draw from './draw';
 import type { LonLat, ParsedTile, PointRow, ShapeRow } from './mvt';
 import { mix, type Rgba, type TokenName, type Tokens } from './tokens';
 import type { IocKey, LayerSpec } from './types';
+import { dashes } from './warnings';
 
 export interface Scene {
   atlas: Atlas;
@@ -138,6 +139,12 @@ export function stateOf(row: PointRow): draw.DotState {
   return s === 'fault' || s === 3 ? 'fault' : 'on';
 }
 
+/** Level 1 to 4 of a major hazard; 0: none. */
+export function hazardOf(row: PointRow): number {
+  const n = Number(row['hz'] ?? 0);
+  return n >= 1 && n <= 4 ? n : 0;
+}
+
 /** `device:12` for a tile row of a layer: the key the server's detail knows. */
 export function rowKey(layer: string, id: unknown): string {
   const type = layer === 'camera' || layer === 'sensor' ? 'device' : layer === 'grid_cell' ? 'grid' : layer.startsWith('thematic') ? 'feature' : layer === 'event_suspected' ? 'event' : layer === 'crossing' ? 'alarm' : layer;
@@ -172,13 +179,15 @@ export function marks(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTi
   const square = ioc.shape === 'square';
   const make = (row: PointRow): MarkRow => {
     const state = stateOf(row);
-    const key = square ? `sq|${icon}` : `dot|${state}`;
-    scene.atlas.put(key, () => (square ? draw.disc(scene.tokens, scene.sizes, { icon, state: 'on', label: '', square }) : draw.dot(scene.tokens, scene.sizes, state)));
+    const danger = hazardOf(row);
+    const key = danger ? `hz|${danger}` : square ? `sq|${icon}` : `dot|${state}`;
+    scene.atlas.put(key, () => (danger ? draw.hazard(scene.tokens, scene.sizes, danger) : square ? draw.disc(scene.tokens, scene.sizes, { icon, state: 'on', label: '', square }) : draw.dot(scene.tokens, scene.sizes, state)));
     return { lon: row.lon, lat: row.lat, icon: key, src: row, key: rowKey(ioc.layer, row['id']) };
   };
   // Offline under online under exceeded: what matters is not covered.
   const weight = { off: 0, fault: 1, on: 2, ex: 3 };
-  const rows = derive(data, `marks:${spec.id}:${themeKey(scene)}`, () => data.points.map(make).sort((a, b) => weight[stateOf(a.src!)] - weight[stateOf(b.src!)]));
+  const rank = (row: PointRow): number => (hazardOf(row) ? 9 - hazardOf(row) : weight[stateOf(row)]);
+  const rows = derive(data, `marks:${spec.id}:${themeKey(scene)}`, () => data.points.map(make).sort((a, b) => rank(a.src!) - rank(b.src!)));
   const out = [iconLayer(scene, spec.id, keepDrawn(scene, rows, (r) => make(r.src!)), passed(spec))];
   // Tiles with too many points carry pins instead.
   if (data.pins.length) out.push(...pins(scene, { ...spec, id: `${spec.id}-dense` }, { ...ioc, second: ioc.second ?? (ioc.layer === 'sensor' ? 'ex' : 'off') }, data, icon));
@@ -191,8 +200,9 @@ export function icons(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTi
     const state = stateOf(row);
     const name = typeof row['icon'] === 'string' ? row['icon'] : icon;
     const label = typeof row['label'] === 'string' ? row['label'] : '';
-    const key = `disc|${name}|${state}|${label}|${square}`;
-    scene.atlas.put(key, () => draw.disc(scene.tokens, scene.sizes, { icon: name, state, label, square }));
+    const danger = hazardOf(row);
+    const key = `disc|${name}|${state}|${label}|${square}|${danger}`;
+    scene.atlas.put(key, () => draw.disc(scene.tokens, scene.sizes, { icon: name, state, label, square, hazard: danger }));
     return { lon: row.lon, lat: row.lat, icon: key, src: row, key: rowKey(ioc.layer, row['id']) };
   };
   const rows = derive(data, `icons:${spec.id}:${themeKey(scene)}`, () => data.points.map(make));
@@ -223,7 +233,9 @@ interface PathRow {
 
 export function shapes(scene: Scene, spec: LayerSpec, ioc: IocKey, data: ParsedTile, kind: 'areas' | 'lines'): Layer[] {
   const list = data[kind];
-  const paths = derive(data, `paths:${kind}`, () => list.flatMap((shape) => shape.paths.map((path): PathRow => ({ path, shape }))));
+  const zoom = Math.round(scene.zoom);
+  const pieces = (s: ShapeRow): LonLat[][] => (ioc.dash ? s.paths.flatMap((p) => dashes(p, zoom)) : s.paths);
+  const paths = derive(data, `paths:${kind}:${ioc.dash ? zoom : ''}`, () => list.flatMap((shape) => pieces(shape).map((path): PathRow => ({ path, shape }))));
   const t = scene.tokens;
   const color = (s: ShapeRow): Rgba => {
     if (rowKey(ioc.layer, s.props['id']) === scene.selected) return t.rgba('accent');

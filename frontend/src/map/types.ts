@@ -18,6 +18,7 @@ export interface IocKey {
   shape?: 'round' | 'square';
   cone?: boolean;
   fill?: boolean;
+  dash?: boolean;
   /** Drawn instead of the layer's other specs while the page colours it by a measure. */
   coloured?: boolean;
   labelZoom?: number;
@@ -43,6 +44,11 @@ export interface AlarmTexts {
   rules: Record<string, string>;
 }
 
+/** Imagery over the base map: whose and of when. */
+export interface ImageryConfig {
+  note: string;
+}
+
 export interface MapConfig {
   style: StyleSpecification;
   bounds?: [number, number, number, number];
@@ -53,6 +59,7 @@ export interface MapConfig {
   alarms?: AlarmTexts | null;
   demo?: boolean;
   note?: string;
+  imagery?: ImageryConfig | null;
   deterministic?: boolean;
   colors?: Record<string, string>;
 }

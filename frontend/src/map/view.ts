@@ -5,6 +5,7 @@ import * as maplibregl from 'maplibre-gl';
 import { visibleLayers } from '../core/layers';
 import { ofTopics } from '../core/order';
 import type { LayerEntry } from '../core/types';
+import { word } from '../core/words';
 import { alarmLayers } from './alarms';
 import { Atlas } from './atlas';
 import { Camera } from './camera';
@@ -22,9 +23,12 @@ import { addProtocols } from './protocols';
 import { headOf, works, workLayers, type Work } from './records';
 import { regionLayers } from './region';
 import * as roles from './roles';
+import { type Shape, shapeLayers } from './shapes';
 import { sketchLayers } from './sketch';
 import { Sources } from './sources';
 import { lighter, scaleStyle, WALL_TEXT, withFonts } from './style';
+import { Imagery } from './imagery';
+import { Tilt } from './tilt';
 import type { TileSource } from './tiles';
 import { warnings } from './warnings';
 import { MapReady, type Waiting } from './ready';
@@ -56,10 +60,13 @@ export class IocMap implements MapHandle {
   private current = new Map<string, Shown>();
   private readonly focus: Focus;
   private readonly camera: Camera;
+  private readonly tilt: Tilt;
+  private imagery: Imagery | null = null;
   private workList: Work[] = [];
   private workKey = '';
   /** Vertices of an area somebody is drawing (assets/fence.js). */
   private sketch: [number, number][] = [];
+  private shapes: Shape[] = [];
   private plates!: Plates;
   private pointer: Pointer | null = null;
   private scale: ScaleBar | null = null;
@@ -98,6 +105,17 @@ export class IocMap implements MapHandle {
       region: () => this.focus.region?.bbox,
       wanted: () => (this.interactive ? options.page.url.value.view : null),
       jumps: () => this.still || !this.ready.visible,
+    });
+    this.tilt = new Tilt({
+      map: () => this.map,
+      colour: () => this.tokens.css['h3'],
+      buildings: () => this.hasBuildings(),
+      region: () => this.options.page.url.value.region,
+      beforeId: () => this.firstSymbol(),
+      lean: () => this.lean,
+      jumps: () => this.still || matchMedia('(prefers-reduced-motion: reduce)').matches,
+      changed: (on) => this.toolbox?.querySelector('.tilt')?.setAttribute('aria-pressed', String(on)),
+      said: (text, values) => this.sayTilt(text ? word(text, options.page.lang, values) : ''),
     });
     this.focus = new Focus({
       page: options.page,
@@ -175,6 +193,8 @@ export class IocMap implements MapHandle {
     this.map.on('style.load', () => {
       this.styled = true;
       this.camera.refit();
+      this.tilt.again();
+      this.imagery?.apply();
       this.invalidate();
     });
     this.map.on('move', () => this.moved());
@@ -204,9 +224,35 @@ export class IocMap implements MapHandle {
       out: () => this.camera.zoom(-1),
       home: () => this.camera.home(),
       full: () => void fullscreen(this.el.closest('.mapbox') ?? this.el),
+      tilt: () => this.tilt.toggle(),
     });
+    this.offerTilt();
+    if (this.config.imagery && variant !== 'embed') this.imagery = new Imagery(this.toolbox, this.holder, this.config.imagery, page.lang, () => this.map);
     this.scale = new ScaleBar(this.holder, this.config.note ?? '');
     if (variant === 'embed') this.toolbox.classList.add('small');
+  }
+
+  /** Buildings that the asker may see and that could stand up. */
+  private hasBuildings(): boolean {
+    return (this.entry('building')?.count ?? 0) > 0;
+  }
+
+  /** One line over the map, as long as it is tilted and there is something to say. */
+  private sayTilt(text: string): void {
+    let line = this.el.querySelector<HTMLElement>('.tiltsaid');
+    if (!line) {
+      if (!text) return;
+      line = this.el.appendChild(document.createElement('p'));
+      line.className = 'tiltsaid num';
+      line.setAttribute('role', 'status');
+    }
+    if (line.textContent !== text) line.textContent = text;
+    line.hidden = !text;
+  }
+
+  private offerTilt(): void {
+    const button = this.toolbox?.querySelector<HTMLElement>('.tilt');
+    if (button) button.hidden = !this.hasBuildings() && !this.tilt.tilted;
   }
 
   private tear(): void {
@@ -279,7 +325,13 @@ export class IocMap implements MapHandle {
       this.sketch = (e as CustomEvent<[number, number][]>).detail;
       this.invalidate();
     };
+    const shapes = (e: Event): void => {
+      this.shapes = (e as CustomEvent<Shape[]>).detail;
+      this.invalidate();
+    };
     window.addEventListener('ioc:sketch', sketch);
+    window.addEventListener('ioc:shapes', shapes);
+    this.off.push(() => window.removeEventListener('ioc:shapes', shapes));
     this.off.push(() => window.removeEventListener('ioc:sketch', sketch));
     this.off.push(() => window.removeEventListener('ioc:fly', fly));
     if (page.url.value.region) void this.focus.drill(page.url.value.region, page.url.value.view === null);
@@ -294,6 +346,7 @@ export class IocMap implements MapHandle {
     this.config = config;
     this.sources.prune();
     this.measure();
+    this.offerTilt();
     if (JSON.stringify(old.style) !== JSON.stringify(config.style)) this.map.setStyle(this.style(), { diff: true });
     this.invalidate();
   }
@@ -435,6 +488,7 @@ export class IocMap implements MapHandle {
     const tiled: { layer: string; data: import('./mvt').ParsedTile }[] = [];
     const layers: Layer[] = [];
     if (this.focus.region) layers.push(...regionLayers(scene, this.focus.region));
+    layers.push(...shapeLayers(scene, this.shapes));
     const next = new Map<string, Shown>();
     for (const spec of active) this.drawSpec(spec, scene, bounds, zoom, next, tiled);
     this.keepOld(next, active, visible);

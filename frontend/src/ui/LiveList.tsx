@@ -3,6 +3,7 @@ import { isIncident, matches, newest, type Filter } from '../core/order';
 import { page } from '../core/page';
 import { pickable } from '../core/picked';
 import type { Item, Lang, Urgency } from '../core/types';
+import { pick as said } from '../core/types';
 import type { ListState } from '../core/url';
 import { word } from '../core/words';
 import { cx, useEvent, useNow, useRows, useSignal, type Base } from './hooks';
@@ -86,7 +87,8 @@ export function LiveList(props: Props): React.ReactElement {
   const minute = Math.floor(now / 60_000);
   const sorted = React.useMemo(() => {
     const at = p.clock.now();
-    const known = show === 'closed' ? closed : p.live.store.sorted();
+    const open = p.live.store.sorted();
+    const known = show === 'closed' ? closed : show === 'mine' ? [...open.filter((r) => !r.closed), ...p.mine.rows] : open;
     const list = known.filter((r) => matches(r, { show, urgency, flow, topic }, at, mine));
     return sort === 'new' ? list.sort(newest) : list;
     // `minute`: a deadline that passes changes 超时 filters.
@@ -248,7 +250,7 @@ const DeskRow = React.memo(function DeskRow({ item, on, now, lang, zone, onSelec
         <p className="ellip">{deskLine(item, lang)}</p>
       </div>
       <div className="rt">
-        {item.closed ? <span className="due dt">{word('closed', lang)}</span> : <DueMark d={itemDue(item, now, lang, zone)} />}
+        {item.closed ? <span className="due dt">{item.awaits ? said(item.awaits, lang) : word('closed', lang)}</span> : <DueMark d={itemDue(item, now, lang, zone)} />}
         <Steps item={item} lang={lang} />
       </div>
     </div>

@@ -4,6 +4,7 @@ import { fillCounts } from '../core/counts';
 import { page, type PageProps } from '../core/page';
 import { installWatchdog } from '../core/watchdog';
 import type { Base } from './hooks';
+import { installReplay } from './replay';
 
 let installed = false;
 
@@ -14,6 +15,7 @@ export function Page(props: Base & PageProps): React.ReactElement | null {
     if (!installed) {
       installed = true;
       installActions(p);
+      installReplay(p);
       // Once a second too: a panel that Python has just rendered anew carries the numbers of its own moment.
       p.live.counts.on((c) => fillCounts(document, c));
       p.clock.onTick(() => fillCounts(document, p.live.counts.value));

@@ -22,7 +22,7 @@ function useCounts(first?: Counts): Counts | null {
 function Levels({ counts, lang }: { counts: Counts; lang: Lang }): React.ReactElement {
   return (
     <>
-      {LEVELS.map((n) => {
+      {(counts.incidents[0] ? [...LEVELS, 0] : LEVELS).map((n) => {
         const total = counts.incidents[n] ?? 0;
         return (
           <span key={n} className={total ? undefined : 'z'}>

@@ -1,4 +1,5 @@
 import * as React from 'react';
+import past from '../../../ioc/words/replay.json';
 import { page } from '../core/page';
 import type { Text } from '../core/types';
 import { pick } from '../core/types';
@@ -173,6 +174,16 @@ const ALARM_KEYS: [string[], AlarmWord][] = [
   [['Q'], 'key.mute'],
 ];
 
+/** Of a page that looks back (ui/replay.ts). */
+const PAST_KEYS: [string[], keyof typeof past][] = [
+  [['Space'], 'replay.key.play'],
+  [['[', ']'], 'replay.key.step'],
+  [['B'], 'replay.key.mark'],
+  [[',', '.'], 'replay.key.marks'],
+  [['-', '+'], 'replay.key.pace'],
+  [['←', '→', 'PgUp', 'PgDn'], 'replay.key.line'],
+];
+
 const KEYS: [string[], Word][] = [
   [['J', 'K'], 'keyMove'],
   [['Enter'], 'keyOpen'],
@@ -182,6 +193,7 @@ const KEYS: [string[], Word][] = [
   [['1', '…', '9'], 'keyViews'],
   [['Shift', '1', '…', '6'], 'keyLayers'],
   [['N'], 'keyReport'],
+  [['C'], 'keyIncident'],
   [['Ctrl', 'K'], 'keySearch'],
   [['?'], 'keyHelp'],
 ];
@@ -194,7 +206,7 @@ export function Keys(props: Base & { page?: string }): React.ReactElement {
     <dialog id={props.id} ref={dialog} className={cx('keys-dialog', props.className)} style={props.style} aria-label={word('keys', p.lang)} onClick={(e) => e.target === dialog.current && dialog.current?.close()}>
       <h2>{word('keys', p.lang)}</h2>
       <dl>
-        {[...KEYS.map(([keys, text]) => [keys, word(text, p.lang)] as const), ...ALARM_KEYS.map(([keys, text]) => [keys, say(text, p.lang)] as const)].map(([keys, text]) => (
+        {[...(document.body.dataset['past'] ? PAST_KEYS.map(([keys, text]) => [keys, past[text][p.lang]] as const) : []), ...KEYS.map(([keys, text]) => [keys, word(text, p.lang)] as const), ...ALARM_KEYS.map(([keys, text]) => [keys, say(text, p.lang)] as const)].map(([keys, text]) => (
           <React.Fragment key={text}>
             <dt>
               {keys.map((k) => (

@@ -16,14 +16,15 @@ export function Icon({ name, className }: { name: string; className?: string }):
 }
 
 export function LevelMark({ level, provisional, lang }: { level: number; provisional: boolean; lang: Lang }): React.ReactElement {
-  const n = level >= 1 && level <= 4 ? level : 4;
-  const name = word(`level${n as 1 | 2 | 3 | 4}`, lang);
+  const n = level >= 1 && level <= 4 ? level : 0;
+  const dashed = provisional && n > 0;
+  const name = word(`level${n as 0 | 1 | 2 | 3 | 4}`, lang);
   return (
     <svg
-      className={`lv lv${n}${provisional ? ' prov' : ''}`}
-      viewBox={provisional ? '-1 -1 26 26' : '0 0 24 24'}
+      className={`lv lv${n}${dashed ? ' prov' : ''}`}
+      viewBox={dashed ? '-1 -1 26 26' : '0 0 24 24'}
       role="img"
-      aria-label={provisional ? `${word('provisional', lang)} ${name}` : name}
+      aria-label={dashed ? `${word('provisional', lang)} ${name}` : name}
     >
       <path className="sh" d={SHAPES[n]} />
       <g className="rn">
@@ -85,7 +86,7 @@ export function DeviceDisc({ icon, state }: { icon: string; state: DotState }): 
 export function Mark({ item, lang }: { item: Item; lang: Lang }): React.ReactElement {
   return (
     <span className="mkc">
-      {isIncident(item) ? <LevelMark level={item.level ?? 4} provisional={item.provisional} lang={lang} /> : <UrgencyMark urgency={item.urgency} lang={lang} suspected={item.suspected} />}
+      {isIncident(item) ? <LevelMark level={item.level ?? 0} provisional={item.provisional} lang={lang} /> : <UrgencyMark urgency={item.urgency} lang={lang} suspected={item.suspected} />}
     </span>
   );
 }
@@ -117,7 +118,7 @@ export function Steps({ item, lang }: { item: Item; lang: Lang }): React.ReactEl
 /** `初判 Ⅳ 级` / `Ⅲ 级` of an incident, else the short word of its flow. */
 export function kindText(item: Item, lang: Lang): string {
   if (!isIncident(item)) return pick(item.flow_text, lang);
-  const level = item.level ? word('levelOf', lang, { n: ROMAN[item.level] ?? '' }) : pick(item.flow_text, lang);
+  const level = item.level ? word('levelOf', lang, { n: ROMAN[item.level] ?? '' }) : word('level0', lang);
   return item.provisional ? `${word('provisional', lang)} ${level}` : level;
 }
 

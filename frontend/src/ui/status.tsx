@@ -3,6 +3,7 @@ import { parts, weekday } from '../core/clock';
 import { clockTime, lasted } from '../core/format';
 import { freshness, freshText, ringSvg } from '../core/fresh';
 import { page } from '../core/page';
+import { pastOf } from '../core/past';
 import { WEEKDAYS, word } from '../core/words';
 import { cx, useNow, useSignal, type Base } from './hooks';
 import { Icon } from './marks';
@@ -16,7 +17,7 @@ export function ConnStrip(props: Base & { variant?: 'strip' | 'status' }): React
   const since = p.live.since;
   const storeDown = conn === 'open' && beat?.store === 'down';
   if (props.variant === 'status') {
-    const text = conn === 'open' ? word('connected', lang) : conn === 'lost' ? word('broken', lang) : conn === 'signed-out' ? word('signedOut', lang) : word(conn === 'off' ? 'polling' : 'connecting', lang);
+    const text = conn === 'open' ? word('connected', lang) : conn === 'lost' ? word('broken', lang) : conn === 'signed-out' ? word('signedOut', lang) : word(conn === 'off' ? (pastOf(location.search) ? 'notLive' : 'polling') : 'connecting', lang);
     return (
       <span id={props.id} className={cx('st', conn, props.className)} style={props.style} role="status">
         <svg className="d" viewBox="0 0 10 10" aria-hidden="true">
