@@ -259,7 +259,7 @@ def featured(s: Setting, file: Path, rng: np.random.Generator) -> list[Work]:
 
 
 def _highlight(s: Setting, f: FlowStory, h: Mapping[str, Any], rng: np.random.Generator) -> Work:
-    v = _village_at(s.ground, h["town"], h["lon"], h["lat"])
+    v = village_at(s.ground, h["town"], h["lon"], h["lat"])
     opened, due = s.now - h["opened_min"] * 60, s.now + h["due_min"] * 60
     w = Work(
         f.key, h["title"], h["scheme"], h["code"], h.get("icon", ""), h["urgency"], h["lon"], h["lat"], v, h["address"],
@@ -280,7 +280,7 @@ def _highlight(s: Setting, f: FlowStory, h: Mapping[str, Any], rng: np.random.Ge
     return w
 
 
-def _village_at(g: Ground, town: str, lon: float, lat: float) -> int:
+def village_at(g: Ground, town: str, lon: float, lat: float) -> int:
     """The village of `town` whose centre is nearest."""
     mine = [i for i, code in enumerate(g.town_codes) if code == town] or list(range(len(g.villages)))
     d = ((g.centres[mine] - (lon, lat)) ** 2).sum(axis=1)

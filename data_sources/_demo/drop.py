@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ioc.store import chained
+from ioc.store import chained, past
 from ioc.store.retry import retried
 
 Conn = psycopg.Connection[Any]
@@ -17,7 +17,14 @@ _FIRST = ("outbox", "feed", "event_history", "case_history", "entity_history", "
           "device")  # fmt: skip
 _LAST = ("grid_cell", "region")
 # Links without a foreign key (the tables can be sharded), by column.
-_OWN_LINKS = (("event", "device_id"), ("event", "case_id"), ("device", "gateway_id"), ("cases", "grid_cell_id"))
+_OWN_LINKS = (
+    ("event", "device_id"),
+    ("event", "case_id"),
+    ("device", "gateway_id"),
+    ("cases", "grid_cell_id"),
+    ("checklist", "plan_id"),
+    ("road_closure", "case_id"),
+)
 
 
 _TRIES = 5  # a running centre writes meanwhile, in orders of its own
@@ -35,6 +42,7 @@ def _drop(conn: Conn) -> dict[str, int]:
     gone: dict[str, int] = {}
     with conn.transaction():
         conn.execute("SET LOCAL lock_timeout = '60s'")
+        conn.execute(past.FORGET)
         observations = _drop_observations(conn)
         if observations:
             gone["observation"] = observations
@@ -43,6 +51,7 @@ def _drop(conn: Conn) -> dict[str, int]:
             n = conn.execute(sql.SQL("DELETE FROM {} WHERE origin = 'demo'").format(sql.Identifier(table))).rowcount
             if n:
                 gone[table] = n
+        past.drop_demo(conn)
         chained.dropped(conn, gone)
         conn.execute("DELETE FROM setting WHERE key IN ('pack', 'demo')")
         if gone:
@@ -94,7 +103,8 @@ def _unlink(conn: Conn) -> None:
     ).fetchall()
     demo_region = sql.SQL("(SELECT region_id FROM region WHERE origin = 'demo')")
     links: list[tuple[str, str, sql.Composable]] = [(t, c, demo_region) for t, c in referring]
-    by_id = {"device_id": "device", "case_id": "cases", "gateway_id": "device", "grid_cell_id": "grid_cell"}
+    by_id = {"device_id": "device", "case_id": "cases", "gateway_id": "device", "grid_cell_id": "grid_cell",
+             "plan_id": "plan"}  # fmt: skip
     for table, column in _OWN_LINKS:
         target = by_id[column]
         key = "device_id" if target == "device" else column
@@ -108,16 +118,29 @@ def _unlink(conn: Conn) -> None:
                 sql.Identifier(table), sql.Identifier(column), ids
             )
         )
+    conn.execute(
+        "UPDATE resource SET case_id = NULL, status = 'available' WHERE origin <> 'demo'"
+        " AND case_id IN (SELECT case_id FROM cases WHERE origin = 'demo')"
+    )
     _unlink_arrays(conn)
 
 
 def _unlink_arrays(conn: Conn) -> None:
+    conn.execute("DELETE FROM road_closure_edge WHERE edge_id IN (SELECT edge_id FROM road_edge WHERE origin = 'demo')")
     conn.execute(
         """
         UPDATE event SET grid_cell_ids = ARRAY (
           SELECT c FROM unnest(grid_cell_ids) c
           WHERE c NOT IN (SELECT grid_cell_id FROM grid_cell WHERE origin = 'demo'))
         WHERE origin <> 'demo' AND grid_cell_ids && ARRAY (SELECT grid_cell_id FROM grid_cell WHERE origin = 'demo')
+        """
+    )
+    conn.execute(
+        """
+        UPDATE video_group SET device_ids = ARRAY (
+          SELECT d FROM unnest(device_ids) WITH ORDINALITY AS u (d, n)
+          WHERE d NOT IN (SELECT device_id FROM device WHERE origin = 'demo') ORDER BY n)
+        WHERE device_ids && ARRAY (SELECT device_id FROM device WHERE origin = 'demo')
         """
     )
     conn.execute(

@@ -66,12 +66,18 @@ class Fleet:
         return len(self.lon)
 
 
-def build_fleet(g: Ground, scale: Scale, seed: int, now: float, gates: Gates | None, lost: dict[str, float]) -> Fleet:
-    """`lost`: sensor sources (their group word) that fell silent, and since when. Same arguments, same fleet."""
+def build_fleet(
+    g: Ground, scale: Scale, seed: int, now: float, gates: Gates | None, lost: dict[str, float],
+    smoke_at: tuple[float, float, int] | None = None,
+) -> Fleet:  # fmt: skip
+    """`lost`: sensor sources (their group word) that fell silent, and since when. Same arguments, same fleet.
+
+    `smoke_at`: (lon, lat, village) where a smoke detector stands for certain.
+    """
     rng = np.random.default_rng([seed, 101])
     parts = [
         _cameras(g, scale.cameras, rng),
-        *_sensors(g, scale.sensors, rng, gates),
+        *_sensors(g, scale.sensors, rng, gates, smoke_at),
         _gateways(g, scale.gateways, rng),
     ]
     points = np.vstack([p for p, _, _, _ in parts])
@@ -125,7 +131,11 @@ def _cameras(g: Ground, count: int, rng: np.random.Generator) -> tuple[Points, I
 
 
 def _sensors(
-    g: Ground, count: int, rng: np.random.Generator, gates: Gates | None
+    g: Ground,
+    count: int,
+    rng: np.random.Generator,
+    gates: Gates | None,
+    smoke_at: tuple[float, float, int] | None,
 ) -> list[tuple[Points, Ints, int, int]]:
     shares = places.share_out(np.array([k.share for k in KINDS]), count)
     dense, area = places.urban(g), np.array([s.area for s in g.shapes])
@@ -139,6 +149,8 @@ def _sensors(
             weights = {"people": g.weights, "urban": dense, "spread": area}[kind.where]
             near = (0.1, 0.0) if kind.where == "spread" else (0.34, 0.61)
             points, village = places.scatter(g, places.share_out(weights, n), rng, *near)
+        if kind.kind == "smoke" and smoke_at is not None and n:
+            points[0], village[0] = smoke_at[:2], smoke_at[2]
         out.append((points, village, len(CAMERA_KINDS) + i, SENSOR))
     return out
 

@@ -108,6 +108,7 @@ KINDS: tuple[Kind, ...] = (
             Reading("wind_speed", 3.4, 1.4, 0.7, 0.3, "sun"),
             Reading("temperature", 26.5, 4.5, 0.3, 0.02, "sun", hourly=True),
             Reading("humidity", 74, -14, 2, 0.03, "sun", hourly=True),
+            Reading("wind_direction", 135, 30, 12, 0.2, "sun", hourly=True),
         ),
     ),
     Kind(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,26 @@ from data_sources._demo import (
     bulk,
     bulk_work,
     casework,
+    commanded,
     copying,
+    drones,
     drop,
     duty,
     duty_tables,
+    forces,
     grids,
+    history,
     indexes,
     patrols,
+    roads,
+    surroundings,
     terms,
+    video,
 )
 from data_sources._demo.copying import Conn
 from data_sources._demo.fleet import Gates, build_fleet
 from data_sources._demo.places import Ground, ground_of
+from data_sources._demo.play import fire_of
 from data_sources._demo.rows import Frame
 from data_sources._demo.scale import Scale, scale_of, small
 from data_sources._demo.series import Series
@@ -42,7 +51,7 @@ from ioc.place import PlaceData
 from ioc.registry import Registry
 from ioc.settings import Settings
 from ioc.store.cells import rebuild_device_cells
-from ioc.store.database import Dsns
+from ioc.store.database import Dsns, open_store
 from ioc.store.keeper import ensure_partitions
 
 Progress = Callable[[str, float, float], None]
@@ -147,6 +156,8 @@ class _Job:
             with self.step("place", "区划与底图 / places"):
                 place = self.pack.build(self.settings.root / "packs")
                 ground, systems, ids, grid = self._place(conn, place)
+            with self.step("roads", "路网 / roads"):
+                self.report.counts["road_edge"] = roads.publish(self.dsns.owner, place, self.settings, self.clock)
             with self.step("plan", "生成设备 / devices"):
                 city = self._city(conn, place, ground, systems, ids)
             if self.scale.devices >= _REINDEX_FROM:
@@ -160,8 +171,13 @@ class _Job:
                     self.report.counts |= {"device": counts["device"], "observation": counts["observation"]}
             finally:
                 crew.close()
+            with self.step("command", "应急数据 / data of emergency command"):
+                self._command(conn, city, grid)
+                self.report.counts |= drones.write(self.dsns.owner, self.settings, self.clock, self.seed, self.at)
             with self.step("index", "索引与汇总 / indexes and sums"):
                 self._finish(conn, place)
+        with self.step("told", "指挥过程 / what was done in incidents"), closing(open_store(self.settings)) as store:
+            self.report.counts["told"] = commanded.tell(store, self.settings, self.pack.demo.get("highlights"))
         return self.report
 
     def _place(self, conn: Conn, place: PlaceData) -> tuple[Ground, Systems, Mapping[str, int], grids.Written]:
@@ -208,22 +224,36 @@ class _Job:
         highlights: Path | None = self.pack.demo.get("highlights")
         done = casework.build_work(s, self.scale.days, self.scale.events_per_day, highlights)
         with conn.transaction():
+            history.known_from(conn, self.at - dt.timedelta(days=self.scale.days))
             counts["datastream"] = bulk.streams(conn, city)
             counts["latest"] = bulk.latest(conn, city, value, quality, beyond)
             counts["device_state_log"] = bulk.state_log(conn, city.fleet, frame, city.exceeded)
             counts["resource"] = bulk.resources(conn, frame, self.scale.resources, self.at)
             counts["event"], counts["cases"] = bulk_work.write(conn, s, done, frame, grid)
             duty_tables.publish(conn, frame.ground, self.at)
+            counts |= forces.write(conn, frame, self.scale.resources, highlights, self.at)
             counts |= patrols.write(conn, grid, frame.systems.report("grid"), self.seed, self.at)
+
+    def _command(self, conn: Conn, city: City, grid: grids.Written) -> None:
+        frame, highlights = city.frame, self.pack.demo.get("highlights")
+        regions = [int(r) for r in frame.region_ids]
+        self.report.counts |= surroundings.write(
+            conn, frame.ground, grid, regions, frame.srid, highlights, self.seed, self.at
+        )
 
     def _finish(self, conn: Conn, place: PlaceData) -> None:
         indexes.put_back(self.dsns.owner, conn)
         conn.execute(
             "ANALYZE device, datastream, latest, event, cases, region, region_closure, grid_cell, resource,"
-            " thematic_feature, patrol, patrol_track, patrol_plan, village_figure"
+            " thematic_feature, patrol, patrol_track, patrol_plan, village_figure, population_unit, building,"
+            " target, resource_live"
         )
         with conn.transaction():
+            history.known_from(conn, self.at - dt.timedelta(days=self.scale.days))
+            self.report.counts["video_node"] = video.write(conn, self.at)
             self.report.counts["device_cell"] = rebuild_device_cells(conn)
+            history.stages(conn)
+            history.stood(conn, self.at - dt.timedelta(days=self.scale.days))
             copying.settle_sequences(conn)
             record = {"key": self.pack.key, "seed": self.seed, "at": self.at.isoformat()}
             plan = {
@@ -263,7 +293,11 @@ def make_city(
 ) -> City:
     """The whole fleet and its series as arrays: what the loader writes and what the simulator goes on with."""
     spec: dict[str, Any] | None = pack.demo.get("gates")
-    fleet = build_fleet(g, scale, seed, now, Gates(**spec) if spec else None, systems.lost(now))
+    fire = fire_of(pack.demo.get("highlights"))
+    smoke_at = (
+        (fire["lon"], fire["lat"], casework.village_at(g, fire["town"], fire["lon"], fire["lat"])) if fire else None
+    )
+    fleet = build_fleet(g, scale, seed, now, Gates(**spec) if spec else None, systems.lost(now), smoke_at)
     series = Series(fleet, seed, settings.tz, now)
     frame = Frame(
         g,
@@ -292,7 +326,22 @@ def announce(conn: Conn, reason: str) -> None:
         """,
         (
             Jsonb(
-                {"layers": ["camera", "sensor", "grid_cell", "event", "case", "resource", "region"], "reason": reason}
+                {
+                    "layers": [
+                        "camera",
+                        "sensor",
+                        "grid_cell",
+                        "event",
+                        "case",
+                        "resource",
+                        "target",
+                        "region",
+                        "building",
+                        "drone_track",
+                        "drone_photo",
+                    ],
+                    "reason": reason,
+                }
             ),
         ),
     )

@@ -130,6 +130,8 @@ def device_lines(fleet: Fleet, frame: Frame, exceeded: NDArray[np.bool_], lo: in
         national = _national(frame, v, kind, serial) if klass == CAMERA else "\\N"
         eye = code == "eagle_eye"
         seen = klass == CAMERA and (eye or known[j] < _BULLET_AZIMUTH)
+        if klass == CAMERA:
+            extra = _camera_extra(eye, seen, name)
         status = "fault" if fault else "offline" if off else "online"
         mine = gateways.get(g.town_codes[v])
         link = str(mine[nearest[j] % len(mine)]) if klass not in (CAMERA, GATEWAY) and mine else "\\N"
@@ -186,6 +188,14 @@ def _words(
     if gate and fleet.gates is not None:
         return f"{fleet.gates.name} {serial} 号关口客流", owner, source, f'{{"gate": "{fleet.gates.zone}"}}'
     return f"{head} {serial} 号{sensor.word}", owner, source, "{}"
+
+
+def _camera_extra(eye: bool, seen: bool, name: str) -> str:
+    """Attributes of a camera: how far it sees where its direction is known, and that it can be turned."""
+    parts = [f'"view_range_m": {3000 if eye else 80}'] if seen else []
+    if eye or name.endswith("球机"):
+        parts.append('"ptz": "球机"')
+    return f"{{{', '.join(parts)}}}"
 
 
 def _national(frame: Frame, v: int, kind: int, serial: int) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import structlog
 
-from data_sources._demo import casework
+from data_sources._demo import casework, driving, play
 from data_sources._demo.cases_live import CaseLife
+from data_sources._demo.crews import Crews
 from data_sources._demo.fleet import CAMERA, CAMERA_KINDS, READINGS, SENSOR
 from data_sources._demo.kinds import KINDS
 from data_sources._demo.load import SETTING, make_city
@@ -23,6 +24,7 @@ from data_sources._demo.places import ground_of
 from data_sources._demo.scale import Scale, scale_of
 from data_sources._demo.sources import Systems
 from data_sources._demo.stories import FLOWS, HOURS, WEEKDAY, WEEKEND
+from data_sources._demo.video import Playing
 from data_sources._demo.work import City
 from ioc.declare import Pack
 from ioc.errors import Invalid
@@ -36,6 +38,7 @@ from ioc.store import device_state, sources
 log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
+DRIVE_S = 10.0  # how often trackers tell where their vehicles are
 LOOK_S = 5.0  # how often the setting is read, and how often sources are heard
 BATCH = 2000
 STEP_S = 300
@@ -55,13 +58,17 @@ def run(context: SourceContext) -> None:
             context.stop.wait(LOOK_S)
             continue
         life = _start(context, record)
+        playing = Playing(context)
         log.info("demo simulator started", pack=record["key"])
-        while not context.stop.is_set():
-            life.tick()
-            if life.over:
-                log.info("demo simulator ended", pack=record["key"])
-                break
-            context.stop.wait(TICK_S)
+        try:
+            while not context.stop.is_set():
+                life.tick()
+                if life.over:
+                    log.info("demo simulator ended", pack=record["key"])
+                    break
+                context.stop.wait(TICK_S)
+        finally:
+            playing.close()
 
 
 def _hide(context: SourceContext) -> None:
@@ -112,6 +119,7 @@ class Life:
     over: bool = False
     last: float = 0.0
     looked: float = 0.0
+    drove: float = 0.0
     rate: float = 0.0  # reports a second under --rate; 0: the day's rhythm
     owed: float = 0.0
     counter: int = 0
@@ -123,6 +131,7 @@ class Life:
         self.intake = ObservationIntake(c.store, c.settings, c.clock, c.key, origin="demo")
         s = self.city.frame
         self.setting = casework.Setting(s.ground, s.systems, c.settings.tz, s.now, s.seed)
+        self.fleet_on_road, self.crews = driving.Drivers(c), Crews(c)
         self.cases = CaseLife(c, self.city, self.setting, casework.waiting(self.scale.events_per_day))
         # sensors that were silent at the load stay so until they are due to come back
         self.mute_until = np.zeros(fleet.size)
@@ -136,6 +145,9 @@ class Life:
         ]
         self.props = [r.property for r in READINGS]
         self.begun = now
+        fire = play.fire_of(self.pack.demo.get("highlights"))
+        self.smoking = play.detector(fleet, fire["lon"], fire["lat"]) if fire else None
+        self.smoked = 0.0
         self.last = now - STEP_S  # the first tick gives every stream one fresh value
 
     # ------------------------------------------------------------ one turn
@@ -144,9 +156,13 @@ class Life:
         now = self.context.clock.now()
         at = now.timestamp()
         self.observe(max(self.last, at - STEP_S), at)
+        self.play(now)
         self.flips(at - max(self.last, self.begun))
         self.report(at - max(self.last, self.begun), now)
         self.last = at
+        if at - self.drove >= DRIVE_S:
+            self.fleet_on_road.drive(now, self.crews.work(now))
+            self.drove = at
         if at - self.looked >= LOOK_S:
             self.look(now)
             self.looked = at
@@ -157,6 +173,7 @@ class Life:
         self.over = record is None or record["at"] != self.record["at"]
         if self.over or record is None:
             return
+        self.record = record
         self.rate = float(record.get("rate") or 0.0)
         self.hear(now)
         self.cases.advance(now, self.scale.events_per_day * LOOK_S / 86_400 + self.rate * LOOK_S)
@@ -169,6 +186,8 @@ class Life:
         step = series.step_s(STEP_S)
         newest = until - (until - series.phase) % step
         mine = (newest > since) & (self.mute_until[self.city.fleet.stream_device] <= until)
+        if self.smoking is not None and self.smoked > until - 2 * play.EVERY_S:
+            mine[self.smoking] = False
         stream = np.flatnonzero(mine)
         return stream, newest[stream]
 
@@ -178,6 +197,16 @@ class Life:
             if self.context.stop.is_set():
                 return
             self._submit(stream[lo : lo + BATCH], at[lo : lo + BATCH])
+
+    def play(self, now: dt.datetime) -> None:
+        """The detector of the story that is played (`ioc demo play`), every few seconds."""
+        since = play.told(self.record, now)
+        value = play.smoke(since) if since is not None else None
+        if value is None or self.smoking is None or now.timestamp() - self.smoked < play.EVERY_S:
+            return
+        device = int(self.city.fleet.stream_device[self.smoking])
+        self.intake.submit([Reading(f"S{device + 1:08d}", "smoke", round(value, 2), now, 0)])
+        self.smoked = now.timestamp()
 
     def _submit(self, stream: np.ndarray, at: np.ndarray) -> None:
         value, quality = self.city.series.values(stream, at)

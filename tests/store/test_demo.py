@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -19,7 +20,15 @@ from data_sources._demo.drop import drop_rows
 from data_sources._demo.work import connect
 from ioc.cases.published import current
 from ioc.cases.recompute import recompute
+from ioc.cases.work import Actor
 from ioc.clock import FixedClock
+from ioc.command import flooding
+from ioc.command.answer import answer
+from ioc.command.asking import Ask
+from ioc.command.opening import Wish
+from ioc.command.ordering import Order, Orders
+from ioc.command.work import Incidents
+from ioc.geo import metre_srid
 from ioc.intake.context import SourceContext
 from ioc.ops.config_import import import_table
 from ioc.ops.up import demo_people
@@ -136,6 +145,7 @@ KEYS = (
     ("region", "code"),
     ("latest", "datastream_id"),
     ("resource", "external_id"),
+    ("target", "external_id"),
     ("device_state_log", "device_id, recorded_at"),
 )
 
@@ -157,7 +167,9 @@ def test_one_seed_gives_the_same_rows_and_a_second_load_replaces_the_first(
     db: Database, settings: Settings, clock: FixedClock
 ) -> None:
     load_demo(settings, clock, seed=3)
-    drop_ids = "ALTER SEQUENCE region_region_id_seq RESTART; ALTER SEQUENCE resource_resource_id_seq RESTART"
+    drop_ids = ";".join(
+        f"ALTER SEQUENCE {t}_{t}_id_seq RESTART" for t in ("region", "resource", "target")
+    )  # loaded anew, not numbered on
     first = hashes(db)
     with db.owner() as conn:
         for part in drop_ids.split(";"):
@@ -351,6 +363,53 @@ def test_reports_become_cases_and_cases_move_on(db: Database, context: SourceCon
     assert count(db, "event", "origin <> 'demo'") == 0
 
 
+def test_an_ordered_vehicle_signs_drives_to_the_place_and_reports(
+    db: Database, context: SourceContext, clock: FixedClock
+) -> None:
+    running = life(context)
+    with db.owner() as conn:
+        car: Any = conn.execute(
+            "SELECT r.resource_id, ST_X(r.geom) AS lon, ST_Y(r.geom) AS lat FROM resource r"
+            " WHERE r.kind = 'vehicle' AND r.vehicle_class <> '' ORDER BY 1 LIMIT 1"
+        ).fetchone()
+    s = context.settings
+    incidents = Incidents(db.store, clock, s.area_buffer_m, s.tz)
+    chief = Actor(replace(SYSTEM, actor="chief"), "何敏仪")
+    place = {"lon": car["lon"] + 0.02, "lat": car["lat"], "crs": "EPSG:4490"}
+    case_id = incidents.open(chief, Wish("hand", title="物流仓库火情", cls=2, place=place))["incident_id"]
+    order = Order("排烟", ("resource", str(car["resource_id"])))
+    task: int = Orders(incidents).give(chief, case_id, order)["task"]["task_id"]
+
+    def seen() -> Any:
+        with db.owner() as conn:
+            return conn.execute(
+                "SELECT t.state, t.signed_by, (SELECT ST_Distance(l.geom::geography, c.geom::geography)"
+                " FROM resource_live l WHERE l.resource_id = %s) AS away"
+                " FROM task t JOIN cases c USING (case_id) WHERE task_id = %s",
+                (car["resource_id"], task),
+            ).fetchone()
+
+    states, away = [], []
+    for _ in range(240):
+        clock.advance(10)
+        running.fleet_on_road.drive(clock.now(), running.crews.work(clock.now()))
+        now = seen()
+        if not states or states[-1] != now["state"]:
+            states.append(now["state"])
+        away.append(now["away"])
+        if now["state"] == "done":
+            break
+    assert states == ["issued", "signed", "working", "done"]
+    assert now["signed_by"]
+    assert away[0] > 1000
+    assert away[-1] < 1, "it stands at the place"
+    # nobody else's order is answered
+    other = Orders(incidents).give(chief, case_id, Order("警戒", ("person", "林志明")))["task"]["task_id"]
+    clock.advance(600)
+    running.crews.work(clock.now())
+    assert count(db, "task", f"task_id = {other} AND state = 'issued'") == 1
+
+
 def test_simulator_ends_with_the_demo_and_hides_itself(db: Database, context: SourceContext, clock: FixedClock) -> None:
     with db.owner() as conn:
         conn.execute("INSERT INTO source (source_key, title) VALUES ('demo', 'x')")
@@ -444,3 +503,31 @@ def test_tables_a_place_has_imported_go_before_those_of_the_demo(
     demo.drop(settings, dsns(settings), clock)
     with db.store.scoped(SYSTEM) as conn:
         assert [d["name"] for d in dispatch.departments(conn)] == ["本市城管局"]
+
+
+def test_the_panels_of_command_have_something_to_say(
+    db: Database, settings: Settings, loaded: demo.LoadReport, clock: FixedClock
+) -> None:
+    assert loaded.counts["population_unit"] == 34
+    with db.owner() as conn:
+        (place,) = conn.execute(
+            "SELECT ST_X(c) AS lon, ST_Y(c) AS lat FROM (SELECT ST_Centroid(ST_Extent(geom)) AS c FROM grid_cell) x"
+        ).fetchall()
+        people = conn.execute("SELECT sum(population) AS n FROM region WHERE kind = 'village'").fetchone()
+    assert abs(count(db, "population_unit", "total > 0") - 34) < 3
+    ask = Ask(SYSTEM, place["lon"], place["lat"], clock.now(), metre_srid(place["lon"]))
+    said = {key: answer(db.store, key, ask) for key in ("people", "weather")}
+    assert {k: (s.state, s.origin) for k, s in said.items()} == {"people": ("ok", "demo"), "weather": ("ok", "demo")}
+    assert people is not None
+    assert 0 < said["people"].data["areas"][-1]["total"] <= people["n"] * 1.01
+    assert said["weather"].data["values"]["wind_direction"]["to_zh"].startswith("吹向")
+    told = flooding.simulate(db.store, ask, flooding.Wish(rise_m=3))
+    assert (told["what_if"], told["origin"], told["area_m2"] > 0) == (True, "demo", True)
+    drop_rows_of(db)
+    for table in ("population_unit", "building", "terrain", "terrain_block", "dataset_edition"):
+        assert count(db, table) == 0, table
+
+
+def drop_rows_of(db: Database) -> None:
+    with connect(db.dsn_owner) as conn:
+        drop_rows(conn)
