@@ -34,7 +34,7 @@ COLOURS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )  # fmt: skip
 
-BASE, RASTER, TILES = "base", "base-raster", "base-tiles"
+BASE, RASTER, TILES, IMAGERY = "base", "base-raster", "base-tiles", "imagery"
 ZOOM_MAX = 14  # of our own tiles; a browser enlarges the last ones
 # A name for the font stack; the browser's own fonts draw every glyph because the style has no `glyphs`.
 FONT = ["sans-serif"]
@@ -60,6 +60,11 @@ def style(settings: Settings, theme: str, lang: str, version: str) -> dict[str, 
         layers += drawn
     else:
         layers += _ground(c)
+    if settings.imagery_url:
+        sources[IMAGERY] = _raster(settings.imagery_kind, settings.imagery_url, settings.imagery_note)
+        # hidden until somebody asks for it: what is not visible is not fetched
+        layers.append({"id": IMAGERY, "type": "raster", "source": IMAGERY, "layout": {"visibility": "none"},
+                       "paint": {"raster-fade-duration": 0, "raster-opacity": 0.7}})  # fmt: skip
     layers += _boundaries(c)
     if settings.basemap_kind not in ("raster", "wmts-w", "wmts-c"):
         layers += _labels(c, lang)
@@ -80,10 +85,14 @@ def _configured(settings: Settings, c: Mapping[str, str]) -> tuple[str, dict[str
     if settings.basemap_kind == "pmtiles":
         source = {"type": "vector", "url": f"pmtiles://{url}", "attribution": attribution}
         return TILES, source, _vector(c)
-    if settings.basemap_kind == "wmts-c":  # EPSG:4490 matrices: the client cuts them anew for Mercator
-        url = "tdtc://" + quote(url, safe="") + "#{z}/{x}/{y}"
-    source = {"type": "raster", "tiles": [url], "tileSize": 256, "maxzoom": 18, "attribution": attribution}
+    source = _raster(settings.basemap_kind, url, attribution)
     return RASTER, source, [{"id": "raster", "type": "raster", "source": RASTER, "paint": {"raster-fade-duration": 0}}]
+
+
+def _raster(kind: str, url: str, attribution: str) -> dict[str, Any]:
+    if kind == "wmts-c":  # EPSG:4490 matrices: the client cuts them anew for Mercator
+        url = "tdtc://" + quote(url, safe="") + "#{z}/{x}/{y}"
+    return {"type": "raster", "tiles": [url], "tileSize": 256, "maxzoom": 18, "attribution": attribution}
 
 
 def _vector(c: Mapping[str, str]) -> list[StyleLayer]:

@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from ioc.clock import SystemClock
 from ioc.errors import IocError
+from ioc.intake import datasets
 from ioc.ops import audit, seal
 from ioc.ops.composition import Composition
 from ioc.ops.notify import notify_commands
@@ -26,7 +28,7 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="数据目录 /
 DISPATCH_TABLES = ("departments", "dispatch", "duplicates", "escalation", "topics")
 TABLES = ("models", "aqi-table", "water-table", "noise-table", "patrol-plans", "village-figures")
 KINDS = "|".join(("devices|regions|grids|resources|events|cases|layer|accounts|stewards|hotline|deadlines|calendar",
-                  "rosters", *DISPATCH_TABLES, *TABLES))  # fmt: skip
+                  "rosters", *DISPATCH_TABLES, *TABLES, *datasets.kinds()))  # fmt: skip
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -241,6 +243,20 @@ def _demo(cli: typer.Typer, composition: Composition) -> None:
                 raise typer.Exit(1)
 
     @demo.command()
+    def play(
+        story: Annotated[str, typer.Argument(help="fire: 物流仓库火情 / a fire in a warehouse")],
+        data_dir: DataDir = None,
+    ) -> None:
+        """在正在运行的演示中开始一个情景，从报警开始 / begin a story in the running demo, from its alarm."""
+        from ioc.store.database import running
+
+        with _faults(), running(_settings(data_dir)) as found:
+            _quiet()
+            if not composition.demo().play(found, composition.registry().packs, story, SystemClock()):
+                print("没有载入演示数据 / no demo is loaded")
+                raise typer.Exit(1)
+
+    @demo.command()
     def drop(data_dir: DataDir = None) -> None:
         """删除全部演示数据 / remove every demo row, number and tag."""
         from ioc.store.database import running
@@ -256,7 +272,9 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
     @cli.command(name="import")
     def import_(
         kind: Annotated[str, typer.Argument(help=KINDS)],
-        file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+        file: Annotated[
+            Path, typer.Argument(exists=True, help="文件；drones 也可为文件夹 / a file; drones: or a folder")
+        ],
         crs: Annotated[
             str, typer.Option(help="EPSG:4490|EPSG:4326|EPSG:4546|GCJ-02|BD-09；时限与日历不需要 / not for tables")
         ] = "",
@@ -280,12 +298,20 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         passwords: Annotated[
             Path | None, typer.Option(dir_okay=False, help="accounts: 初始密码写入的文件 / file of initial passwords")
         ] = None,
+        as_of: Annotated[
+            datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="数据所述日期 / the day it speaks of")
+        ] = None,
+        datum: Annotated[
+            str | None, typer.Option(help="高程基准，如 1985国家高程基准 / vertical datum of terrain")
+        ] = None,
         data_dir: DataDir = None,
         as_json: Annotated[bool, typer.Option("--json")] = False,
     ) -> None:
         """导入文件 / import a file: GeoJSON, GeoPackage, Shapefile, CSV, Excel. Places need their CRS declared."""
         from ioc.ops.imports import mapping_of, run_import, run_table
 
+        if file.is_dir() and kind != "drones":
+            raise typer.BadParameter(f"{file} 是文件夹 / is a folder", param_hint="FILE")
         if kind in DISPATCH_TABLES:
             from ioc.ops import config_import
 
@@ -301,6 +327,7 @@ def _bringing_in(cli: typer.Typer, composition: Composition) -> None:
         options = {"title": title, "title_en": title_en, "theme": theme, "key": key, "style": style, "source": source}
         options |= {"sensitivity": sensitivity, "base_role": base_role, "private_to": private_to, "period": period}
         options |= {"sheet": sheet, "file_layer": file_layer, "whole": whole, "passwords": passwords}
+        options |= {"as_of": as_of.date() if as_of else None, "datum": datum}
         with _faults():
             _quiet()
             settings, registry = _settings(data_dir), composition.registry()
@@ -364,7 +391,7 @@ def _accounts(cli: typer.Typer) -> None:
     @token.command(name="create")
     def token_create(
         name: str,
-        allow: Annotated[str, typer.Option(help="read,events:write,observations:write,admin")],
+        allow: Annotated[str, typer.Option(help="read,events:write,observations:write,resources:write,admin")],
         region: Annotated[list[str] | None, typer.Option()] = None,
         source: Annotated[str, typer.Option(help="写入限定的数据源 / source its writes are bound to")] = "",
         days: Annotated[int | None, typer.Option(min=1, help="有效天数 / days it is valid")] = None,
@@ -432,7 +459,9 @@ def _ask_password() -> str:
 def _bench(cli: typer.Typer, composition: Composition) -> None:
     @cli.command()
     def bench(
-        what: Annotated[str, typer.Argument(help="live|tiles|kpi|screen|import|intake|cases|alarms")],
+        what: Annotated[
+            str, typer.Argument(help="live|tiles|kpi|screen|import|intake|cases|alarms|command|video|replay")
+        ],
         as_json: Annotated[bool, typer.Option("--json")] = False,
         quick: Annotated[bool, typer.Option(help="小规模一轮 / small, one round")] = False,
         rounds: Annotated[int | None, typer.Option(min=1)] = None,

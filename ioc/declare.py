@@ -54,6 +54,7 @@ class Outline:
     label: str = ""
     label_zoom: float = 16
     fill: bool = False
+    dash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,70 @@ class Source:
     enabled: Callable[[Any], bool] | None = None  # Settings -> bool
     heartbeat: bool = False  # speaks only when something happens: freshness is that of its heartbeat
     docs: str = ""
+    # Settings -> its video platform (ioc.video.platform.VideoPlatform), None when it is not connected
+    video: Callable[[Any], Any] | None = None
+
+
+# ---------------------------------------------------------------- emergency command
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Data that command panels stand on (roads, population, plans ...), brought by import or by a live source.
+
+    `interval` is how often it should be renewed: an edition older than that is shown as old. `advice` says how to
+    bring it in. What is present is a row of `dataset_edition`, written by whoever brings the data.
+    """
+
+    key: str
+    title: Text
+    interval: dt.timedelta
+    advice: Text
+    order: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One drill-down panel of a command workspace. `find(conn, ask)` of its module answers it.
+
+    It cannot be answered while one of `datasets` is missing: then it names what is missing. `helped_by` make the
+    answer better (road times instead of straight lines) and are named when they are missing, without hiding it.
+    """
+
+    key: str
+    title: Text
+    datasets: tuple[str, ...] = ()
+    helped_by: tuple[str, ...] = ()
+    permission: str = "case.view"
+    order: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """One file one theme. `types`: codes of GB/T 35561 with all that begins with them, `classes`: whole classes.
+
+    `layers`: keys of the map's layers that are switched on. `datasets`: declared data its rows stand on; where all of
+    them are missing the theme names them. `enabled`: from the settings; None: always there.
+    """
+
+    key: str
+    title: Text
+    icon: str
+    layers: tuple[str, ...]
+    rows: Text  # what a row is
+    types: tuple[str, ...] = ()
+    classes: tuple[int, ...] = ()
+    datasets: tuple[str, ...] = ()
+    permission: str = "case.view"
+    enabled: Callable[[Any], bool] | None = None
+    order: int = 50
+
+    def has(self, incident: Mapping[str, Any]) -> bool:
+        """Whether an incident's header record belongs to the theme: by its type, else by its class."""
+        code = str((incident.get("type") or {}).get("code") or "")
+        if code and code.startswith(self.types or ("\0",)):
+            return True
+        return (incident.get("class") or {}).get("code") in self.classes
 
 
 # ---------------------------------------------------------------- flows

@@ -58,6 +58,12 @@ class ConfigError(IocError):
     code, status, severity, zh, en = "config", 500, "critical", "配置有误", "Bad configuration"
 
 
+class NoPdf(IocError):
+    """This machine lacks the libraries a PDF is drawn with."""
+
+    code, status, severity, zh, en = "no_pdf", 503, "error", "不能生成 PDF", "No PDF can be made"
+
+
 class DeclarationError(IocError):
     """A layer, source, indicator or pack file is wrong. Names the file at fault."""
 
@@ -120,6 +126,12 @@ class Invalid(IocError):
 
 class TooMany(IocError):
     code, status, severity, zh, en = "too_many", 429, "warning", "请求过于频繁", "Too many requests"
+
+
+class PastLocked(IocError):
+    """Something was to be done from a screen that shows the past."""
+
+    code, status, severity, zh, en = "past_locked", 423, "info", "回溯中操作已锁定", "Locked while looking back"
 
 
 class StoreUnavailable(IocError):

@@ -65,6 +65,8 @@ class Headers:
             ("style-src", "'self' 'unsafe-inline'"),
             ("img-src", f"'self' data: blob: {outside}"),
             ("font-src", "'self' data:"),
+            # Players feed the picture element from memory (Media Source Extensions): its address is a blob of ours.
+            ("media-src", "'self' blob:"),
             ("connect-src", f"'self' {outside}"),
             ("object-src", "'none'"),
             ("base-uri", "'self'"),
@@ -75,9 +77,13 @@ class Headers:
         return "; ".join(f"{name} {value.strip()}" for name, value in rules)
 
     def _map_origins(self) -> list[str]:
-        """The configured base map is the only thing a page may fetch from elsewhere."""
-        parts = urlsplit(self._settings.basemap_url.replace("{", "").replace("}", ""))
-        return [f"{parts.scheme}://{parts.netloc}"] if parts.scheme in ("http", "https") and parts.netloc else []
+        """The configured base map and imagery are the only things a page may fetch from elsewhere."""
+        found: dict[str, None] = {}
+        for url in (self._settings.basemap_url, self._settings.imagery_url):
+            parts = urlsplit(url.replace("{", "").replace("}", ""))
+            if parts.scheme in ("http", "https") and parts.netloc:
+                found[f"{parts.scheme}://{parts.netloc}"] = None
+        return list(found)
 
 
 def _quoted(text: str) -> str:

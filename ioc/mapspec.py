@@ -94,6 +94,7 @@ def map_config(
         "alarms": alarm_words(lang) if scope.can(tiles.ALARM_VIEW) else None,
         "demo": demo,
         "note": basemap.note(settings, lang),
+        "imagery": {"note": settings.imagery_note} if settings.imagery_url else None,
     }
 
 
@@ -166,6 +167,10 @@ def legend(layer: Layer, lang: str) -> Iterator[dict[str, Any]]:
             yield {"swatch": "fault", "text": t("map.fault", lang)}
         if marks.inverted and layer.where.get("class") != "camera":
             yield {"swatch": "exceeded", "text": t("map.exceeded", lang)}
+    elif layer.query == "target":
+        yield {"swatch": "icon", "icon": layer.icon, "text": layer.title(lang)}
+        for level in (1, 2, 3, 4):  # 重大危险源 一级 .. 四级, GB 18218
+            yield {"swatch": f"hazard{level}", "text": t(f"map.hazard.{level}", lang)}
     elif layer.geometry == "point":
         yield {"swatch": "icon", "icon": layer.icon, "text": layer.title(lang)}
     elif layer.query == "warning":
@@ -259,7 +264,7 @@ def _role(layer: Layer, style: Style) -> tuple[str, dict[str, Any], float]:
             return "icons", {"icon": style.icon, "cone": style.cone}, 0
         case Outline():
             role = "lines" if layer.geometry == "line" else "areas"
-            return role, {"labelZoom": style.label_zoom, "fill": style.fill}, style.min_zoom
+            return role, {"labelZoom": style.label_zoom, "fill": style.fill, "dash": style.dash}, style.min_zoom
         case _:
             raise TypeError(f"{layer.key}: {style!r}")
 

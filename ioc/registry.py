@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ioc.declare import AlarmRule, Flow, Indicator, Layer, Pack, Source
+from ioc.declare import AlarmRule, Dataset, Flow, Indicator, Layer, Pack, Panel, Source, Theme
 from ioc.errors import DeclarationError
 
 _NAMES: dict[str, tuple[type, str]] = {
@@ -18,6 +18,9 @@ _NAMES: dict[str, tuple[type, str]] = {
     "FLOW": (Flow, "key"),
     "ALARM_RULE": (AlarmRule, "key"),
     "PACK": (Pack, "key"),
+    "DATASET": (Dataset, "key"),
+    "PANEL": (Panel, "key"),
+    "THEME": (Theme, "key"),
 }
 
 

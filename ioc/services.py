@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from ioc.command.asking import PanelState
 from ioc.declare import Indicator
 from ioc.i18n import Text
 from ioc.scope import Scope
@@ -52,12 +53,13 @@ class CentreInfo:
 class TileState:
     """A KPI tile's value of one indicator and region, or the reason why there is none.
 
-    `state`: ok, empty, unconnected (未接入), error, forbidden (missing right), loading (not computed yet).
+    `state`: ok, empty, unconnected (未接入), error, forbidden (missing right), loading (not computed yet),
+    unknown (looking back: not computed by then, which is no statement about how many there were).
     Freshness (live/late/stale/lost) follows from `as_of`, `interval` and the clock.
     """
 
     indicator: Indicator
-    state: Literal["ok", "empty", "unconnected", "error", "forbidden", "loading"]
+    state: Literal["ok", "empty", "unconnected", "error", "forbidden", "loading", "unknown"]
     value: float | None = None
     numerator: float | None = None
     denominator: float | None = None
@@ -116,7 +118,7 @@ class Counts:
     urgent: int
     routine: int
     overdue: int
-    incidents: Mapping[int, int]  # confirmed or provisional, by level 1-4
+    incidents: Mapping[int, int]  # confirmed or provisional, by level 1-4; 0: 未定级, where there are such
     provisional: Mapping[int, int]  # of these, 初判
     today: int
     closed_today: int
@@ -177,6 +179,11 @@ class Services(Protocol):
 
     def mine(self, scope: Scope, region: str, officer: str) -> Sequence[str]:
         """Keys of all records of the work list that wait for the asker's next step, sorted."""
+        ...
+
+    def mine_over(self, scope: Scope, keys: Sequence[str]) -> Sequence[Record]:
+        """Of these keys, the records that are no rows of the work list: cases that are over and still wait for somebody
+        (`awaits`: for what)."""
         ...
 
     def closed_today(self, scope: Scope, region: str) -> WorkPage:
@@ -252,6 +259,26 @@ class Services(Protocol):
 
     def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
         """The village page of a region: {region, cards, compare, list} (`ioc.villages.page`). Raises NotFound."""
+        ...
+
+    def incidents(self, scope: Scope, region: str) -> Sequence[Mapping[str, Any]]:
+        """Header records (docs/command.md): all under way, and those ended in the last 30 days, newest first."""
+        ...
+
+    def themes(self, scope: Scope, region: str, key: str) -> Mapping[str, Any]:
+        """{themes: [{key, zh, en, icon}], theme: rows of the one asked for, or None} (docs/command.md)."""
+        ...
+
+    def incident(self, scope: Scope, case_id: int) -> Mapping[str, Any]:
+        """The header record of one. Raises NotFound."""
+        ...
+
+    def command(self, scope: Scope, case_id: int) -> Mapping[str, Any]:
+        """What stands beside it: {timeline, tasks, meeting}. Raises NotFound."""
+        ...
+
+    def command_panel(self, scope: Scope, case_id: int, key: str, asked: Mapping[str, Any]) -> PanelState:
+        """One drill-down panel around the place of an incident. `asked`: {radius_m, area (GeoJSON) or None}."""
         ...
 
     def doctor(self) -> Sequence[Mapping[str, Any]]: ...

@@ -14,6 +14,8 @@ from ioc.cases.expected import expected_of
 from ioc.cases.many import common
 from ioc.cases.work import WORKING, Actor, Cases
 from ioc.clock import Clock, local_day
+from ioc.command import life, raisable
+from ioc.command.asking import PanelState
 from ioc.declare import Indicator
 from ioc.duty.desk import DutyDesk, Officer
 from ioc.i18n import Text, t
@@ -31,8 +33,9 @@ from ioc.services import (
     Warning_,
     WorkPage,
 )
+from ioc.services_command import CommandServices
 from ioc.settings import Settings
-from ioc.store import Store, centre, dispatch, health, kpi, kpi_records, lower_view, outbound_view, told
+from ioc.store import Store, centre, dispatch, health, kpi, kpi_records, lower_view, outbound_view, raised, told
 from ioc.store import counts as counting
 from ioc.store import detail as details
 from ioc.store import topics as grid_topics
@@ -53,6 +56,7 @@ class LiveServices:
         self._settings, self._store, self._registry, self._clock = settings, store, registry, clock
         self._regions = Regions.of(store)
         self._cases = Cases(store, clock, settings.area_buffer_m, settings.tz)
+        self._command = CommandServices(settings, store, clock)
         self._cache: ScopedCache | None = None
         self._version: Callable[[], str] = str
 
@@ -140,6 +144,11 @@ class LiveServices:
         with self._store.scoped(scope) as conn:
             return sorted(work.mine_keys(conn, scope, ids, expected_of(scope, officer), MINE_MAX))
 
+    def mine_over(self, scope: Scope, keys: Sequence[str]) -> Sequence[Record]:
+        ids = [int(k.partition(":")[2]) for k in keys if k.startswith("case:")]
+        with self._store.scoped(scope) as conn:
+            return work.over(conn, ids)
+
     def closed_today(self, scope: Scope, region: str) -> WorkPage:
         ids, (start, stop) = self._regions.ids(scope, region), local_day(self.now(), self._settings.tz)
         with self._store.scoped(scope) as conn:
@@ -178,10 +187,14 @@ class LiveServices:
 
     # ------------------------------------------------------------ details, records, map
 
-    def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
+    def seen(self, scope: Scope, key: str) -> Mapping[str, Any]:
+        """The record alone, without what the asker may do with it."""
         with self._store.scoped(scope) as conn:
-            found = details.detail(conn, self._regions, scope, key, self.now(), self._settings.tz)
-        found = {**found, "may_call": scope.can("caller.view"), **self._told(scope, key)}
+            return details.detail(conn, self._regions, scope, key, self.now(), self._settings.tz)
+
+    def detail(self, scope: Scope, key: str, officer: str = "") -> Mapping[str, Any]:
+        found = self.seen(scope, key)
+        found = {**found, "may_call": scope.can("caller.view"), **self._told(scope, key), **self._raising(scope, found)}
         if key.startswith("case:") and WORKING & scope.permissions:
             case_id, actor = int(key.removeprefix("case:")), Actor(scope, officer)
             like = merging.like_case(self._cases, actor, case_id) if scope.can(merging.RIGHT) else {}
@@ -189,6 +202,18 @@ class LiveServices:
         if key.startswith("event:") and scope.can("case.accept") and found.get("unclaimed"):
             return {**found, "todo": {"event_id": int(key.removeprefix("event:")), "number": found.get("number")}}
         return found
+
+    def _raising(self, scope: Scope, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The incident that came of a record, or that one may be opened from it."""
+        origin = raisable.origin(found)
+        if origin is None or not scope.can("case.view"):
+            return {}
+        with self._store.scoped(scope) as conn:
+            made = None if raisable.itself(found) else raised.incident_of(conn, scope, *origin)
+        if raisable.itself(found):
+            made = {"case_id": origin[1], "number": found.get("number")}
+        may = made is None and scope.can(life.OPEN_) and raisable.offered(found)
+        return {"incident": made, "raise": {"kind": origin[0], "id": origin[1]} if may else None}
 
     def _told(self, scope: Scope, key: str) -> Mapping[str, Any]:
         """Who was told about a record that notices speak of. They are their addressees': read as the system."""
@@ -251,6 +276,23 @@ class LiveServices:
 
     def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
         return village(self._store, scope, region, asked, self.now(), self._settings.tz)
+
+    # ------------------------------------------------------------ emergency command
+
+    def incidents(self, scope: Scope, region: str) -> Sequence[Mapping[str, Any]]:
+        return self._command.incidents(scope, region)
+
+    def themes(self, scope: Scope, region: str, key: str) -> Mapping[str, Any]:
+        return self._command.themes(scope, region, key)
+
+    def incident(self, scope: Scope, case_id: int) -> Mapping[str, Any]:
+        return self._command.incident(scope, case_id)
+
+    def command(self, scope: Scope, case_id: int) -> Mapping[str, Any]:
+        return self._command.command(scope, case_id)
+
+    def command_panel(self, scope: Scope, case_id: int, key: str, asked: Mapping[str, Any]) -> PanelState:
+        return self._command.panel(scope, case_id, key, asked)
 
     def doctor(self) -> Sequence[Mapping[str, Any]]:
         return [finding.as_dict() for finding in examine(self._settings, self._clock)]

@@ -17,6 +17,20 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _web_address(text: str) -> str:
+    """Only what a browser may open as a link: nothing that would run."""
+    if text and not text.startswith(("https://", "http://")):
+        raise ValueError("https://...")
+    return text
+
+
+def _distances(text: str) -> str:
+    """Distances above 0 and up to 200 km, separated by commas."""
+    if not all(0 < float(word) <= 200 for word in text.split(",") if word.strip()):  # ValueError for no number
+        raise ValueError("3,5,10")
+    return text
+
+
 class Settings(BaseSettings):
     """Settings of one process. Durations end in `_s` (seconds) or `_days`, sizes in `_mb`."""
 
@@ -56,12 +70,21 @@ class Settings(BaseSettings):
     wvp_password: str = ""  # as typed at its sign-in page
     wvp_api_key: str = ""  # instead of user and password
     wvp_poll_s: int = Field(default=60, ge=5, le=86_400)
+    video_media_hosts: str = ""  # host or host:port media may be fetched from, by spaces; empty: the host of wvp_url
+    video_trace_url: str = ""  # link into a department's face and trace search, {camera} its number; empty: none
+    video_ar_url: str = ""  # link into the AR client of high points (鹰眼), {camera} the camera's number; empty: none
 
     pool_size: int = Field(default=16, ge=1, le=200)
     session_hours: int = 12
     session_idle_minutes: int = 120
     lockout_failures: int = 5
     lockout_minutes: int = 15
+    # meeting of an incident (会商), an address with {number} or {case_id}; empty: no link is shown
+    meeting_url: Annotated[str, AfterValidator(_web_address)] = ""
+    # AR guidance at its place (实景指挥), an address with {number}, {case_id}, {lon}, {lat}; empty: no link is shown
+    ar_url: Annotated[str, AfterValidator(_web_address)] = ""
+    # rings of the theme 核应急 in km ("3,5,10"), as the site's approved plan has them; empty: the theme is off
+    nuclear_rings_km: Annotated[str, AfterValidator(_distances)] = ""
     frame_ancestors: str = "'self'"
     trusted_proxies: str = "127.0.0.1"
     log_json: bool = False
@@ -70,11 +93,22 @@ class Settings(BaseSettings):
     basemap_kind: Literal["", "raster", "wmts-w", "wmts-c", "pmtiles"] = ""
     basemap_attribution: str = ""  # shows the official map approval number (审图号)
 
+    imagery_url: str = ""  # imagery over the base map: raster or WMTS template ({z}/{x}/{y}); empty: none
+    imagery_kind: Literal["raster", "wmts-w", "wmts-c"] = "raster"
+    imagery_note: str = ""  # whose it is, of which day, and its approval number: shown beside the slider
+
     seal_file: str = ""  # keys of sealed data; empty: `seal.keys` under data_dir; several machines share one
     attachment_dir: str = ""  # empty: `attachments` under data_dir; several machines share one folder
     attachment_max_mb: int = Field(default=20, ge=1, le=512)
     attachment_budget_mb: int = 0  # 0: no budget beyond the free space below
     attachments_per_hour: int = Field(default=240, ge=1)  # by one uploader
+
+    road_snap_m: float = Field(default=1.0, ge=0, le=50)  # ends of roads nearer than this are one junction
+    road_stub_m: float = Field(default=20.0, ge=0, le=1000)  # dead ends shorter than this are reported
+    # a place farther from a road has no travel time; from the next import on
+    road_near_m: float = Field(default=1000.0, gt=0, le=50_000)
+    road_buffer_m: float = Field(default=20_000.0, ge=0)  # roads so far beyond the centre's regions are taken, too
+    road_speeds_file: str = "road_speeds.json"  # speeds by class in place of the shipped ones; relative to data_dir
 
     retention_observation_days: int = 90
     retention_history_days: int = Field(default=1095, ge=183)  # the audit log too: half a year at least (SEC-07)

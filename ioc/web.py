@@ -8,6 +8,7 @@ import logging
 import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import Any, cast
 
@@ -19,13 +20,16 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from ioc import moment
 from ioc.accounts.base import Accounts
 from ioc.accounts.credentials import Credentials
 from ioc.accounts.unknown import UnknownLogins
 from ioc.accounts.users import sign_in_hints
-from ioc.api import Deps, _json, auth, clean, events_asgi, health, register_all
+from ioc.api import Deps, _json, _moment, auth, clean, events_asgi, health, register_all
 from ioc.api import errors as api_errors
 from ioc.api.tiles_asgi import PREFIX, Tiles
+from ioc.api.video_media import Media
+from ioc.api.video_mux import Mux
 from ioc.cache import CacheUser, make_cache
 from ioc.clock import Clock
 from ioc.compress import Compressor
@@ -36,9 +40,11 @@ from ioc.headers import Headers
 from ioc.metrics import Metrics
 from ioc.registry import Registry
 from ioc.services import Services
+from ioc.services_past import PastServices
 from ioc.settings import Settings
 from ioc.shared import open_shared
 from ioc.store import Store
+from ioc.store.past import AskedStore, Past
 
 log = logging.getLogger("ioc.web")
 
@@ -79,6 +85,7 @@ def compose(server: flask.Flask, deps: Deps, pages: Pages | None, metrics: Metri
     server.extensions["ioc_metrics"] = metrics.registry
     server.before_request(metrics.begin)
     auth.install(server, deps.credentials, deps.clock, deps.shared)
+    _moment.install(server, deps.settings, deps.live_clock or deps.clock)
     server.before_request(_front_door)
     clean.install(server)
     api_errors.install(server)
@@ -131,22 +138,35 @@ def create_web(
     if isinstance(services, CacheUser):
         services.use_cache(cache, lambda: versions.of("indicator"))
     deps = Deps(settings, store, registry, clock, services, cache, accounts, credentials, versions, shared)
-    pages = None if register_callbacks is None else _pages(deps, register_callbacks)
+    past = Past(store)
+    looking = _looking(deps, past)
+    pages = None if register_callbacks is None else _pages(looking, register_callbacks)
     metrics = Metrics(CollectorRegistry(), hub)
-    compose(server, deps, pages, metrics)
+    compose(server, looking, pages, metrics)
+    media = Media(server.extensions["ioc_video"], credentials)
     wsgi = WSGIMiddleware(cast(Any, server), workers=settings.pool_size + THREADS_BESIDE_POOL)
     app = _Front(
-        Tiles(deps, metrics.observe),
+        Tiles(deps, metrics.observe, past),
         events_asgi.Reports(deps, metrics.observe),
         routes=[
             Route("/live", live.handle, methods=["GET"]),
             Route("/healthz", health.alive, methods=["GET"]),
+            Route("/video/mux/{key}", Mux(media).handle, methods=["GET"]),
+            Route("/video/{view_id:int}/{token}/{path:path}", media.handle, methods=["GET"]),
             Mount("/", app=cast(Any, wsgi)),
         ],
-        lifespan=_lifespan(hub, live),
+        lifespan=_lifespan(hub, live, media),
     )
     app.state.hub, app.state.live, app.state.deps, app.state.server = hub, live, deps, server
     return app
+
+
+def _looking(deps: Deps, past: Past) -> Deps:
+    """What pages and API use: of the present, or of the moment a request asks for (`t=`)."""
+    services = moment.turned(deps.services, lambda at: PastServices(deps.settings, past.at(at), deps.registry))
+    clock = moment.AskedClock(deps.clock)
+    return replace(deps, store=AskedStore(deps.store, past), services=services, clock=clock, live_clock=deps.clock,
+                   past=past)  # fmt: skip
 
 
 class _Front(Starlette):
@@ -178,7 +198,9 @@ def _pages(deps: Deps, register_callbacks: Callable[..., None]) -> Pages:
     )
 
 
-def _lifespan(hub: Hub, live: Live) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+def _lifespan(
+    hub: Hub, live: Live, media: Media
+) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         tasks = [asyncio.create_task(hub.run()), asyncio.create_task(live.watch())]
@@ -190,6 +212,7 @@ def _lifespan(hub: Hub, live: Live) -> Callable[[Starlette], contextlib.Abstract
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await media.close()
 
     return lifespan
 

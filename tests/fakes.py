@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ioc.command.asking import PanelState
 from ioc.declare import Indicator
 from ioc.errors import NotFound
 from ioc.i18n import Text
 from ioc.scope import SYSTEM, Scope
 from ioc.services import CentreInfo, Counts, DistrictRow, Record, RegionRef, SourceState, TileState, Warning_, WorkPage
 from tests.fake_duty import duty_now
+from tests.fake_incident import incident
 from tests.fake_numbers import COUNTS, INDICATORS, NO_INCIDENTS, eight_states, sources, tile, tiles
 from tests.fake_work import COUNTIES, NOW, ROOT, case_detail, device_detail, work
 
@@ -107,6 +109,9 @@ class FakeServices:
     def mine(self, scope: Scope, region: str, officer: str) -> Sequence[str]:
         return sorted(str(r["key"]) for r in self.rows[:2])
 
+    def mine_over(self, scope: Scope, keys: Sequence[str]) -> Sequence[Record]:
+        return []
+
     def closed_today(self, scope: Scope, region: str) -> WorkPage:
         return WorkPage(total=0, rows=[])
 
@@ -198,6 +203,29 @@ class FakeServices:
 
     def village(self, scope: Scope, region: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
         return {"region": None, "cards": {}, "compare": {"rows": []}, "list": None}
+
+    def incidents(self, scope: Scope, region: str) -> Sequence[Mapping[str, Any]]:
+        return [incident()]
+
+    def themes(self, scope: Scope, region: str, key: str) -> Mapping[str, Any]:
+        return {
+            "themes": [{"key": "flood", "zh": "防汛防溺水", "en": "Floods and drowning", "icon": "drop"}],
+            "theme": None,
+        }
+
+    def incident(self, scope: Scope, case_id: int) -> Mapping[str, Any]:
+        if case_id != 7:
+            raise NotFound(f"突发事件 {case_id}", f"incident {case_id}")
+        return incident()
+
+    def command(self, scope: Scope, case_id: int) -> Mapping[str, Any]:
+        review = {"key": f"review:{case_id}", "case_id": case_id, "state": "draft", "version": 1, "conclusion": "",
+                  "word": {"zh": "草稿", "en": "Draft"}, "losses": {}, "times": {}, "lessons": [], "may": [],
+                  "edit": True, "returned": None, "digest": ""}  # fmt: skip
+        return {"may": ["command", "report"], "known": {"to": [("department|市卫健局", "市卫健局")]}, "review": review}
+
+    def command_panel(self, scope: Scope, case_id: int, key: str, asked: Mapping[str, Any]) -> PanelState:
+        return PanelState(key, "empty")
 
     def doctor(self) -> Sequence[Mapping[str, Any]]:
         return [

@@ -17,6 +17,7 @@ from ioc.accounts.rules import (
     VIEWS,
     WALL_RENEW_AFTER,
     WALL_RENEW_RETRY,
+    WALL_VIEWS,
     hash_secret,
     new_secret,
     session_valid,
@@ -188,7 +189,7 @@ class Credentials:
         elif row["seen_at"] is None or now - row["seen_at"] >= SEEN_EVERY:
             rows.touch_wall(conn, row["wall_id"], now)
         ids = frozenset[int]() if row["whole"] else rows.expand_regions(conn, row["region_codes"])
-        scope = viewer_scope(f"wall:{row['wall_id']}", row["whole"], ids, row["sensitivity"])
+        scope = viewer_scope(f"wall:{row['wall_id']}", row["whole"], ids, row["sensitivity"], WALL_VIEWS)
         return Identity("wall", scope, name=row["name"], secret_hash=hashed, wall_id=row["wall_id"])
 
     # ------------------------------------------------------------ renewal of walls

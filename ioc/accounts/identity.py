@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ioc.accounts.rules import VIEWS
+from ioc.accounts.rules import VIEWS, WALL_VIEWS
 from ioc.scope import Scope
 
 Kind = Literal["session", "token", "wall", "embed", "nobody"]
@@ -40,10 +40,10 @@ NOBODY_ID = Identity("nobody", Scope("nobody"))
 def viewer_scope(
     actor: str, whole: bool, region_ids: Iterable[int], sensitivity: int, permissions: frozenset[str] = VIEWS
 ) -> Scope:
-    """What a wall or an embed may see: views only, and nothing that is private to a department."""
+    """What a wall or an embed may see: views only, and nothing that is private to a department. Walls see cameras."""
     return Scope(
         actor=actor,
-        permissions=permissions & VIEWS,
+        permissions=permissions & WALL_VIEWS,
         whole=whole,
         region_ids=frozenset(region_ids),
         departments=frozenset(),

@@ -25,13 +25,23 @@ TOKEN_PREFIX = "ioc_"  # noqa: S105 - names the kind, so that a leaked token is 
 
 _THINGS = ("map", "device", "event", "case", "indicator", "source", "resource", "grid", "alarm")
 VIEWS = frozenset(f"{thing}.view" for thing in _THINGS)
+WALL_VIEWS = VIEWS | {"video.view"}  # live pictures: on walls, never in embeds
 ALL_VIEWS = VIEWS | {"reject.view"}
 TOKEN_ACTIONS: dict[str, frozenset[str]] = {
     "read": ALL_VIEWS,
     "events:write": frozenset({"event.write"}),
     "observations:write": frozenset({"observation.write"}),
+    "resources:write": frozenset({"resource.view", "resource.write"}),
     "admin": ALL_VIEWS
-    | {"event.write", "observation.write", "import.run", "account.admin", "wall.confirm", "embed.sign"},
+    | {
+        "event.write",
+        "observation.write",
+        "resource.write",
+        "import.run",
+        "account.admin",
+        "wall.confirm",
+        "embed.sign",
+    },
 }
 
 

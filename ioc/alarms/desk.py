@@ -194,6 +194,30 @@ class Alarms:
         told = self._change(actor, alarm_id, None, change)
         return {**told, "case": opened}
 
+    def origin(self, actor: Actor, alarm_id: int) -> tuple[str, int]:
+        """What an incident is opened from: the alarm's case where it has one, else the report it becomes.
+
+        Raises NotFound, also outside the scope.
+        """
+        with self.store.scoped(SYSTEM) as conn:
+            item = _found(write.one(conn, actor.scope, alarm_id), alarm_id)
+            if item.row["case_id"] is not None:
+                return "case", int(item.row["case_id"])
+        return "event", retried(lambda: self._as_event(actor, alarm_id))
+
+    def raised(self, actor: Actor, alarm_id: int, event_id: int | None, case_id: int, number: str) -> None:
+        """The alarm names the incident that was opened from it. Again changes nothing."""
+
+        def once() -> None:
+            now = self.clock.now()
+            with self.store.scoped(SYSTEM) as conn:
+                item = _found(write.one(conn, actor.scope, alarm_id), alarm_id)
+                if item.row["case_id"] is None:
+                    item.become(item.alarm, case_id=case_id, event_id=event_id)
+                    write.save(conn, [item], [_entry(item, "case", actor, now, case_id=case_id, number=number)], now)
+
+        retried(once)
+
     def _as_event(self, actor: Actor, alarm_id: int) -> int:
         now = self.clock.now()
         with self.store.scoped(SYSTEM) as conn:

@@ -18,6 +18,7 @@ from ioc.services import Services
 from ioc.settings import Settings
 from ioc.shared import Shared
 from ioc.store import Store
+from ioc.store.past import Past
 
 __all__ = ["Deps", "register_all"]
 
@@ -36,6 +37,9 @@ class Deps:
     credentials: Credentials
     versions: FeedVersions
     shared: Shared | None = None
+    # Of the web process: `store`, `services` and `clock` are then those of the moment a request asks for.
+    live_clock: Clock | None = None
+    past: Past | None = None
 
 
 def register_all(server: flask.Flask, deps: Deps) -> list[str]:

@@ -36,15 +36,16 @@ def read(model: type[Model]) -> Model:
     unfit = faults_in(data)
     if unfit:
         raise Invalid(reasons=unfit)
-    return _checked(model, data)
+    return checked(model, data)
 
 
 def sized(model: type[Model], limit: int) -> Model:
     """A JSON object of at most `limit` bytes. Raises TooLarge, Invalid with every reason."""
-    return _checked(model, _read.json_object(limit))
+    return checked(model, _read.json_object(limit))
 
 
-def _checked(model: type[Model], data: Any) -> Model:
+def checked(model: type[Model], data: Any) -> Model:
+    """Data that was read already. Raises Invalid with every reason."""
     try:
         return model.model_validate(data)
     except ValidationError as e:

@@ -12,6 +12,7 @@ from ioc.api._kept import Kept, TileMemory
 from ioc.clock import Clock
 from ioc.errors import NotFound
 from ioc.feed.versions import FeedVersions
+from ioc.moment import asked
 from ioc.registry import Registry
 from ioc.scope import SYSTEM, Scope
 from ioc.store import Store, grid_counts, thematic, tiles, topics
@@ -29,6 +30,7 @@ _TOPICS: Mapping[str, tuple[str, ...]] = {
     "case": ("case", "region"),
     "heat": ("event", "region"),
     "resource": ("resource", "region"),
+    "target": ("target", "region"),
     "grid_cell": ("grid", "region"),
     "region": ("region",),
     "warning": ("warning", "region"),
@@ -36,10 +38,25 @@ _TOPICS: Mapping[str, tuple[str, ...]] = {
     "patrol_coverage": ("patrol_coverage", "grid", "region"),
     "patrol_track": ("patrol_track", "region"),
     "fence": ("fence", "region"),
+    "building": ("building", "region"),
     "crossing": ("alarm", "region"),
+    "closure": ("closure",),
+    "drone_track": ("drone_track", "region"),
+    "drone_trace": ("drone_trace", "resource"),
+    "drone_photo": ("drone_photo", "region"),
 }
 # What also changes as time passes is made anew this often (seconds).
-_TICKS: Mapping[str, int] = {"heat": 600, "warning": 60, "patrol_coverage": 600, "patrol_track": 600, "crossing": 2}
+_TICKS: Mapping[str, int] = {
+    "heat": 600,
+    "warning": 60,
+    "patrol_coverage": 600,
+    "patrol_track": 600,
+    "crossing": 2,
+    "closure": 30,
+    "resource": 60,
+    "drone_trace": 60,
+    "drone_track": 600,
+}
 # Layers that show where people were: whoever opens one is written into the audit, once in this many seconds a region.
 _LOOKED: Mapping[str, int] = {"patrol_track": 600}
 # Cells coloured by a measure; seen from afar all of a city's are in few tiles.
@@ -137,7 +154,7 @@ class TileService:
         tick = int(now.timestamp() // every) if every else 0
         alarmed = ("alarm",) if self._carries_alarms(scope, key) else ()
         version = self._versions.of(*_TOPICS.get(query, ()), *alarmed)
-        place = (scope.class_key, key, z, x, y, region, version, tick, v[:20], by)
+        place = (scope.class_key, key, z, x, y, region, version, tick, v[:20], by, asked())
         return _Wanted(scope, key, query, z, x, y, now, self._regions.ids(scope, region), place, by)
 
     def _carries_alarms(self, scope: Scope, key: str) -> bool:

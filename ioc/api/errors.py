@@ -30,7 +30,7 @@ def _ours(error: IocError) -> Answer:
 def told(error: IocError) -> dict[str, object]:
     """The words, and facts a form needs beside them: tries left, end of a lock, the missing right,
     the version that is there now."""
-    keys = ("remaining", "limit", "minutes", "until", "permission", "csrf", "version")
+    keys = ("remaining", "limit", "minutes", "until", "permission", "csrf", "version", "incident_id", "number")
     return error.as_dict() | {k: error.context[k] for k in keys if k in error.context}
 
 

@@ -31,7 +31,10 @@ class Word(BaseModel):
 
 
 class IndicatorOut(BaseModel):
-    """A definition, and its number for the asked region. `state`: ok empty unconnected error forbidden loading."""
+    """A definition, and its number for the asked region.
+
+    `state`: ok empty unconnected error forbidden loading unknown.
+    """
 
     model_config = ConfigDict(extra="forbid")
     code: str

@@ -13,6 +13,7 @@ from typing import Any
 import flask
 from werkzeug.wrappers import Response
 
+from ioc import moment
 from ioc.api import Deps
 from ioc.api._read import text, whole
 from ioc.api.auth import current_scope, require, require_session
@@ -37,6 +38,7 @@ MINE: dict[str, Any] = {
     "properties": {
         "total": {"type": "integer"},
         "keys": {"type": "array", "items": {"type": "string"}, "description": "case:1, event:2"},
+        "rows": {"type": "array", "items": {"type": "object"}},
     },
 }
 
@@ -76,6 +78,8 @@ def register(server: flask.Flask, deps: Deps) -> None:
     kept = _Kept()
 
     def version(now: dt.datetime) -> str:
+        if moment.asked() is not None:
+            return f"@{now.isoformat()}"
         return f"{deps.versions.of(*_TOPICS)}/{int(now.timestamp() // KEEP_S)}"
 
     def answer(kind: str, make: Callable[[Scope, str, dt.datetime], dict[str, Any]], asked: str = "") -> Response:
@@ -89,7 +93,8 @@ def register(server: flask.Flask, deps: Deps) -> None:
         return response.make_conditional(flask.request)
 
     def start(now: dt.datetime) -> dict[str, Any]:
-        return {"v": 1, "feed": {"epoch": deps.versions.epoch, "last_no": deps.versions.last_no}, "now": iso(now)}
+        head = {"v": 1, "feed": {"epoch": deps.versions.epoch, "last_no": deps.versions.last_no}, "now": iso(now)}
+        return head if moment.asked() is None else {**head, "t": iso(now)}
 
     def page(scope: Scope, region: str, limit: int, after: str, officer: str | None = None) -> dict[str, Any]:
         found = deps.services.work_page(scope, region, limit, after, officer)
@@ -139,7 +144,8 @@ def register(server: flask.Flask, deps: Deps) -> None:
 
     @bp.get("/api/v1/live/mine")
     @doc(
-        "Keys of the records that wait for the signed-in person's next step (待我处理)",
+        "Keys of the records that wait for the signed-in person's next step (待我处理); `rows`: those that are over"
+        " and in no work list, with what waits (`awaits`)",
         query={"region": "12-digit or zone code; empty: all the asker may see"},
         returns=MINE,
         permission="case.view",
@@ -150,7 +156,8 @@ def register(server: flask.Flask, deps: Deps) -> None:
 
         def make(scope: Scope, region: str, now: dt.datetime) -> dict[str, Any]:
             found = deps.services.mine(scope, region, officer)
-            return {**start(now), "total": len(found), "keys": list(found)}
+            return {**start(now), "total": len(found), "keys": list(found),
+                    "rows": list(deps.services.mine_over(scope, found))}  # fmt: skip
 
         return answer("mine", make, officer)
 

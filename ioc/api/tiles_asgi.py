@@ -24,9 +24,11 @@ from ioc.accounts.credentials import Presented
 from ioc.accounts.identity import Identity
 from ioc.api import Deps
 from ioc.api._kept import Kept
+from ioc.api._past_tiles import PastTiles
 from ioc.api._tiles import MIME, TileService
 from ioc.errors import IocError, NotFound, NotSignedIn
 from ioc.store.loop import LoopReader
+from ioc.store.past import Past
 
 log = logging.getLogger("ioc.web")
 
@@ -58,6 +60,7 @@ class _Asked:
     region: str
     v: str
     by: str
+    t: str
     given: Presented
     known: str
     packed: bool
@@ -73,9 +76,10 @@ class _Answer:
 class Tiles:
     """The endpoint: an ASGI application."""
 
-    def __init__(self, deps: Deps, observe: Observe | None = None) -> None:
+    def __init__(self, deps: Deps, observe: Observe | None = None, past: Past | None = None) -> None:
         self._credentials = deps.credentials
         self._service = TileService(deps.store, deps.registry, deps.clock, deps.versions)
+        self._past = None if past is None else PastTiles(past, deps)
         # More than connections: while some wait for the database, others read requests and pack answers.
         self._threads = ThreadPoolExecutor(deps.settings.pool_size + 4, thread_name_prefix="tiles")
         self._reader = LoopReader(deps.store)
@@ -114,7 +118,7 @@ class Tiles:
             return _failed(IocError())
 
     async def _soon(self, a: _Asked) -> Kept | None:
-        identity = None if a.by else self._credentials.at_hand(a.given)
+        identity = None if a.by or a.t else self._credentials.at_hand(a.given)
         if identity is None:
             return None
         asker = _known(identity).scope
@@ -122,6 +126,8 @@ class Tiles:
 
     def _tile(self, a: _Asked) -> Kept:
         asker = _known(self._credentials.identify(a.given)).scope
+        if a.t and self._past is not None and (at := self._past.moment(a.t)) is not None:
+            return self._past.get(asker, a.layer, a.z, a.x, a.y, a.region, at)
         return self._service.get(asker, a.layer, a.z, a.x, a.y, a.region, a.v, a.by)
 
 
@@ -163,6 +169,7 @@ def _read(scope: Scope) -> _Asked:
         region=query.get("region", [""])[0],
         v=query.get("v", [""])[0],
         by=query.get("by", [""])[0],
+        t=query.get("t", [""])[0].replace(" ", "+"),
         given=Presented(
             cookies=_cookies(_text(heads, b"cookie")),
             authorization=_text(heads, b"authorization"),

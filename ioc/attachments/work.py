@@ -17,7 +17,7 @@ from ioc.clock import Clock
 from ioc.errors import Conflict, DiskBudget, Forbidden, Invalid, NotFound, Reason, TooMany
 from ioc.scope import SYSTEM, Scope
 from ioc.settings import Settings
-from ioc.store import Conn, Store, attachments, case_steps, disk, outbox
+from ioc.store import Conn, Store, attachments, case_steps, disk, drones, outbox
 from ioc.store.accounts import audit
 from ioc.store.worklist import case_record, event_record
 
@@ -228,6 +228,8 @@ def _about(conn: Conn, scope: Scope, sent: Sent) -> Mapping[str, Any] | None:
 
 
 def _seen(conn: Conn, scope: Scope, row: Mapping[str, Any]) -> bool:
+    if scope.can("resource.view") and drones.picture_seen(conn, scope, int(row["attachment_id"])):
+        return True
     if row["case_id"] is None and row["event_id"] is None:
         return bool(row["uploader"] == scope.actor)
     case_id, event_id = row["case_id"], row["event_id"]

@@ -16,6 +16,19 @@ from ioc.scope import Scope
 
 Pair = tuple[str, str]
 ACCEPT = "case.accept"
+INCIDENT = "incident"
+# Whose next step it is at a stage of an incident (`ioc.command.life`): assess it, ask for a response, and, as long as
+# it runs, write its reports.
+INCIDENT_NEXT: tuple[tuple[str, str], ...] = (
+    ("received", "incident.open"), ("assessed", "incident.open"), ("response", "incident.report"),
+    ("handling", "incident.report"),
+)  # fmt: skip
+# What waits for a decision on an incident (`ioc.command.book`), by the right that decides it.
+INCIDENT_ASKED: tuple[tuple[str, str], ...] = (
+    ("level", "incident.confirm"), ("response", "incident.approve"), ("report", "incident.approve"),
+)  # fmt: skip
+# What of an after-action report (复盘) waits for whom (`ioc.command.review.work`): approved or sent back; done again.
+REVIEW_NEXT: tuple[tuple[str, str], ...] = (("submitted", "incident.approve"), ("returned", "incident.report"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +36,8 @@ class Expected:
     """(flow, stage) pairs, the stage by its key and by its Chinese word, because departments deliver it so.
 
     `by_right`: whoever has the right; `by_hand`: who has the case, by name or department; `by_cell`: the officers named
-    in the grid cell it lies in; `asked`: (flow, stage, request) that wait for a decision; `reports`: those nobody took
-    up are expected to be.
+    in the grid cell it lies in; `asked`: (flow, stage, request) that wait for a decision; `reviews`: of incidents that
+    are over, in what state; `reports`: those nobody took up are expected to be.
     """
 
     name: str = ""
@@ -33,6 +46,7 @@ class Expected:
     by_hand: tuple[Pair, ...] = ()
     by_cell: tuple[Pair, ...] = ()
     asked: tuple[tuple[str, str, str], ...] = ()
+    reviews: tuple[str, ...] = ()
     reports: bool = False
 
 
@@ -49,11 +63,20 @@ def expected_of(scope: Scope, name: str) -> Expected:
                 (by_hand if step.own else by_right).extend(_spelt(flow, stage))
             if any(_on_the_spot(flow, s, stage) and scope.can(s.permission) for s in flow.steps):
                 by_cell.extend(_spelt(flow, stage))
+    for stage, right in INCIDENT_NEXT:
+        if scope.can(right):
+            by_right.extend(_spelt(flows()[INCIDENT], stage))
+    if scope.can("incident.command"):  # who commands has it in hand by name
+        by_hand.extend(pair for stage in ("response", "handling") for pair in _spelt(flows()[INCIDENT], stage))
     asked = [
         (*pair, s.grants)
         for f in with_steps for s in f.steps if s.grants and scope.can(s.permission)
         for stage in s.at for pair in _spelt(f, stage)
     ]  # fmt: skip
+    for request, right in INCIDENT_ASKED:
+        if scope.can(right):
+            asked += [(*p, request) for stage, _ in flows()[INCIDENT].stages[:-1]
+                      for p in _spelt(flows()[INCIDENT], stage)]  # fmt: skip
     return Expected(
         name=name,
         departments=tuple(sorted(scope.departments or ())),
@@ -61,6 +84,7 @@ def expected_of(scope: Scope, name: str) -> Expected:
         by_hand=tuple(by_hand),
         by_cell=tuple(by_cell) if name else (),
         asked=tuple(asked),
+        reviews=tuple(state for state, right in REVIEW_NEXT if scope.can(right)),
         reports=scope.can(ACCEPT) and scope.can("event.view"),
     )
 

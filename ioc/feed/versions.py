@@ -70,7 +70,7 @@ class FeedVersions:
 
     def number(self, *topics: str) -> int:
         names: Iterable[str] = topics or tuple(self._last)
-        return max(self._base, *(self._last.get(name, 0) for name in names))
+        return max([self._base, *(self._last.get(name, 0) for name in names)])
 
     def __getitem__(self, topic: str) -> int:
         return self.number(topic)

@@ -23,6 +23,9 @@ BESIDE = {
     "unmerged": Text("恢复办理", "Stands by itself again"),
     "raise": Text("升级为突发事件", "Raised to an incident"),
     "raised": Text("由办件升级", "Raised from a case"),
+    "force": Text("力量调派", "Forces"),
+    "plan": Text("启用预案清单", "Plan chosen"),
+    "plan_step": Text("预案步骤", "Step of the plan"),
 }
 # What may be said with a rating beside the number.
 RATED = ("resolved", "tags")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 import psycopg
 
 from ioc.clock import Clock
+from ioc.command.datasets import datasets
 from ioc.declare import Indicator, Reading
 from ioc.errors import IocError, StoreUnavailable
 from ioc.kpi.active import active_indicators, recorded_pack
@@ -41,6 +42,7 @@ _TOPIC_CLASSES: Mapping[str, frozenset[str]] = {
     "case": frozenset({"case"}),
     "device": frozenset({"camera", "sensor", "aqi"}),
     "alarm": frozenset({"alarm"}),
+    "warning": frozenset({"warning"}),
 }
 _FAULTS = (psycopg.Error, IocError, ValueError, TypeError, KeyError, ArithmeticError)
 
@@ -91,6 +93,7 @@ class KpiWorker:
         self.store, self.clock, self.settings = store, clock, settings
         self.indicators = tuple(indicators)
         self._states = {i.code: _State() for i in self.indicators}
+        self._intervals = {key: d.interval for key, d in datasets().items()}
         self._written: dict[Key, Reading] = {}
         self._known = frozenset[int]()
         self._audiences: tuple[Audience, ...] = ()
@@ -102,7 +105,7 @@ class KpiWorker:
         now, mono = self.clock.now(), self.clock.monotonic()
         with self.store.scoped(SYSTEM) as conn:
             tree, audiences = keep.tree(conn), keep.audiences(conn, now)
-            sources = keep.sources(conn)
+            sources = [*keep.sources(conn), *keep.datasets(conn, self._intervals)]
             self._last_no, topics = keep.topics_since(conn, self._last_no)
             if self._known and keep.emptied(conn):  # a dropped demo takes every number with it
                 self._written.clear()
@@ -158,7 +161,7 @@ class KpiWorker:
     ) -> Result:
         fed = keep.feeding(sources, indicator.source, now)
         state, named = self._states[indicator.code], QUERIES.get(indicator.query)
-        if indicator.source in keep.STRICT and not fed.connected:
+        if keep.strict(indicator.source) and not fed.connected:
             return Result(indicator, {}, fed, "unconnected", 0.0)
         if named is None:
             fault = KeyError(f"no query named {indicator.query}")

@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import psycopg
-from psycopg.rows import TupleRow, tuple_row
+from psycopg.rows import TupleRow, dict_row, tuple_row
 
 from ioc.audit.canonical import sm3
 from ioc.clock import Clock
 from ioc.errors import ConfigError, IocError
-from ioc.ops import audit, broker, runfile, seal
+from ioc.ops import audit, broker, doctor_command, doctor_pdf, doctor_roads, runfile, seal
 from ioc.settings import Settings
 from ioc.shared import Shared
+from ioc.store import editions
 from ioc.store.cluster import PrivateCluster, find_binaries
 from ioc.store.database import dsns
 from ioc.store.migrate import pending
@@ -45,6 +46,7 @@ LEAKPROOF = {
     "textlike": "text, text",
     "arraycontains": "anyarray, anyarray",
     "string_to_array": "text, text",
+    "range_contains_elem": "anyrange, anyelement",
 }
 
 
@@ -194,6 +196,20 @@ def check_fonts(look: Look) -> Finding:
     return verdict("fonts", bool(name), said, advice, "warn")
 
 
+def check_pdf(look: Look) -> Finding:
+    """Reports leave the house as PDF; without it everything else works."""
+    fault = doctor_pdf.fault()
+    said = ("可生成 PDF 报告，中文字体可嵌入", "PDF reports can be made, with a Chinese font inside")
+    return verdict("pdf", True, said) if fault is None else Finding("pdf", "warn", fault.zh, fault.en)
+
+
+def check_ffmpeg(look: Look) -> Finding:
+    """Only the demo's cameras are made by it; pictures of real ones are never decoded here."""
+    found = _output(["ffmpeg", "-version"]).split("\n")[0][:40] if shutil.which("ffmpeg") else ""
+    said = (found or "没有 ffmpeg：演示点位没有画面", found or "no ffmpeg: the demo's cameras have no picture")
+    return verdict("ffmpeg", bool(found), said, ("apt install ffmpeg", "apt install ffmpeg"), "warn")
+
+
 def check_bundle(look: Look) -> Finding:
     built = HOME / "ioc" / "ui" / "dist"
     files = [f for f in built.glob("**/*") if f.suffix in {".js", ".mjs"}] if built.exists() else []
@@ -238,6 +254,32 @@ def check_postgis(look: Look) -> Finding:
         "PostGIS 3.3 or newer is needed; in an outside database: CREATE EXTENSION postgis",
     )
     return verdict("postgis", good, (f"PostGIS {version or '未安装'}", f"PostGIS {version or 'missing'}"), advice)
+
+
+@of_database
+def check_pgrouting(look: Look) -> Finding:
+    """Road travel times need it; everything else works without."""
+    assert look.conn is not None
+    return verdict("pgrouting", *doctor_roads.pgrouting(look.conn), bad="warn")
+
+
+@of_database
+def check_roads(look: Look) -> Finding:
+    """Whether the network brought in hangs together."""
+    assert look.conn is not None
+    return verdict("roads", *doctor_roads.network(look.conn), bad="warn")
+
+
+@of_database
+def check_command(look: Look) -> Finding:
+    """Data of emergency command; a centre that runs none of it is warned, not failed."""
+    assert look.conn is not None
+    with look.conn.cursor(row_factory=dict_row) as cur:
+        lines = doctor_command.said(editions.everything(cur), look.clock.now())
+    told = "；".join(x.zh for x in lines), "; ".join(x.en for x in lines)
+    todo = [x.advice for x in lines if x.advice]
+    advice = "；".join(a.zh for a in todo), "; ".join(a.en for a in todo)
+    return verdict("command", not todo, told, advice, "warn")
 
 
 @of_database
@@ -446,6 +488,7 @@ CHECKS: tuple[Check, ...] = (
     check_node,
     check_postgres,
     check_postgis,
+    check_pgrouting,
     check_leakproof,
     check_migrations,
     check_clock,
@@ -454,9 +497,13 @@ CHECKS: tuple[Check, ...] = (
     check_redis,
     check_broker,
     check_fonts,
+    check_pdf,
+    check_ffmpeg,
     check_bundle,
     check_admin,
     check_terms,
+    check_command,
+    check_roads,
     check_basemap,
     check_chain,
     check_sealed,

@@ -6,7 +6,7 @@ import getpass
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from ioc.clock import Clock
 from ioc.errors import Invalid, Reason
+from ioc.intake import datasets
 from ioc.intake.kinds import LayerOptions
 from ioc.registry import Registry
 from ioc.settings import Settings
@@ -73,7 +74,7 @@ def run_import(
     options: Mapping[str, Any],
     as_json: bool,
 ) -> bool:
-    """Whether anything was taken of a table of configuration, which is taken whole; True for other files.
+    """Whether anything was taken of a table of configuration or a dataset of command; True for other files.
 
     Raises Invalid or another error of ours for a file that cannot be taken as a whole.
     """
@@ -135,6 +136,14 @@ def run_import(
                     ).as_dict()
                     print(json.dumps(people, ensure_ascii=False, indent=1) if as_json else summary(people))
                     return True
+                if kind in datasets.kinds():
+                    given = _given(file, settings, clock, crs, columns, dry_run, options, report)
+                    brought = datasets.bring_in(store, kind, given).as_dict()
+                    print(
+                        json.dumps(brought, ensure_ascii=False, indent=1, default=str) if as_json else summary(brought)
+                    )
+                    kept = brought["stored"] + brought["updated"] + brought["unchanged"]
+                    return bool(kept or not brought["rejected"])
                 result = (
                     import_stewards(
                         store,
@@ -165,6 +174,7 @@ def run_import(
                         sheet=str(options.get("sheet") or ""),
                         file_layer=str(options.get("file_layer") or ""),
                         progress=report,
+                        as_of=options.get("as_of"),
                     ).as_dict()
                 )
         finally:
@@ -173,6 +183,34 @@ def run_import(
             checkpoint(found.owner)
     print(json.dumps(result, ensure_ascii=False, indent=1, default=str) if as_json else summary(result))
     return True
+
+
+def _given(
+    file: Path,
+    settings: Settings,
+    clock: Clock,
+    crs: str,
+    columns: Mapping[str, str],
+    dry_run: bool,
+    options: Mapping[str, Any],
+    report: Callable[[int, int | None], None],
+) -> datasets.Given:
+    return datasets.Given(
+        file,
+        settings,
+        clock,
+        f"cli:{getpass.getuser()}",
+        crs,
+        options.get("as_of"),
+        columns,
+        str(options.get("source") or "files"),
+        dry_run,
+        bool(options.get("whole")),
+        str(options.get("sheet") or ""),
+        str(options.get("file_layer") or ""),
+        str(options.get("datum") or ""),
+        progress=report,
+    )
 
 
 def run_table(settings: Settings, clock: Clock, kind: str, file: Path, dry_run: bool, as_json: bool) -> None:

@@ -68,6 +68,7 @@ COLUMNS = frozenset(
         "terms",
         "terms_rev",
         "due_unpublished",
+        "exercise",
     }
 )
 

@@ -150,17 +150,28 @@ def rebuild_device_cells(conn: psycopg.Connection[Any]) -> int:
             {"res": res},
         )
     _write_centres(conn, [row[0] for row in _tuples(conn, "SELECT DISTINCT cell FROM cell_sum")])
-    conn.execute("DELETE FROM device_cell")
-    cur = conn.execute(
+    # Only what differs is written: each row that goes or changes is a version of the past.
+    conn.execute(
         """
-        INSERT INTO device_cell (res, cell, class, kind, region_id, private_to, sensitivity, origin,
-                                 total, offline, exceeded, center)
-        SELECT s.res, s.cell, s.class, s.kind, s.region_id, s.private_to, s.sensitivity, s.origin,
-               s.total, s.offline, s.exceeded, ST_SetSRID(ST_MakePoint(c.lon, c.lat), 4326)
-        FROM cell_sum s JOIN cell_center c USING (cell) ORDER BY s.res, s.cell
+        DELETE FROM device_cell c WHERE NOT EXISTS (
+          SELECT FROM cell_sum s
+          WHERE (s.res, s.cell, s.class, s.kind, s.region_id, s.private_to, s.sensitivity, s.origin)
+              = (c.res, c.cell, c.class, c.kind, c.region_id, c.private_to, c.sensitivity, c.origin))
         """
     )
-    return cur.rowcount
+    conn.execute(
+        """
+        INSERT INTO device_cell AS c (res, cell, class, kind, region_id, private_to, sensitivity, origin,
+                                 total, offline, exceeded, center)
+        SELECT s.res, s.cell, s.class, s.kind, s.region_id, s.private_to, s.sensitivity, s.origin,
+               s.total, s.offline, s.exceeded, ST_SetSRID(ST_MakePoint(p.lon, p.lat), 4326)
+        FROM cell_sum s JOIN cell_center p USING (cell) ORDER BY s.res, s.cell
+        ON CONFLICT (res, cell, class, kind, region_id, private_to, sensitivity, origin) DO UPDATE
+        SET total = excluded.total, offline = excluded.offline, exceeded = excluded.exceeded
+        WHERE (c.total, c.offline, c.exceeded) IS DISTINCT FROM (excluded.total, excluded.offline, excluded.exceeded)
+        """
+    )
+    return int(_tuples(conn, "SELECT count(*) FROM cell_sum")[0][0])
 
 
 def _write_centres(conn: psycopg.Connection[Any], cells: Sequence[int]) -> None:
@@ -186,10 +197,11 @@ def device_counts(
     `region_ids` is a region with all its descendants; None: everything the scope sees, also what lies in no region.
     """
     where, params = cell_predicate(scope, region_ids)
+    # smallint, as the column is: indexes of the past that hold places and times know no other comparison
     query = sql.SQL(
         """
         SELECT c.class, sum(c.total)::int AS total, sum(c.offline)::int AS offline, sum(c.exceeded)::int AS exceeded
-        FROM device_cell c WHERE c.res = 5 AND {where} GROUP BY c.class
+        FROM device_cell c WHERE c.res = 5::smallint AND {where} GROUP BY c.class
         """
     ).format(where=where)
     with conn.cursor(row_factory=tuple_row) as cur:

@@ -23,12 +23,19 @@ SELECT count(*) FILTER (WHERE x.level IS NULL) AS open,
        count(*) FILTER (WHERE x.level IS NULL AND x.urgency = 'urgent') AS urgent,
        count(*) FILTER (WHERE x.level IS NULL AND x.urgency = 'routine') AS routine,
        count(*) FILTER (WHERE x.due_at < %(now)s AND NOT x.clock_stopped) AS overdue
-FROM (SELECT c.urgency, c.due_at, c.clock_stopped, c.incident_level AS level FROM cases c
-      WHERE c.closed_at IS NULL AND {seen} AND {inside}) x
+FROM (SELECT c.urgency, c.due_at, c.clock_stopped, CASE WHEN c.queue_rank = 5 THEN 0 ELSE c.incident_level END AS level
+      FROM cases c
+      WHERE c.closed_at IS NULL AND NOT c.exercise AND {seen} AND {inside}) x
 """
 _LEVELS_CASE = """
 SELECT c.incident_level AS level, count(*) AS n, count(*) FILTER (WHERE c.level_state = 'initial') AS initial
-FROM cases c WHERE c.closed_at IS NULL AND c.incident_level IS NOT NULL AND {seen} AND {inside} GROUP BY 1
+FROM cases c
+WHERE c.closed_at IS NULL AND NOT c.exercise AND c.incident_level IS NOT NULL AND {seen} AND {inside} GROUP BY 1
+"""
+# Rank 5 of the queue (migration 073) is an incident whose level nobody has said: no ordinary case.
+_UNLEVELLED = """
+SELECT count(*) AS n FROM cases c
+WHERE c.closed_at IS NULL AND NOT c.exercise AND c.queue_rank = 5 AND {seen} AND {inside}
 """
 _LEVELS_EVENT = """
 SELECT e.incident_level AS level, count(*) AS n, count(*) AS initial
@@ -44,7 +51,7 @@ GROUP BY 1
 """
 _CLOSED = """
 SELECT count(*)::int AS n FROM cases c
-WHERE c.closed_at >= %(start)s AND c.closed_at < %(stop)s AND {seen} AND {inside}
+WHERE c.closed_at >= %(start)s AND c.closed_at < %(stop)s AND NOT c.exercise AND {seen} AND {inside}
 """
 _GRIDS = "SELECT count(*)::int AS n FROM grid_cell g WHERE {seen} AND {inside}"
 _RESOURCES = "SELECT count(*)::int AS n FROM resource r WHERE {seen} AND {inside}"
@@ -77,6 +84,8 @@ class _Asker:
         found: list[dict[str, Any]] = []
         if self.scope.can("case.view"):
             found += self.rows(_LEVELS_CASE, "c")
+            if bare := self.number(_UNLEVELLED, "c"):
+                totals[0] = bare
         if self.scope.can("event.view"):
             found += self.rows(_LEVELS_EVENT, "e")
         for row in found:
@@ -88,7 +97,8 @@ class _Asker:
 def counts(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, now: dt.datetime, tz: ZoneInfo) -> Counts:
     """Counts of what `scope` sees inside `region_ids` (None: no drill-down). Days are those of the centre's zone.
 
-    `open` and the urgencies count cases beside the incidents, which are counted by level. What the asker lacks the
+    `open` and the urgencies count cases beside the incidents, which are counted by level (0: none said yet, only where
+    there are such). What the asker lacks the
     right for counts 0.
     """
     ask = _Asker(conn, scope, region_ids)

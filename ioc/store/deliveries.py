@@ -52,13 +52,14 @@ def put(conn: Conn, delivery: Delivery, now: dt.datetime) -> int | None:
 
 
 _UNROUTED = """
-SELECT n.*, EXISTS (SELECT FROM warning w WHERE n.about = 'warning:' || w.warning_id AND w.exercise) AS exercise
+SELECT n.*, (EXISTS (SELECT FROM warning w WHERE n.about = 'warning:' || w.warning_id AND w.exercise)
+  OR ioc_of_exercise(n.about)) AS exercise
 FROM notice n WHERE n.routed_at IS NULL ORDER BY n.notice_id LIMIT %(limit)s FOR UPDATE OF n SKIP LOCKED
 """
 
 
 def unrouted(conn: Conn, limit: int) -> Sequence[Row]:
-    """Notices nobody has looked at yet, locked; `exercise` where they speak of an exercise's warning."""
+    """Notices nobody has looked at yet, locked; `exercise` where they speak of an exercise."""
     return conn.execute(_UNROUTED, {"limit": limit}).fetchall()
 
 
@@ -71,7 +72,7 @@ SELECT s.case_id, s.version, s.step, s.stage_after, s.actor, s.actor_name, s.at,
        c.department, c.officer, c.source, c.source_id, c.sources, c.region_id, c.private_to, c.sensitivity
 FROM case_step s JOIN cases c USING (case_id)
 WHERE s.recorded_at >= %(since)s AND s.step = ANY (%(steps)s) AND s.origin = 'real' AND c.origin = 'real'
-  AND (c.source = ANY (%(sources)s)
+  AND NOT c.exercise AND (c.source = ANY (%(sources)s)
        OR EXISTS (SELECT FROM jsonb_array_elements(c.sources) o WHERE o->>'source' = ANY (%(sources)s)))
 ORDER BY s.recorded_at, s.case_id, s.version LIMIT %(limit)s
 """

@@ -1,5 +1,6 @@
 """Everything the detail panel shows about one thing, by key: `device:1`, `event:1`, `case:1`, `grid:1`, `resource:1`,
-`region:CODE`, `feature:1`, `warning:1`, `alarm:1`, `alarm_group:1`, and `cell:LAYER:H3` for a cell of the overview.
+`target:1`, `region:CODE`, `feature:1`, `building:1`, `warning:1`, `alarm:1`, `alarm_group:1`, and `cell:LAYER:H3`
+for a cell of the overview.
 
 What lies outside the scope is not found, exactly like what does not exist.
 """
@@ -14,13 +15,16 @@ from zoneinfo import ZoneInfo
 from psycopg import sql
 
 from ioc.errors import NotFound
-from ioc.scope import INTERNAL, Scope
-from ioc.store import detail_grid, detail_patrol
+from ioc.scope import Scope
+from ioc.store import detail_closure, detail_drone, detail_grid, detail_incident, detail_patrol
 from ioc.store import detail_parts as parts
 from ioc.store.cells import device_counts
 from ioc.store.detail_alarm import alarm, group, with_alarms
+from ioc.store.detail_building import building
 from ioc.store.detail_device import device
 from ioc.store.detail_parts import SHANGHAI, Asked, Part, Row, both, field
+from ioc.store.detail_resource import resource
+from ioc.store.detail_target import target
 from ioc.store.detail_work import case, event
 from ioc.store.pool import Conn
 from ioc.store.regions import Regions
@@ -39,7 +43,7 @@ def detail(conn: Conn, regions: Regions, scope: Scope, key: str, now: dt.datetim
     return {"key": key, "type": kind, **build(asked, name)}
 
 
-# ---------------------------------------------------------------- grids, resources, features, warnings
+# ---------------------------------------------------------------- grids, features, warnings
 
 
 def _grid(asked: Asked, name: str) -> Part:
@@ -89,42 +93,6 @@ def _inside(asked: Asked, grid_cell_id: int) -> list[Part]:
     return [field("cameras", row["cameras"]), field("sensors", row["sensors"])]
 
 
-def _resource(asked: Asked, name: str) -> Part:
-    row = parts.one_row(
-        asked,
-        "SELECT r.*, ST_X(r.geom) AS lon, ST_Y(r.geom) AS lat, k.zh, k.en FROM resource r"
-        " LEFT JOIN dictionary_now k ON k.dict = 'resource_kind' AND k.code = r.kind"
-        " WHERE r.resource_id = %(id)s AND {seen}",
-        "r",
-        name,
-    )
-    capacity = [
-        {"label": {"zh": k, "en": k}, "value": v}
-        for k, v in (row["capacity"] or {}).items()
-        if not isinstance(v, dict | list)
-    ]
-    fields = [
-        field("kind", parts.named(row, row["kind"])),
-        *capacity,
-        field("address", row["address"]),
-        field("owner", row["owner_department"]),
-        *parts.place_field(row),
-        *parts.attributes(row, asked.scope),
-    ]
-    if asked.scope.sensitivity >= INTERNAL:
-        fields.append(field("contact", row["contact"]))
-    return {
-        **parts.common(asked, row, row["name"]),
-        "number": row["external_id"],
-        "icon": "shield",
-        "status": {"code": row["status"], "text": parts.word(asked.conn, "resource_status", row["status"])},
-        "source": parts.source_of(asked.conn, row["source"], row["observed_at"], None),
-        "fields": fields,
-        "officers": parts.officers_at(asked, row["lon"], row["lat"]),
-        "cameras": parts.cameras_near(asked, row["lon"], row["lat"]),
-    }
-
-
 def _thematic(asked: Asked, name: str) -> Part:
     row = parts.one_row(
         asked,
@@ -169,8 +137,34 @@ def _warning(asked: Asked, name: str) -> Part:
             *([field("event_onset", row["event_onset_at"])] if row["event_onset_at"] else []),
             field("expires", row["expires_at"]),
             *([field("warning_ended", row["ended_at"])] if row["ended_at"] else []),
+            *_judged(asked, row),
         ],
+        "links": detail_incident.of_warning(asked, row["warning_id"]),
+        "in_force": _warning_state(row, asked.now) in ("active", "upcoming"),
+        **_to_judge(asked, row),
     }
+
+
+def _judgeable(row: Row, now: dt.datetime) -> bool:
+    return not row["exercise"] and row["status"] != "replaced" and row["onset_at"] <= now
+
+
+def _judged(asked: Asked, row: Row) -> list[Part]:
+    """What became of it (EMG-13), and by whose word."""
+    found = asked.conn.execute(
+        "SELECT outcome, occurred_at, evidence, actor FROM warning_judged WHERE warning_id = %s", (row["warning_id"],)
+    ).fetchone()
+    if found is None or not found["outcome"]:
+        return [field("warning_check", both("screens.code.outcome.waiting"))] if _judgeable(row, asked.now) else []
+    out = [field("warning_check", both(f"screens.code.outcome.{found['outcome']}"))]
+    out += [field("warning_happened", found["occurred_at"])] if found["occurred_at"] else []
+    return [*out, field("warning_judge", "：".join(p for p in (found["actor"], found["evidence"]) if p))]
+
+
+def _to_judge(asked: Asked, row: Row) -> Part:
+    if not asked.scope.can("incident.confirm") or not _judgeable(row, asked.now):
+        return {}
+    return {"todo": {"warning_id": row["warning_id"], "number": row["source_id"]}}
 
 
 def _warning_state(row: Row, now: dt.datetime) -> str:
@@ -281,15 +275,23 @@ _KINDS: Mapping[str, tuple[str, Callable[[Asked, str], Part]]] = {
     "event": ("event.view", event),
     "case": ("case.view", case),
     "grid": ("grid.view", _grid),
-    "resource": ("resource.view", _resource),
+    "resource": ("resource.view", resource),
+    "target": ("resource.view", target),
     "region": ("map.view", _region),
     "feature": ("map.view", _thematic),
+    "building": ("map.view", building),
     "warning": ("map.view", _warning),
+    **{kind: ("case.view", detail_incident.of(kind)) for kind in ("incident", "task", "report", "area_notice")},
     "alarm": ("alarm.view", alarm),
     "alarm_group": ("alarm.view", group),
     "cell": ("device.view", _cell),
     "patrol": ("grid.view", detail_patrol.patrol),
+    "closure": ("map.view", detail_closure.closure),
     # what is pressed on these layers of the map
     "patrol_coverage": ("grid.view", _grid),
     "patrol_track": ("patrol.track", detail_patrol.patrol),
+    "drone": ("resource.view", resource),
+    "drone_trace": ("resource.view", resource),
+    "drone_track": ("resource.view", detail_drone.flight),
+    "drone_photo": ("resource.view", detail_drone.photo),
 }

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from ioc.cases.terms import RECOMPUTED_BY
 from ioc.errors import NotFound
-from ioc.i18n import Text, t
+from ioc.i18n import Text, catalogue, t
 from ioc.scope import INTERNAL, Scope
 from ioc.store.attributes import told
 from ioc.store.pool import Conn
@@ -108,10 +108,10 @@ def attributes(row: Row, scope: Scope) -> list[Part]:
     return out
 
 
-def one_row(asked: Asked, query: LiteralString, alias: str, name: str) -> Row:
+def one_row(asked: Asked, query: LiteralString, alias: str, name: str, **more: Any) -> Row:
     """The one row of `query` under the scope. Raises NotFound, also for an id that is no number."""
     seen, params = visible(asked.scope, alias)
-    row = asked.conn.execute(sql.SQL(query).format(seen=seen), {**params, "id": row_id(name)}).fetchone()
+    row = asked.conn.execute(sql.SQL(query).format(seen=seen), {**params, **more, "id": row_id(name)}).fetchone()
     if row is None:
         raise NotFound(name, name)
     return row
@@ -138,7 +138,9 @@ def named(row: Row, code: str) -> dict[str, str]:
 
 def source_of(conn: Conn, key: str, as_of: dt.datetime | None, interval_s: int | None) -> Part:
     row = conn.execute("SELECT title, title_en, interval_s FROM source WHERE source_key = %s", (key,)).fetchone()
-    title = {"zh": row["title"], "en": row["title_en"] or row["title"]} if row else {"zh": key, "en": key}
+    own = catalogue().get(f"detail.source_{key}")  # by hand, by telephone: people are no source of their own
+    title = {"zh": row["title"], "en": row["title_en"] or row["title"]} if row else (
+        text(own) if own else {"zh": key, "en": key})  # fmt: skip
     interval = interval_s or (row["interval_s"] if row else 300)
     return {"key": key, "title": title, "as_of": iso(as_of), "interval_s": interval}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
+from ioc.command import telling
 from ioc.flows import flows, stage_index, step_title
 from ioc.store import case_steps, chain_links, detail_callers, detail_terms
 from ioc.store import detail_parts as parts
@@ -98,7 +99,7 @@ def case(asked: Asked, name: str) -> Part:
     sources = [
         {
             "title": parts.source_of(asked.conn, s.get("source", ""), None, None)["title"],
-            "text": " ".join(str(s[k]) for k in ("source_id", "text") if s.get(k)),
+            "text": " ".join(str(s[k]) for k in ("source_id", "text") if s.get(k) and s[k] != s.get("source")),
             "at": s.get("at"),
         }
         for s in row["sources"] or ()
@@ -165,6 +166,8 @@ def _steps(asked: Asked, row: Row) -> list[Part]:
         said = " ".join(str(given[k]) for k in ("department", "result", "reason", "other", "text") if given.get(k))
         title = step_title(flow, done["step"])
         text = {"zh": f"{title.zh} {said}".strip(), "en": f"{title.en} {said}".strip()}
+        if row["flow"] == "incident":
+            text = parts.text(telling.told(done["step"], given))
         at, by = done["at"].isoformat(), done["actor_name"]
         out.append({"at": at, "actor": by, "text": text, "version": done["version"], "stage": done["stage_after"],
                     "attachments": [*(given.get("attachments") or ())]})  # fmt: skip

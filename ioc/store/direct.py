@@ -8,6 +8,7 @@ server infers each parameter's type, so every use of one must settle its type by
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -21,6 +22,7 @@ Row: TypeAlias = tuple[bytes | None, ...]
 
 IDLE = pq.TransactionStatus.IDLE
 _NAMED = re.compile(rb"%\(([a-z_]+)\)s")
+_numbers = itertools.count()
 _prepared: WeakKeyDictionary[psycopg.Connection[Any], dict[bytes, bytes]] = WeakKeyDictionary()
 
 
@@ -44,7 +46,7 @@ def first_row(conn: psycopg.Connection[Any], query: bytes, params: Mapping[str, 
 def _prepared_row(conn: psycopg.Connection[Any], text: bytes, values: list[Any]) -> Row:
     known = _prepared.setdefault(conn, {})
     if text not in known:
-        name = _name(known)
+        name = _name()
         _check(conn, conn.pgconn.prepare(name, text))
         known[text] = name
     result = conn.pgconn.exec_prepared(known[text], values, result_format=pq.Format.BINARY)
@@ -73,7 +75,7 @@ async def first_row_soon(conn: psycopg.Connection[Any], query: bytes, params: Ma
 async def _prepared_row_soon(conn: psycopg.Connection[Any], text: bytes, values: list[Any]) -> Row:
     pg, known = conn.pgconn, _prepared.setdefault(conn, {})
     if text not in known:
-        name = _name(known)
+        name = _name()
         await _answer(conn, lambda: pg.send_prepare(name, text))
         known[text] = name
     name = known[text]
@@ -192,8 +194,9 @@ def _element(value: Any) -> str:
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _name(known: Mapping[bytes, bytes]) -> bytes:
-    return b"ioc_direct_%d" % len(known)
+def _name() -> bytes:
+    """Never one that was given before: a statement prepared since the rollback that took the others is still there."""
+    return b"ioc_direct_%d" % next(_numbers)
 
 
 def _check(conn: psycopg.Connection[Any], result: pq.abc.PGresult) -> None:

@@ -9,7 +9,9 @@ DECLARE
                                        'terms_publication', 'deadline_row', 'calendar_hours', 'calendar_day',
                                        'calendar_market', 'delivery_try', 'device_model', 'standard_edition',
                                        'detection_review', 'alarm_journal', 'duty_roster', 'duty_entry',
-                                       'duty_handover'];
+                                       'duty_handover', 'command_history', 'report_terms', 'resource_position',
+                                       'plan', 'road_edge_past', 'video_reference', 'video_state',
+                                       'review_seal', 'simulation', 'warning_check'];
   secret CONSTANT text[] := ARRAY['account', 'session', 'token', 'wall', 'wall_enrolment', 'caller'];
   -- written by triggers and the linker, as the owner
   owners CONSTANT text[] := ARRAY['chain', 'chain_pending', 'chain_head', 'chain_cut', 'chain_shape', 'chain_table'];

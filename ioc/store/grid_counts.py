@@ -54,7 +54,7 @@ FROM (
   UNION ALL
   SELECT k.grid_cell_id, k.region_id, coalesce(k.private_to, ''), k.sensitivity, k.origin, 0, count(*),
          count(*) FILTER (WHERE {overdue})
-  FROM cases k WHERE k.closed_at IS NULL AND k.grid_cell_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5) x
+  FROM cases k WHERE k.closed_at IS NULL AND NOT k.exercise AND k.grid_cell_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5) x
 JOIN grid_cell g ON g.grid_cell_id = x.id
 GROUP BY 1, 2, 3, 4, 5
 """
@@ -170,7 +170,7 @@ EVENTS_OF = sql.SQL(
     "{} AND e.occurred_at > %(month_ago)s AND e.occurred_at <= %(now)s AND e.geom && (SELECT g.geom FROM grid_cell g"
     " WHERE g.grid_cell_id = %(grid)s) AND %(grid)s = ANY (e.grid_cell_ids)"
 ).format(EVENT_COUNTED)
-CASES_OF = sql.SQL("k.closed_at IS NULL AND k.grid_cell_id = %(grid)s")
+CASES_OF = sql.SQL("k.closed_at IS NULL AND NOT k.exercise AND k.grid_cell_id = %(grid)s")
 
 
 def of_cell(conn: Conn, scope: Scope, grid_cell_id: int, now: dt.datetime) -> dict[str, int | None]:

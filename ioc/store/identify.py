@@ -118,11 +118,23 @@ _SQL: Mapping[str, _Query] = {
         "'resource:' || a.resource_id AS key, a.name AS title, a.kind, 'resource_kind' AS dict, 'shield' AS icon",
         "%(z)s >= 12",
     ),
+    "target": _Query(
+        _SHAPES,
+        "target",
+        "'target:' || a.target_id AS key, a.name AS title, a.kind, 'target_kind' AS dict, 'warn' AS icon",
+        "%(z)s >= 12 AND a.removed_at IS NULL",
+    ),
     "grid_cell": _Query(
         _SHAPES,
         "grid_cell",
         "'grid:' || a.grid_cell_id AS key, a.name AS title, a.kind, 'grid_kind' AS dict, 'grid' AS icon",
         "(%(marks)s OR %(coloured)s)",
+    ),
+    "building": _Query(
+        _SHAPES,
+        "building",
+        "'building:' || a.building_id AS key, a.name AS title, a.use AS kind, 'building_use' AS dict, 'home' AS icon",
+        "a.retired_at IS NULL AND %(marks)s",
     ),
     "thematic": _Query(
         _SHAPES,

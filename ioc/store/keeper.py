@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from ioc.settings import Settings
+from ioc.store import past
 
 # Partitioned table -> column it is partitioned by (always by UTC day).
 PARTITIONED: Mapping[str, str] = {
@@ -18,9 +19,10 @@ PARTITIONED: Mapping[str, str] = {
     "device_state_log": "recorded_at",
     "reject": "recorded_at",
     "feed": "numbered_at",
+    "resource_position": "recorded_at",
 }
 # Everything else that grows: what goes when it is older than the retention named beside it.
-_OLD: tuple[tuple[str, sql.SQL, str], ...] = (
+_OLD: tuple[tuple[str, sql.Composable, str], ...] = (
     ("outbox", sql.SQL("recorded_at < %(before)s"), "retention_feed_days"),
     ("session", sql.SQL("expires_at < %(before)s"), "retention_feed_days"),
     ("wall_enrolment", sql.SQL("expires_at < %(before)s"), "retention_feed_days"),
@@ -49,12 +51,27 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
         ),
         "retention_history_days",
     ),
+    ("target", sql.SQL("removed_at < %(before)s"), "retention_history_days"),
+    (
+        "checklist",
+        sql.SQL("NOT EXISTS (SELECT FROM cases c WHERE c.case_id = checklist.case_id) AND recorded_at < %(before)s"),
+        "retention_reject_days",
+    ),
     ("fence", sql.SQL("deleted_at < %(before)s"), "retention_history_days"),
+    ("population_unit", sql.SQL("retired_at < %(before)s"), "retention_history_days"),
+    ("building", sql.SQL("retired_at < %(before)s"), "retention_history_days"),
+    ("terrain", sql.SQL("retired_at < %(before)s"), "retention_history_days"),
+    ("road_closure", sql.SQL("coalesce(ended_at, valid_to) < %(before)s"), "retention_history_days"),
+    ("road_edge_past", sql.SQL("replaced_at < %(before)s"), "retention_history_days"),
+    ("replay_mark", sql.SQL("at < %(before)s"), "retention_history_days"),
     ("saved_view", sql.SQL("deleted_at < %(before)s"), "retention_history_days"),
     ("notice", sql.SQL("created_at < %(before)s"), "retention_history_days"),
     ("delivery", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
     ("delivery_try", sql.SQL("at < %(before)s"), "retention_history_days"),
     ("patrol_track", sql.SQL("begun_at < %(before)s"), "retention_track_days"),
+    ("simulation", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
+    ("drone_flight", sql.SQL("ended_at < %(before)s"), "retention_history_days"),
+    ("drone_photo", sql.SQL("taken_at < %(before)s"), "retention_history_days"),
     ("patrol", sql.SQL("begun_at < %(before)s"), "retention_history_days"),
     (
         "village_figure",  # the newest of an item stays, however old
@@ -69,6 +86,9 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("delivery_receipt", sql.SQL("received_at < %(before)s"), "retention_reject_days"),
     ("lower_record", sql.SQL("received_at < %(before)s AND closed"), "retention_history_days"),
     ("detection", sql.SQL("occurred_at < %(before)s AND state <> 'review'"), "retention_history_days"),
+    ("video_view", sql.SQL("ended_at < %(before)s"), "retention_history_days"),
+    ("video_state", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("video_group", sql.SQL("deleted_at < %(before)s"), "retention_history_days"),
     ("video_round", sql.SQL("last_at < %(before)s"), "retention_feed_days"),
     ("detection_review", sql.SQL("at < %(before)s"), "retention_history_days"),
     ("alarm_journal", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
@@ -76,6 +96,32 @@ _OLD: tuple[tuple[str, sql.SQL, str], ...] = (
     ("alarm_group", sql.SQL("closed_at < %(before)s"), "retention_history_days"),
     ("alarm_hold", sql.SQL("until < %(before)s"), "retention_feed_days"),
     ("warning_message", sql.SQL("updated_at < %(before)s"), "retention_history_days"),
+    *(
+        (
+            table,
+            sql.SQL("updated_at < %(before)s AND NOT EXISTS (SELECT FROM cases c WHERE c.case_id = {}.case_id)").format(
+                sql.Identifier(table)
+            ),
+            "retention_history_days",
+        )
+        for table in (
+            "incident",
+            "incident_post",
+            "incident_link",
+            "incident_report",
+            "task",
+            "incident_mark",
+            "incident_review",
+            "review_lesson",
+        )
+    ),
+    (
+        "review_seal",
+        sql.SQL("recorded_at < %(before)s AND NOT EXISTS (SELECT FROM cases c WHERE c.case_id = review_seal.case_id)"),
+        "retention_history_days",
+    ),
+    ("command_history", sql.SQL("recorded_at < %(before)s"), "retention_history_days"),
+    ("area_notice", sql.SQL("at < %(before)s"), "retention_history_days"),
     ("request_key", sql.SQL("created_at < %(before)s"), "retention_reject_days"),
 )
 _BATCH = 5000
@@ -133,6 +179,7 @@ def retention_days(settings: Settings) -> dict[str, int]:
         "device_state_log": settings.retention_history_days,
         "reject": settings.retention_reject_days,
         "feed": settings.retention_feed_days,
+        "resource_position": settings.retention_track_days,
     }
 
 
@@ -163,8 +210,10 @@ def prune(owner_conn: psycopg.Connection[Any], now: dt.datetime, settings: Setti
             sql.Identifier(table), condition, sql.Literal(_BATCH)
         )
         for _ in range(most):
-            count = owner_conn.execute(statement, {"before": before}).rowcount
+            with owner_conn.transaction():
+                owner_conn.execute(past.FORGET)
+                count = owner_conn.execute(statement, {"before": before}).rowcount
             gone += count
             if count < _BATCH:
                 break
-    return gone
+    return gone + past.prune(owner_conn, now - dt.timedelta(days=settings.retention_history_days), most)

@@ -21,7 +21,10 @@ _NOW, _BEFORE, _GROSS = 0, -1, -2
 _HOURS, _DAYS, _FIRST = 48, 366, 100
 
 # What was taken up: neither refused (不予受理) nor void nor a false alarm. Incidents are counted apart.
-ACCEPTED = sql.SQL("k.incident_level IS NULL AND k.ended = '' AND (%(flow)s = '' OR k.flow = %(flow)s)")
+ACCEPTED = sql.SQL(
+    "k.incident_level IS NULL AND k.flow <> 'incident' AND NOT k.exercise AND k.ended = ''"
+    " AND (%(flow)s = '' OR k.flow = %(flow)s)"
+)
 OPENED_MONTH = sql.SQL("k.opened_at >= %(month)s AND k.opened_at <= %(now)s")
 CLOSED_BY_NOW = sql.SQL("coalesce(k.closed_at <= %(now)s, false)")
 CLOSED_MONTH = sql.SQL("k.closed_at >= %(month)s AND k.closed_at <= %(now)s AND k.closed_at >= k.opened_at")
@@ -32,7 +35,8 @@ CROSS = sql.SQL(
 )
 # Owed an answer within three minutes: answered, or waiting for longer than that already (EVT-17).
 ALERT = sql.SQL(
-    "k.urgency = 'critical' AND (k.responded_at IS NOT NULL OR k.opened_at <= %(now)s - interval '180 seconds')"
+    "NOT k.exercise AND k.urgency = 'critical'"
+    " AND (k.responded_at IS NOT NULL OR k.opened_at <= %(now)s - interval '180 seconds')"
 )
 IN_TIME = sql.SQL(
     "coalesce(k.responded_at - k.opened_at <= interval '180 seconds' AND k.responded_at >= k.opened_at, false)"

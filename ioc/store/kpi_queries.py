@@ -11,7 +11,9 @@ from psycopg import sql
 from ioc.declare import Reading
 from ioc.i18n import Text
 from ioc.store.kpi_alarms import alarm_load
+from ioc.store.kpi_command import medical, structure_health, team_coverage, warning_accuracy
 from ioc.store.kpi_events import events_month, refuted_rate
+from ioc.store.kpi_incidents import incident_response
 from ioc.store.kpi_loop import alert_response, closed_rate, handling_days
 from ioc.store.kpi_ratings import repair_rate
 from ioc.store.kpi_readings import aqi, sources_ok, sum_latest
@@ -105,8 +107,8 @@ def events_today(conn: Conn, ask: Ask, params: Mapping[str, Any]) -> Answer:
 
 # ---------------------------------------------------------------- cases
 
-# What carries an incident level has a life and a count of its own.
-CASE_COUNTED = sql.SQL("k.incident_level IS NULL")
+# What is an incident or carries its level has a life and a count of its own; an exercise is in no number.
+CASE_COUNTED = sql.SQL("k.incident_level IS NULL AND k.flow <> 'incident' AND NOT k.exercise")
 CASE_OPEN = sql.SQL("k.opened_at <= %(now)s AND (k.closed_at IS NULL OR k.closed_at > %(now)s)")
 # Of the cases whose answer was owed between two times: closed in between, or fallen due in between and still open.
 CASE_DUE = sql.SQL(
@@ -289,6 +291,11 @@ QUERIES: Mapping[str, Named] = {
     "closed_rate": Named(closed_rate),
     "handling_days": Named(handling_days),
     "alert_response": Named(alert_response),
+    "incident_response": Named(incident_response),
+    "team_coverage": Named(team_coverage),
+    "warning_accuracy": Named(warning_accuracy),
+    "medical": Named(medical),
+    "structure_health": Named(structure_health),
     "aqi": Named(aqi, heavy_series=True),
     "sum_latest": Named(sum_latest, heavy_series=True),
     "sources_ok": Named(sources_ok),

@@ -2,8 +2,9 @@
 
 A list is named in `Indicator.records`: `devices?class=camera`, `events?period=today`, `cases?state=open|due_today|
 answered_today|opened_month|closed_month|cross_month|critical_month`, `ratings`, `air`,
-`latest?property=...&within=...`, `sources`; of one grid cell `events?grid=ID`, `cases?grid=ID`; of a topic
-`events?topic=KEY`, `cases?topic=KEY&state=open|overdue|closed` (`region=` narrows).
+`latest?property=...&within=...`, `sources`, `towns`, `hospitals`, `structures`, `warnings`; of one grid cell
+`events?grid=ID`, `cases?grid=ID`; of a topic `events?topic=KEY`,
+`cases?topic=KEY&state=open|overdue|closed` (`region=` narrows).
 Lists behind a ratio hold its denominator and say of each row whether it counts (`counted`); those that do not come
 first, for they are what there is to do. `part=counted|rest` keeps one side. The total equals the number shown, counted
 over the rows of the same audience.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,23 +26,28 @@ from ioc.grids import colours
 from ioc.scope import Scope
 from ioc.settings import Settings
 from ioc.store import Store, grid_counts, topics
+from ioc.store import kpi_command_lists as command
 from ioc.store import kpi_events as by_month
+from ioc.store import kpi_incidents as emergency
 from ioc.store import kpi_loop as loop
 from ioc.store import kpi_queries as q
 from ioc.store import kpi_ratings as rated
 from ioc.store import kpi_readings as readings
+from ioc.store.kpi_command import YEAR
+from ioc.store.kpi_listing import ALL as _NONE
+from ioc.store.kpi_listing import COUNTED as _COUNTED
+from ioc.store.kpi_listing import NAME as _NAME
+from ioc.store.kpi_listing import REGION as _REGION
+from ioc.store.kpi_listing import Column, Listing
+from ioc.store.kpi_listing import region_name as _region
 from ioc.store.kpi_rollup import Ask
 from ioc.store.pool import Conn
 from ioc.store.regions import Regions
 from ioc.store.where import visible
 
 LIMIT_MAX = 500
-Column = tuple[str, str, str]  # key, zh, en
 _SQL = sql.SQL
 
-_NAME: Column = ("name", "名称", "Name")
-_REGION: Column = ("region", "所在区划", "Region")
-_COUNTED: Column = ("counted", "计入分子", "Counted")
 _DEVICE: tuple[Column, ...] = (
     _NAME, ("kind", "种类", "Kind"), ("status", "状态", "State"), ("since", "状态始于", "Since"), _REGION,
     ("source", "来源", "Source"), _COUNTED,
@@ -75,28 +81,6 @@ _SOURCE: tuple[Column, ...] = (
 )  # fmt: skip
 
 _DAY = {"start": _SQL("%(day)s"), "end": _SQL("%(now)s")}
-_NONE = _SQL("TRUE")
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One list. `table` is FROM with alias; `where` the indicator's own condition; `counted` the numerator's."""
-
-    columns: tuple[Column, ...]
-    select: sql.Composable
-    table: sql.Composable
-    alias: str
-    where: sql.Composable
-    order: sql.Composable
-    permission: str
-    counted: sql.Composable = field(default_factory=lambda: _NONE)
-
-
-_REGION_NAME = _SQL("(SELECT r.name FROM region r WHERE r.region_id = {}.region_id) AS region")
-
-
-def _region(alias: str) -> sql.Composed:
-    return _REGION_NAME.format(sql.Identifier(alias))
 
 
 _DEVICES = Listing(
@@ -217,6 +201,17 @@ _CASES_ALERT = replace(
     counted=loop.IN_TIME,
     order=_SQL("{}, k.responded_at - k.opened_at DESC NULLS FIRST, k.case_id DESC").format(loop.IN_TIME),
 )
+_INCIDENTS = replace(
+    _CASES_OPEN,
+    select=_SQL(
+        "'case:' || k.case_id AS key, k.number, k.title, k.urgency, k.stage, {}, k.opened_at, i.responded_at,"
+        " round((extract(epoch FROM i.responded_at - k.opened_at) / 60.0)::numeric, 1)::float8 AS minutes,"
+        " k.total_due_at AS due_at, k.closed_at, k.department"
+    ).format(_region("k")),
+    table=_SQL("incident i JOIN cases k USING (case_id)"),
+    where=_SQL("{} AND {}").format(emergency.RESPONDED, emergency.IN_MONTH),
+    order=_SQL("i.responded_at - k.opened_at DESC, k.case_id DESC"),
+)
 _CASE_LISTS: Mapping[str, Listing] = {
     "open": _CASES_OPEN,
     "due_today": _CASES_DUE,
@@ -225,6 +220,7 @@ _CASE_LISTS: Mapping[str, Listing] = {
     "closed_month": _CASES_CLOSED,
     "cross_month": _CASES_CROSS,
     "critical_month": _CASES_ALERT,
+    "incident_month": _INCIDENTS,
 }
 
 
@@ -318,6 +314,7 @@ _LISTS: Mapping[str, Callable[[Mapping[str, str]], tuple[Listing, dict[str, Any]
     "alarms": lambda params: (_ALARMS, {}),
     "latest": lambda params: (_READING, readings.latest_params(params)),
     "air": lambda params: (_AIR, readings.air_params(params)),
+    **command.LISTS,
 }
 
 
@@ -336,7 +333,7 @@ def records(
     scope.require(listing.permission)
     ids = Regions.of(store).ids(scope, params.get("region") or region)
     ask = Ask(now, settings.tz, ()).common() | by_month.month_bounds(now, settings.tz)
-    ask["month_ago"] = ask["since"] = now - colours.PERIOD
+    ask |= {"month_ago": now - colours.PERIOD, "since": now - colours.PERIOD, "year": now - YEAR}
     with store.scoped(scope) as conn:
         if "topic" in params:
             more, codes = topics.predicate(conn, listing.alias, params["topic"])
@@ -354,8 +351,9 @@ def _page(
     offset: int,
     limit: int,
 ) -> dict[str, Any]:
-    seen, scoped = visible(scope, listing.alias)
-    inside = _NONE if ids is None else _SQL("{} = ANY (%(ids)s)").format(sql.Identifier(listing.alias, "region_id"))
+    seen, scoped = (_NONE, {}) if listing.inside is not None else visible(scope, listing.alias)
+    within = listing.inside or _SQL("{} = ANY (%(ids)s)").format(sql.Identifier(listing.alias, "region_id"))
+    inside = _NONE if ids is None else within
     where = _SQL("{} AND {} AND ({})").format(seen, inside, listing.where)
     side = {"counted": listing.counted, "rest": _SQL("NOT {}").format(listing.counted)}.get(part, _NONE)
     values = {**params, **scoped, "ids": None if ids is None else list(ids), "offset": offset, "limit": limit}

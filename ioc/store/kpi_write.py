@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ioc.declare import Indicator, Reading
-from ioc.store import outbox
+from ioc.store import editions, outbox
 from ioc.store.kpi_rollup import Audience, Row
 from ioc.store.pool import Conn
 
@@ -21,6 +21,12 @@ FINE, COARSE = dt.timedelta(minutes=5), dt.timedelta(hours=1)
 # Classes that only count as connected while an enabled source says that it feeds them. Others (air, people at gates)
 # are properties of sensors: they are connected when readings are there.
 STRICT = frozenset({"camera", "sensor", "event", "case"})
+OF_DATASET = "dataset:"  # and the key of a declared Dataset: 未接入 until it was brought in
+
+
+def strict(kind: str) -> bool:
+    """Whether a class is 未接入 while nothing feeds it, whatever its query finds."""
+    return kind in STRICT or kind.startswith(OF_DATASET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,18 @@ def audiences(conn: Conn, now: dt.datetime) -> tuple[Audience, ...]:
 
 def sources(conn: Conn) -> list[Row]:
     return list(conn.execute("SELECT * FROM source WHERE enabled").fetchall())
+
+
+def datasets(conn: Conn, intervals: Mapping[str, dt.timedelta]) -> list[Row]:
+    """Data that came by file, as rows that feed the class `dataset:KEY`; `intervals`: how often each is renewed."""
+    rows: list[Row] = []
+    for key, edition in editions.in_force(conn).items():
+        every = intervals.get(key, dt.timedelta(days=365))
+        rows.append({
+            "classes": [f"{OF_DATASET}{key}"], "title": edition.source, "as_of": edition.as_of, "last_data_at": None,
+            "last_seen_at": None, "heartbeat": False, "interval_s": every.total_seconds(),
+        })  # fmt: skip
+    return rows
 
 
 def feeding(rows: Iterable[Row], kind: str, now: dt.datetime) -> Feeding:

@@ -11,6 +11,7 @@ from psycopg import sql
 from ioc.declare import Heat, Layer
 from ioc.scope import Scope
 from ioc.store.pool import Conn
+from ioc.store.tiles.closures import CLOSED_NOW
 from ioc.store.where import visible
 
 # Table, and what of it the layer shows. `{}` of a device layer is its class or kind.
@@ -19,8 +20,10 @@ _COUNTED: Mapping[str, tuple[str, LiteralString]] = {
     "case": ("cases", "x.closed_at IS NULL"),
     "heat": ("event", "x.status <> 'void' AND x.occurred_at > %(since)s"),
     "resource": ("resource", "true"),
+    "target": ("target", "x.removed_at IS NULL"),
     "grid_cell": ("grid_cell", "true"),
     "thematic": ("thematic_feature", "true"),
+    "building": ("building", "x.retired_at IS NULL"),
     "fence": ("fence", "x.deleted_at IS NULL"),
     "crossing": ("alarm", "x.category = 'fence' AND x.ended_at IS NULL AND x.hold = ''"),
     "patrol_track": ("patrol_track", "x.begun_at >= %(week)s"),
@@ -45,6 +48,8 @@ def counts(
             out[layer.key] = _cells(conn, scope, layer, region_ids)
         elif layer.query in _COUNTED:
             out[layer.key] = _rows(conn, scope, layer, region_ids, now)
+        elif layer.query == "closure":
+            out[layer.key] = _closures(conn, now)
         elif layer.query == "warning":
             out[layer.key] = _warnings(conn, scope, region_ids, now)
         elif layer.query == "region":
@@ -73,9 +78,9 @@ def _number(conn: Conn, query: sql.Composed, params: Mapping[str, Any]) -> int:
 def _cells(conn: Conn, scope: Scope, layer: Layer, region_ids: Sequence[int] | None) -> int:
     seen, params = visible(scope, "x")
     parts, values = _where(layer, "x")
-    query = sql.SQL("SELECT coalesce(sum(x.total), 0)::int AS n FROM device_cell x WHERE x.res = 5 AND {}").format(
-        sql.SQL(" AND ").join([seen, _drill(region_ids), *parts])
-    )
+    where = sql.SQL(" AND ").join([seen, _drill(region_ids), *parts])
+    total = "SELECT coalesce(sum(x.total), 0)::int AS n FROM device_cell x WHERE x.res = 5::smallint AND {}"
+    query = sql.SQL(total).format(where)
     return _number(conn, query, {**params, **values, "drill": list(region_ids or ())})
 
 
@@ -102,6 +107,12 @@ def _warnings(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, now: d
         " SELECT u.ancestor_id FROM region_closure u WHERE u.descendant_id = ANY (%(allowed)s::int[])))"
     ).format()
     return _number(conn, query, {"now": now, "all": scope.whole and region_ids is None, "allowed": allowed})
+
+
+def _closures(conn: Conn, now: dt.datetime) -> int:
+    """Everybody's: who drives must know of them wherever they lie."""
+    query = sql.SQL("SELECT count(*)::int AS n FROM road_closure c WHERE {}").format(CLOSED_NOW)
+    return _number(conn, query, {"now": now})
 
 
 def _regions(conn: Conn, scope: Scope, region_ids: Sequence[int] | None) -> int:

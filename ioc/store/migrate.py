@@ -13,7 +13,8 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from ioc.errors import ConfigError
-from ioc.store import chained, dictionaries
+from ioc.store import chained, dictionaries, routing
+from ioc.store.yielding import yielding
 
 FOLDER = Path(__file__).parent / "migrations"
 GRANTS = Path(__file__).parent / "grants.sql"
@@ -67,7 +68,10 @@ def pending(conn: psycopg.Connection[Any], folder: Path = FOLDER) -> list[Migrat
 
 
 def migrate(dsn_owner: str, folder: Path = FOLDER, progress: Callable[[str], None] | None = None) -> list[str]:
-    """Applies what is pending, each file in one transaction, then the grants. Returns the names applied."""
+    """Applies what is pending, each file in one transaction, then the grants. Returns the names applied.
+
+    Beside a running system: each transaction gives way to who writes, and comes again (`yielding`).
+    """
     applied: list[str] = []
     shipped = folder == FOLDER
     with psycopg.connect(dsn_owner, autocommit=True, application_name="ioc-migrate") as conn:
@@ -80,40 +84,44 @@ def migrate(dsn_owner: str, folder: Path = FOLDER, progress: Callable[[str], Non
             _apply(conn, migration)
             applied.append(f"{migration.number:03d}_{migration.name}")
         if shipped:
-            _finish(conn)
+            routing.install(conn)
+            yielding(conn, lambda: _finish(conn), "ioc db migrate")
         conn.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
     return applied
 
 
 def _apply(conn: psycopg.Connection[Any], migration: Migration) -> None:
+    name = f"{migration.number:03d}_{migration.name}"
+
+    def work() -> None:
+        conn.execute(migration.sql)
+        conn.execute(
+            "INSERT INTO schema_migration (number, name, checksum) VALUES (%s, %s, %s)"
+            " ON CONFLICT (number) DO UPDATE"
+            " SET name = excluded.name, checksum = excluded.checksum, applied_at = now()",
+            (migration.number, migration.name, migration.checksum),
+        )
+
     try:
-        with conn.transaction():
-            conn.execute(migration.sql)
-            conn.execute(
-                "INSERT INTO schema_migration (number, name, checksum) VALUES (%s, %s, %s)"
-                " ON CONFLICT (number) DO UPDATE"
-                " SET name = excluded.name, checksum = excluded.checksum, applied_at = now()",
-                (migration.number, migration.name, migration.checksum),
-            )
+        yielding(conn, work, name)
     except psycopg.Error as e:
-        name = f"{migration.number:03d}_{migration.name}"
         raise ConfigError(f"迁移 {name} 失败：{e}", f"migration {name} failed: {e}", {"migration": name}) from e
 
 
 def _finish(conn: psycopg.Connection[Any]) -> None:
     """Shipped code tables, chain, records, grants, the owner's right to act as the app, defaults behind a pooler."""
-    with conn.transaction():
-        dictionaries.load(conn)
-        chained.install(conn)
-        conn.execute(RECORDS.read_bytes())
-        conn.execute(GRANTS.read_bytes())
-        conn.execute(
-            "DO $$ BEGIN"
-            " IF NOT pg_has_role(current_user, 'ioc_app', 'MEMBER') THEN"
-            " EXECUTE 'GRANT ioc_app TO CURRENT_USER'; END IF;"
-            " IF NOT pg_has_role(current_user, 'ioc_readonly', 'MEMBER') THEN"
-            " EXECUTE 'GRANT ioc_readonly TO CURRENT_USER'; END IF;"
-            " EXECUTE format('ALTER DATABASE %I SET jit = off', current_database());"
-            " EXECUTE format('ALTER DATABASE %I SET plan_cache_mode = force_custom_plan', current_database());"
-            " EXECUTE format('ALTER DATABASE %I SET timezone = %L', current_database(), 'UTC'); END $$"
-        )
+    dictionaries.load(conn)
+    chained.install(conn)
+    conn.execute("SELECT ioc_past_build()")  # before the records of history, which leave its column out
+    conn.execute(RECORDS.read_bytes())
+    conn.execute(GRANTS.read_bytes())
+    conn.execute(
+        "DO $$ BEGIN"
+        " IF NOT pg_has_role(current_user, 'ioc_app', 'MEMBER') THEN"
+        " EXECUTE 'GRANT ioc_app TO CURRENT_USER'; END IF;"
+        " IF NOT pg_has_role(current_user, 'ioc_readonly', 'MEMBER') THEN"
+        " EXECUTE 'GRANT ioc_readonly TO CURRENT_USER'; END IF;"
+        " EXECUTE format('ALTER DATABASE %I SET jit = off', current_database());"
+        " EXECUTE format('ALTER DATABASE %I SET plan_cache_mode = force_custom_plan', current_database());"
+        " EXECUTE format('ALTER DATABASE %I SET timezone = %L', current_database(), 'UTC'); END $$"
+    )

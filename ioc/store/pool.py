@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import select
 import threading
 from collections.abc import Generator
@@ -56,6 +57,7 @@ class Session(psycopg.Connection[DictRow]):
 
     scope_key: Key | None = None
     plan: Plan = "custom"
+    as_of: dt.datetime | None = None  # inside a transaction of the past: its moment (ioc/store/past.py)
 
 
 class Store:
@@ -78,11 +80,31 @@ class Store:
         self.size = size
         self._wait_s = wait_s
         self._pooler = transaction_pooler
+        self._prepares: int | None = None if transaction_pooler else 5
         self._slots = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
         self._idle: list[Session] = []
         self._closed = False
         self._queue = 0  # threads that wait for a connection
+
+    @property
+    def home(self) -> Store:
+        """The store of the present: itself, but for the past."""
+        return self
+
+    @property
+    def pooled(self) -> bool:
+        return self._pooler
+
+    def like(self, size: int, search_path: str) -> Store:
+        """Another pool to the same server, whose names are looked up along `search_path` first."""
+        found = Store(self.dsn, size, transaction_pooler=self._pooler, wait_s=self._wait_s)
+        if not self._pooler:
+            parts: dict[str, Any] = conninfo_to_dict(found.dsn)
+            parts["options"] = f"{parts['options']} -c search_path={search_path}"
+            found.dsn = make_conninfo("", **parts)
+        found._prepares = None  # it works in transactions, where a statement that a rollback took cannot be made good
+        return found
 
     @contextmanager
     def scoped(self, scope: Scope) -> Generator[Conn]:
@@ -219,7 +241,7 @@ class Store:
             self.dsn,
             autocommit=True,
             row_factory=dict_row,
-            prepare_threshold=None if self._pooler else 5,
+            prepare_threshold=self._prepares,
         )
         if not self._pooler and conn.info.user != APP_ROLE:
             try:

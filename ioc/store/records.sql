@@ -8,14 +8,14 @@ DECLARE
   pieces text;
 BEGIN
   FOREACH t IN ARRAY ARRAY['event', 'cases', 'device', 'warning', 'resource', 'thematic_feature', 'region',
-                           'grid_cell'] LOOP
+                           'grid_cell', 'target'] LOOP
     SELECT string_agg(format('jsonb_build_object(%s)', pairs), ' || ' ORDER BY part) INTO pieces
     FROM (
       SELECT (n - 1) / 45 AS part, string_agg(format('%L, x.%I', attname, attname), ', ' ORDER BY n) AS pairs
       FROM (
         SELECT attname, row_number() OVER (ORDER BY attnum) AS n FROM pg_attribute
         WHERE attrelid = t::regclass AND attnum > 0 AND NOT attisdropped
-          AND attname <> ALL (ARRAY['geom', 'geom_m', 'search', 'queue_rank', 'queue_due', 'queue_new'])
+          AND attname <> ALL (ARRAY['geom', 'geom_m', 'spot', 'search', 'queue_rank', 'queue_due', 'queue_new', 'known_at'])
       ) AS c
       GROUP BY 1
     ) AS p;

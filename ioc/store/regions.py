@@ -92,6 +92,7 @@ class Regions:
 
     @classmethod
     def of(cls, store: Store) -> Regions:
+        store = store.home  # boundaries are those of today, also of the past
         with cls._all_lock:
             found = cls._all.get(store)
             if found is None:

@@ -7,7 +7,7 @@ so that a live row and a listed row are the same thing made by the same function
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -27,8 +27,9 @@ LIMIT_MAX = 2000
 
 def case_records(conn: Conn, ids: Sequence[int]) -> list[dict[str, Any]]:
     rows = conn.execute(
-        "SELECT w.*, c.category_code FROM worklist_case w JOIN cases c ON c.case_id = w.id WHERE w.id = ANY (%s)",
-        (list(ids),),
+        "SELECT w.*, c.category_code FROM worklist_case w JOIN cases c ON c.case_id = w.id"
+        " WHERE w.id = ANY (%(ids)s) AND c.case_id = ANY (%(ids)s)",  # said twice: of the past each is a union
+        {"ids": list(ids)},
     ).fetchall()
     topics = current_topics(conn)
     return [case_to_record(r, topics) for r in rows]
@@ -136,7 +137,10 @@ def worklist(
             found += conn.execute(*page_query(right, scope, region_ids, bounded, after, expected)).fetchall()
     found.sort(key=lambda r: (r["rank"], r["due"], r["newest"], -r["id"], r["kind"]))
     more, rows = len(found) > bounded, found[:bounded]
-    records = {r["key"]: r for r in case_records(conn, [r["id"] for r in rows if r["kind"] == 0])}
+    cases = [r["id"] for r in rows if r["kind"] == 0]
+    records = {r["key"]: r for r in case_records(conn, cases)}
+    if expected is not None:
+        records |= {r["key"]: r for r in over(conn, cases, records.values())}
     records |= {r["key"]: r for r in event_records(conn, [r["id"] for r in rows if r["kind"] == 1])}
     keys = (f"{'event' if r['kind'] else 'case'}:{r['id']}" for r in rows)
     last = rows[-1] if more else None
@@ -162,6 +166,23 @@ def mine_keys(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, expect
     """Keys of all records that wait for one person's next step, in no order."""
     parts, params = _parts(scope, region_ids, expected)
     return worklist_mine.keys(conn, scope, expected, parts, params, limit)
+
+
+_AWAITS = {
+    "submitted": {"zh": "复盘待审批", "en": "Review to approve"},
+    "draft": {"zh": "复盘被退回", "en": "Review sent back"},
+}
+_REVIEWS = (
+    "SELECT r.case_id, r.state FROM incident_review r WHERE r.case_id = ANY (%s) AND r.state <> 'closed'"
+    " AND (r.state = 'submitted' OR r.returned <> '')"
+)
+
+
+def over(conn: Conn, ids: Sequence[int], records: Iterable[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """Of cases that wait for somebody, the records of those that are over, with what of them waits (`awaits`)."""
+    states = {int(r["case_id"]): str(r["state"]) for r in conn.execute(_REVIEWS, (list(ids),))}
+    found = case_records(conn, sorted(states)) if records is None else records
+    return [{**r, "awaits": _AWAITS[states[r["id"]]]} for r in found if r["closed"] and r["id"] in states]
 
 
 def _total(conn: Conn, scope: Scope, region_ids: Sequence[int] | None, expected: Expected | None) -> int:

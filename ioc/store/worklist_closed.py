@@ -14,7 +14,7 @@ from ioc.store.pool import Conn
 from ioc.store.where import visible
 from ioc.store.worklist import LIMIT_MAX, case_records, region_predicate
 
-_WHERE = sql.SQL("c.closed_at >= %(start)s AND c.closed_at < %(stop)s AND {seen} AND {inside}")
+_WHERE = sql.SQL("c.closed_at >= %(start)s AND c.closed_at < %(stop)s AND NOT c.exercise AND {seen} AND {inside}")
 _IDS = sql.SQL("SELECT c.case_id AS id FROM cases c WHERE {} ORDER BY c.closed_at DESC, c.case_id DESC LIMIT %(limit)s")
 _TOTAL = sql.SQL("SELECT count(*) AS n FROM cases c WHERE {}")
 

@@ -54,7 +54,7 @@ ORDER BY {order} LIMIT %(limit)s
 # (of a case, of a report that is none yet)
 _SHOWS: Mapping[str, tuple[LiteralString, LiteralString]] = {
     "all": ("c.closed_at IS NULL", "true"),
-    "mine": ("c.closed_at IS NULL AND c.case_id = ANY (%(mine_cases)s)", "e.event_id = ANY (%(mine_events)s)"),
+    "mine": ("c.case_id = ANY (%(mine_cases)s)", "e.event_id = ANY (%(mine_events)s)"),
     "incidents": ("c.closed_at IS NULL AND c.flow = 'incident'", "e.incident_level IS NOT NULL"),
     "cases": ("c.closed_at IS NULL AND c.flow <> 'incident'", "e.incident_level IS NULL"),
     "overdue": ("c.closed_at IS NULL AND c.due_at < %(now)s AND NOT c.clock_stopped", "false"),

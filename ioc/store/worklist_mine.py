@@ -42,12 +42,20 @@ _BRANCHES: Mapping[str, tuple[LiteralString, LiteralString]] = {
         "c.asked <> '' AND (c.flow, c.stage, c.asked) IN"
         " (SELECT * FROM unnest(%(asked_flows)s::text[], %(asked_stages)s::text[], %(asked_for)s::text[]))",
     ),
+    "by_review": (
+        "(SELECT r.case_id FROM incident_review r WHERE r.state <> 'closed' AND"
+        " CASE WHEN r.state = 'submitted' THEN 'submitted' WHEN r.returned <> '' THEN 'returned' ELSE '' END"
+        " = ANY (%(reviews)s::text[])) p",
+        "c.case_id = p.case_id",
+    ),
 }
+# Everything else is of cases that are open.
+_OVER = ("by_review",)
 _BRANCH = """
 SELECT c.* FROM {through} CROSS JOIN LATERAL (
   SELECT 0 AS kind, c.case_id AS id, c.queue_rank AS rank, c.queue_due AS due, c.queue_new AS newest
   FROM cases c
-  WHERE c.closed_at IS NULL AND {when} AND {seen_c} AND {inside_c} {place} {cut}) c
+  WHERE {open} AND {when} AND {seen_c} AND {inside_c} {place} {cut}) c
 """
 _NONE = "SELECT 0 AS kind, NULL::bigint AS id, 0 AS rank, 0::bigint AS due, 0::bigint AS newest WHERE false"
 _PLACE = """
@@ -109,6 +117,7 @@ def values(expected: Expected) -> dict[str, Any]:
         "name": expected.name,
         "departments": list(expected.departments),
         "asked_for": [request for *_, request in expected.asked],
+        "reviews": list(expected.reviews),
         "person": Jsonb([{"name": expected.name}]),
     }
     for name, listed in pairs.items():
@@ -126,10 +135,18 @@ def _union(
         "by_department": bool(expected.by_hand and expected.departments),
         "by_cell": bool(expected.by_cell and expected.name),
         "asked": bool(expected.asked),
+        "by_review": bool(expected.reviews),
     }
     branches = [
         sql.SQL("({})").format(
-            sql.SQL(_BRANCH).format(through=sql.SQL(through), when=sql.SQL(when), place=place, cut=cut, **parts)
+            sql.SQL(_BRANCH).format(
+                through=sql.SQL(through),
+                when=sql.SQL(when),
+                place=place,
+                cut=cut,
+                open=sql.SQL("c.closed_at IS NOT NULL" if name in _OVER else "c.closed_at IS NULL"),
+                **parts,
+            )
         )
         for name, (through, when) in _BRANCHES.items()
         if wanted[name]

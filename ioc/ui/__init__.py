@@ -45,6 +45,10 @@ _js_dist: list[dict[str, Any]] = [
     {"relative_package_path": "dist/inter.woff2", "namespace": _NAMESPACE, "dynamic": True},
     # Loaded by ioc_ui.js itself when the first map is on the page: lists and numbers do not wait for it.
     {"relative_package_path": "dist/ioc_map.js", "namespace": _NAMESPACE, "dynamic": True},
+    # The players: loaded where a live picture is shown.
+    {"relative_package_path": "dist/ioc_video.js", "namespace": _NAMESPACE, "dynamic": True},
+    # Drawing, loaded by the command page when somebody draws.
+    {"relative_package_path": "dist/ioc_draw.js", "namespace": _NAMESPACE, "dynamic": True},
     # The officer's page and its map: plain pages name them themselves.
     {"relative_package_path": "dist/ioc_phone.js", "namespace": _NAMESPACE, "dynamic": True},
     {"relative_package_path": "dist/ioc_phone_map.js", "namespace": _NAMESPACE, "dynamic": True},

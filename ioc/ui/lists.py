@@ -104,7 +104,7 @@ def _of_level(counts: Props, name: str, level: int) -> int:
 
 def _levels(counts: Props, lang: str) -> str:
     out = ""
-    for level in (1, 2, 3, 4):
+    for level in (1, 2, 3, 4, *((0,) if _of_level(counts, "incidents", 0) else ())):
         total = _of_level(counts, "incidents", level)
         provisional = total > 0 and _of_level(counts, "provisional", level) == total
         zero = "" if total else ' class="z"'

@@ -69,6 +69,7 @@ def icon(name: str) -> str:
 def _numeral(level: int) -> str:
     top, run = ("11", "7.5") if level == 1 else ("8", "8")
     return {
+        0: str(_sprite()["unlevelled"][1]),
         1: f"M12 {top}v{run}",
         2: f"M9.6 {top}v{run}M14.4 {top}v{run}",
         3: f"M7.8 {top}v{run}M12 {top}v{run}M16.2 {top}v{run}",
@@ -77,13 +78,15 @@ def _numeral(level: int) -> str:
 
 
 def level_mark(level: int, provisional: bool, lang: str) -> str:
-    n = level if 1 <= level <= 4 else 4
+    """0, or what is no level: 未定级, without hue."""
+    n = level if 1 <= level <= 4 else 0
+    provisional = provisional and n > 0
     name = t(f"ui.level{n}", lang)
     label = f"{t('ui.provisional', lang)} {name}" if provisional else name
     box, prov = ("-1 -1 26 26", " prov") if provisional else ("0 0 24 24", "")
     return (
         f'<svg class="lv lv{n}{prov}" viewBox="{box}" role="img" aria-label="{esc(label)}">'
-        f'<path class="sh" d="{_sprite()["shapes"][n - 1]}"></path>'
+        f'<path class="sh" d="{_sprite()["shapes"][n - 1] if n else _sprite()["unlevelled"][0]}"></path>'
         f'<g class="rn"><path d="{_numeral(n)}"></path></g></svg>'
     )
 
@@ -104,7 +107,7 @@ def is_incident(item: Item) -> bool:
 
 def mark(item: Item, lang: str) -> str:
     inner = (
-        level_mark(item["level"] or 4, item["provisional"], lang)
+        level_mark(item["level"] or 0, item["provisional"], lang)
         if is_incident(item)
         else urgency_mark(item["urgency"], lang)
     )
@@ -128,7 +131,7 @@ def kind_text(item: Item, lang: str) -> str:
     if not is_incident(item):
         return pick(item["flow_text"], lang)
     level = item.get("level")
-    text = t("ui.levelOf", lang, n=_ROMAN[level]) if level else pick(item["flow_text"], lang)
+    text = t("ui.levelOf", lang, n=_ROMAN[level]) if level else t("ui.level0", lang)
     return f"{t('ui.provisional', lang)} {text}" if item["provisional"] else text
 
 

@@ -61,6 +61,18 @@ def test_the_live_bench_on_the_real_product() -> None:
     assert set(Path(tempfile.gettempdir()).glob("ioc-bench-*")) <= before
 
 
+@pytest.mark.whole
+def test_the_command_bench_fills_a_city_and_asks_it() -> None:
+    result = run_bench("command", Settings(), COMPOSITION, quick=True)
+    figures = {f["name"]: f for f in result["figures"]}
+    assert result["passed"], text(result)
+    assert figures["panels that could not tell"]["value"] == 0, text(result)
+    for name in ("first panel p95", "all panels p95", "isochrone 15 min p95", "replay frame at a random T p95"):
+        assert figures[name]["value"] > 0, name
+        assert figures[name]["floor"] > 0, name
+    assert figures["first panel p95"]["value"] <= figures["all panels p95"]["value"]
+
+
 def test_jobs_collect_notes() -> None:
     job = Job(Settings(), COMPOSITION)
     job.say("x")

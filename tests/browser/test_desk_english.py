@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -14,7 +15,7 @@ from tests.browser import latin
 from tests.conftest import Database
 from tests.http import world as small
 from tests.http.world import World
-from tests.product import Product, running
+from tests.product import PASSWORD, Product, running
 
 pytestmark = pytest.mark.browser
 # `words`: Chinese, missing labels and unfilled places in what is shown or read out. An element that says it is Chinese
@@ -115,10 +116,54 @@ def everything(walk: Walk, world: World) -> None:
         walk.go(path, wait)
 
 
+def commanded(product: Product) -> int:
+    """An incident with an order, a sector and somebody who commands it, all in Latin letters."""
+    client = httpx.Client(base_url=product.url, headers={"Origin": product.url}, timeout=60)
+    client.post("/api/v1/auth/sign-in", json={"login": "boss", "password": PASSWORD}).raise_for_status()
+    place = {"lon": 111.15, "lat": 21.65, "crs": "EPSG:4490"}
+    asked = {"title": "Warehouse fire", "class": 2, "level": 3, "reason": "Open flames", "place": place}
+    case = int(client.post("/api/v1/incidents", json=asked).raise_for_status().json()["incident_id"])
+    square = [[111.15, 21.65], [111.16, 21.65], [111.16, 21.66], [111.15, 21.65]]
+    sector = {"kind": "sector", "label": "East", "geometry": {"type": "Polygon", "coordinates": [square]}}
+    order = {"what": "Hold the gate", "to": {"kind": "department", "ref": "Roads"}}
+    client.post(f"/api/v1/incidents/{case}/marks", json=sector).raise_for_status()
+    client.post(f"/api/v1/incidents/{case}/tasks", json=order).raise_for_status()
+    return case
+
+
+def workspace(walk: Walk, case: int) -> None:
+    """The command workspace with its tabs, the menu of acts, an order's form and the tools of its map."""
+    path, page = f"/desk/command/{case}", walk.page
+    walk.go(path)
+    page.wait_for_function("() => ![...document.querySelectorAll('[data-panel]')].some((e) => e.dataset.n === '0')")
+    walk.look(f"{path} answered")
+    for tab in ("task", "reports", "notice"):
+        page.locator(f"[data-cmd-tab={tab}]").click()
+        walk.look(f"{path} {tab}")
+    page.locator("#cmd-act summary").click()
+    walk.look(f"{path} acts")
+    page.locator("#cmd-act .pick button").first.click()
+    page.wait_for_selector(".stepbox[open]")
+    walk.look(f"{path} act")
+    page.keyboard.press("Escape")
+    page.locator("#cp-sectors li").first.click()
+    walk.look(f"{path} mark")
+    for aid in ("closures", "flood"):
+        page.locator(f"[data-aid={aid}]").click()
+        page.wait_for_selector(f"#cmd-card.{aid}")
+        walk.look(f"{path} {aid}")
+    page.wait_for_selector("#cmd-card .bad")  # no terrain here: it says so
+    walk.look(f"{path} no terrain")
+
+
 def test_no_page_of_the_desk_has_a_word_left_behind(product: Product, flat_browser: Browser, world: World) -> None:
     """At the narrowest desk: what is not cut there is not cut at 1920. The map says why it is not drawn."""
     walk = Walk(product, flat_browser, "boss", 1366, 768)
     everything(walk, world)
+    for path in ("/desk/replay", "/desk/video", "/desk/command"):
+        walk.go(path)
+    walk.dialog("[data-raise-hand]", "incident by hand", ".stepbox[open]")
+    workspace(walk, commanded(product))
     walk.go("/desk/events")
     assert "WebGL 2" in walk.page.locator(".map-fault").inner_text()
     walk.context.close()

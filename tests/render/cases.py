@@ -8,7 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class RenderCase:
-    """`login` empty: nobody is signed in. `centre`: which of the suite's centres is shown."""
+    """`login` empty: nobody is signed in. `centre`: which of the suite's centres is shown.
+
+    `{incident}` in a path stands for the first incident that goes on.
+    """
 
     name: str
     path: str
@@ -29,6 +32,8 @@ CASES = (
     RenderCase("desk-light", "/desk?still=1&theme=light", 1920, 1080),
     RenderCase("desk-en", "/desk?still=1&lang=en", 1440, 900),
     RenderCase("desk-events", "/desk/events?still=1", 1920, 1080),
+    RenderCase("desk-command", "/desk/command/{incident}?still=1", 1920, 1080),
+    RenderCase("desk-replay", "/desk?still=1&t=2026-10-03T14:20:00%2B08:00", 1920, 1080),
     RenderCase("desk-phone", "/desk?still=1", 390, 844),
     RenderCase("desk-zoom-200", "/desk?still=1", 960, 540, dpr=2),
     RenderCase("wall-portrait", "/wall?still=1", 1080, 1920),

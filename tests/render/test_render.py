@@ -38,7 +38,11 @@ def opened(browser: Browser, product: Product, case: RenderCase, log: list[str])
     page.on("console", lambda m: log.append(f"console: {m.text}") if m.type == "error" else None)
     page.on("response", lambda r: log.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.on("request", lambda r: log.append(f"outside: {r.url}") if _outside(r.url, product.url) else None)
-    page.goto(product.url + case.path, wait_until="domcontentloaded")
+    path = case.path
+    if "{incident}" in path:
+        first = context.request.get(f"{product.url}/api/v1/incidents?state=open").json()["incidents"][0]
+        path = path.replace("{incident}", str(first["case_id"]))
+    page.goto(product.url + path, wait_until="domcontentloaded")
     page.wait_for_selector("body[data-ready=true]", timeout=READY_MS)
     for step in case.press:
         if step.startswith("click:"):
@@ -98,7 +102,7 @@ _TILES = """() => {
 }"""
 
 
-@pytest.mark.parametrize(("width", "height", "scrolls"), [(1920, 2000, False), (1600, 900, True), (1280, 620, True)])
+@pytest.mark.parametrize(("width", "height", "scrolls"), [(1920, 2400, False), (1600, 900, True), (1280, 620, True)])
 def test_no_tile_is_cut_and_the_last_can_be_reached(
     browser: Browser, centre: Callable[[str], Product], width: int, height: int, scrolls: bool
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -14,6 +17,7 @@ from ioc.store.cluster import PrivateCluster
 from ioc.store.database import as_uri, dsns
 from ioc.store.keeper import ensure_partitions
 from ioc.store.migrate import migrate, migrations, pending
+from ioc.store.yielding import yielding
 from tests.conftest import NOW, Database
 
 pytestmark = pytest.mark.store
@@ -31,6 +35,39 @@ def test_every_migration_can_be_run_again(db: Database) -> None:
     with db.owner() as conn:
         conn.execute("UPDATE schema_migration SET checksum = 'changed'")
     assert len(migrate(db.dsn_owner)) == len(migrations())
+
+
+def test_a_migration_beside_live_work_gives_way_and_comes_again(db: Database) -> None:
+    """A writer has `event` and asks for `cases`, the migration has `cases` and asks for `event`: neither is lost."""
+    with db.owner() as conn:
+        conn.execute("UPDATE ioc_was.tracked SET shape = 'other' WHERE name IN ('cases', 'event')")
+    waits = "SELECT 1 FROM pg_locks WHERE relation = 'event'::regclass AND NOT granted"
+    ends = time.monotonic() + 60
+    with ThreadPoolExecutor(1) as pool, db.owner() as writer, db.owner() as watch:
+        with writer.transaction():
+            writer.execute("LOCK event IN ROW EXCLUSIVE MODE")
+            migrating = pool.submit(migrate, db.dsn_owner)
+            while not watch.execute(waits).fetchone():
+                assert time.monotonic() < ends, "the migration never asked for the table"
+            writer.execute("LOCK cases IN ROW EXCLUSIVE MODE")
+        assert migrating.result(60) == []
+        rows = watch.execute("SELECT shape FROM ioc_was.tracked WHERE name IN ('cases', 'event')").fetchall()
+    assert "other" not in {r["shape"] for r in rows}
+
+
+def test_who_holds_a_table_too_long_is_named(db: Database) -> None:
+    waited: list[float] = []
+    with db.owner() as holder, psycopg.connect(db.dsn_owner, autocommit=True) as conn:
+        with holder.transaction():
+            holder.execute("LOCK supervision IN ACCESS SHARE MODE")
+            with pytest.raises(ConfigError, match=str(holder.info.backend_pid)):
+                yielding(conn, lambda: void(conn.execute("LOCK supervision")), "x", 2, waited.append)
+        yielding(conn, lambda: void(conn.execute("LOCK supervision")), "x", 1)
+    assert len(waited) == 1
+
+
+def void(_: object) -> None:
+    """What a statement returns is not asked for."""
 
 
 def test_a_broken_migration_is_named_and_leaves_nothing(db: Database, tmp_path) -> None:

@@ -22,7 +22,7 @@ from tests.store.test_observations import rows
 
 pytestmark = pytest.mark.store
 TABLES = ("event", "cases", "device", "warning", "resource", "thematic_feature", "region", "grid_cell")
-COMPUTED = {"geom", "geom_m", "search", "queue_rank", "queue_due", "queue_new"}
+COMPUTED = {"geom", "geom_m", "search", "queue_rank", "queue_due", "queue_new", "known_at"}
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -361,7 +361,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
 def test_the_end_does_not_depend_on_the_order(db: Database, desk: Desk, order: list[str], known: set[str]) -> None:
     """Whatever order a chain comes in, what nobody refers to is in force, and nothing else."""
     with db.owner() as conn:
-        conn.execute("TRUNCATE warning, warning_message")
+        conn.execute("TRUNCATE warning, warning_message, warning_check")
     for name in order:
         if name in known:
             desk.json(**MESSAGES[name])

@@ -95,3 +95,17 @@ def test_every_layer_of_every_kind_has_its_source(tmp_path: Path, kind: str) -> 
     given = {"basemap_kind": kind, "basemap_url": "https://maps.example/{z}/{x}/{y}"} if kind else {}
     made = basemap.style(Settings.model_validate({"data_dir": tmp_path, **given}), "dark", "zh", "v1")
     assert {layer["source"] for layer in made["layers"] if "source" in layer} <= set(made["sources"])
+
+
+def test_imagery_lies_over_the_ground_and_is_hidden_until_it_is_asked_for(tmp_path: Path) -> None:
+    """MAP-05: under borders and names; EPSG:4490 matrices go by the same door as those of a base map."""
+    assert basemap.IMAGERY not in style(tmp_path)["sources"]
+    url = "https://t.example/{z}/{x}/{y}"
+    made = style(tmp_path, imagery_url=url, imagery_note="测绘院 2026-05")
+    ids = [layer["id"] for layer in made["layers"]]
+    assert ids.index("land") < ids.index(basemap.IMAGERY) < ids.index("town-line")
+    layer = made["layers"][ids.index(basemap.IMAGERY)]
+    assert layer["layout"]["visibility"] == "none"
+    assert made["sources"][basemap.IMAGERY]["tiles"] == [url]
+    angled = style(tmp_path, imagery_url=url, imagery_kind="wmts-c")
+    assert angled["sources"][basemap.IMAGERY]["tiles"][0].startswith("tdtc://")

@@ -50,8 +50,8 @@ def test_named_commands_exist(page: Path) -> None:
     named = set(re.findall(rf"\bioc ((?:(?:{groups}) )?[a-z]+)", page.read_text("utf-8")))
     commands = {
         "up", "web", "ingest", "doctor", "status", "import", "bench", "db url", "db migrate", "demo load", "demo drop",
-        "user add", "token create", "embed sign", "notify dead", "notify resend", "notify test", "audit verify",
-        "audit head", "seal rotate", "seal status", "seal remove",
+        "demo play", "user add", "token create", "embed sign", "notify dead", "notify resend", "notify test",
+        "audit verify", "audit head", "seal rotate", "seal status", "seal remove",
     }  # fmt: skip
     code = re.findall(r"`[^`\n]*`|```.*?```", page.read_text("utf-8"), re.S)
     used = {c for c in named if any(f"ioc {c}" in block for block in code)}

@@ -254,7 +254,7 @@ def test_phones_are_masked() -> None:
 
 def test_reasons_speak_both_languages() -> None:
     names = "limit low high minutes days other sources scheme known flow parent choices crs buffer source got want"
-    more = "where stored what scope status kind colour colours unit property ours model"
+    more = "where stored what scope status kind colour colours unit property ours model n total why times points"
     known = dict.fromkeys([*names.split(), *more.split()], "x")
     for code in CODES:
         made = reason("f", code, "v", **known)

@@ -15,7 +15,7 @@ from dash.development.base_component import Component
 from ioc.errors import StoreUnavailable
 from ioc.i18n import catalogue
 from ioc.scope import SYSTEM
-from ioc.screens import marks, site, ways_in
+from ioc.screens import desk, marks, site, ways_in
 from ioc.screens.dash_app import encode_page
 from ioc.screens.html import to_html
 from ioc.screens.model import make_view, wall_tiles
@@ -31,6 +31,9 @@ PAGES = (
     "/desk/village",
     "/desk/supervision",
     "/desk/settings",
+    "/desk/command",
+    "/desk/command/7",
+    "/desk/command/7/review",
     "/wall",
     "/embed/tile/aqi",
     "/embed/map",
@@ -56,7 +59,7 @@ def walk(tree: Any) -> Iterator[Component]:
 
 
 def sources() -> str:
-    files = [*(ROOT / "ioc/screens").glob("*.py"), *(ROOT / "callbacks").glob("*.py")]
+    files = [*(ROOT / "ioc/screens").rglob("*.py"), *(ROOT / "callbacks").glob("*.py")]
     return "\n".join(f.read_text("utf-8") for f in files)
 
 
@@ -85,7 +88,7 @@ def test_no_key_shows_instead_of_a_word(url: str, lang: str) -> None:
 
 def test_no_chinese_is_hard_coded() -> None:
     """Words live in ioc/words; what is left in the code are comments and docstrings."""
-    for path in (ROOT / "ioc/screens").glob("*.py"):
+    for path in (ROOT / "ioc/screens").rglob("*.py"):
         code = re.sub(r'"""(?:.|\n)*?"""|#.*', "", path.read_text("utf-8"))
         found = re.findall(r"[\u4e00-\u9fff]+", code)
         assert set(found) <= {"中"}, (path.name, found)
@@ -122,6 +125,17 @@ def test_nav_leads_only_to_pages_that_exist() -> None:
         assert site.kind_of(parse_page(link)), link
 
 
+def test_the_nav_has_four_areas() -> None:
+    """COC-06: every page stands in one of the four 一网, and none is lost."""
+    text = to_html(built("/desk"))
+    areas = re.findall(r'role="group"[^>]*title="(一网[^"]*)"|title="(一网[^"]*)"', text)
+    assert [a or b for a, b in areas] == ["一网纵观全局", "一网协同共治", "一网决策指挥", "一网感知态势"]
+    pages = [p for _, group in desk.AREAS for p in group]
+    assert len({key for key, _, _ in pages}) == len(pages)
+    assert {"overview", "events", "command", "video", "alarms", "village", "supervision", "replay", "data",
+            "settings", "review"} == {key for key, _, _ in pages}  # fmt: skip
+
+
 def test_no_plotly_graph_on_any_page() -> None:
     assert "Graph" not in {getattr(c, "_type", "") for url in PAGES for c in walk(built(url))}
 
@@ -144,6 +158,11 @@ def test_wall_has_the_worst_incident_and_on_a_calm_day_says_so() -> None:
     assert "物流仓库火情" in text
     assert 'class="lead l3"' in text
     assert 'class="lead l4 pv"' in text  # 初判 is dashed
+    bare = {**next(r for r in FakeServices().rows if r["flow"] == "incident"), "level": None, "provisional": False}
+    text = to_html(built("/wall", FakeServices(rows=[bare])))
+    assert 'class="lead l0"' in text, "an incident nobody has given a level is one all the same, and no Ⅳ"
+    assert "未定级" in text
+    assert 'class="lv lv4' not in text.split('class="lead l0"')[1].split("</article>")[0]
     calm = to_html(built("/wall", FakeServices(rows=[], count=NO_INCIDENTS)))
     assert "当前无突发事件" in calm
     assert "p-ev calm" in calm

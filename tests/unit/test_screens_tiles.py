@@ -59,6 +59,16 @@ def test_a_tile_without_a_value_shows_no_number(state: str) -> None:
     assert ">0<" not in text
 
 
+def test_a_number_not_computed_by_then_says_nothing_about_how_many_there_were() -> None:
+    empty = eight_states()["empty"]
+    text = to_html(
+        tiles.kpi_tile(replace(empty, state="unknown", note=Text("当时尚未算出", "not computed by then")), ZH)
+    )
+    assert "当时尚未算出" in text
+    assert "—" in text
+    assert "当前无在办" not in text
+
+
 def test_freshness_class_and_ring_follow_age() -> None:
     base = tile("camera_online", 97.6)
     minute = dt.timedelta(minutes=1)

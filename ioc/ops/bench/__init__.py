@@ -1,4 +1,4 @@
-"""`ioc bench live|tiles|kpi|screen|import|intake|cases|alarms`: each figure beside its floor, in interleaved rounds.
+"""`ioc bench live|tiles|kpi|screen|import|intake|cases|alarms|command|video|replay`: figures and floors.
 
 A bench is a module here with `run(job: Job) -> list[Figure]`. It starts what it measures itself, in a folder and on
 ports of its own, with a bound on time and number, and leaves nothing behind.
@@ -32,6 +32,9 @@ BENCHES: Mapping[str, str] = {
     "intake": "ioc.ops.bench.intake",
     "cases": "ioc.ops.bench.cases",
     "alarms": "ioc.ops.bench.alarms",
+    "command": "ioc.ops.bench.command",
+    "video": "ioc.ops.bench.video",
+    "replay": "ioc.ops.bench.replay",
 }
 ROUNDS = 5
 

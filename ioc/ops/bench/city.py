@@ -5,6 +5,7 @@ Loaded by binary COPY in H3 order (neighbours on the map are neighbours on disk)
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import h3.api.basic_int as h3
@@ -27,7 +28,7 @@ Places = NDArray[np.void]
 
 def town_code(town: int) -> str:
     """Code of town 0-47."""
-    return f"44990{_county(town) + 1}{100 + town:03d}000"
+    return f"44990{county(town) + 1}{100 + town:03d}000"
 
 
 def town_centre(town: int) -> tuple[float, float]:
@@ -36,8 +37,23 @@ def town_centre(town: int) -> tuple[float, float]:
     return WEST + WIDTH * (column + 0.5) / COLUMNS, SOUTH + HEIGHT * (row + 0.5) / ROWS
 
 
-def load(conn: psycopg.Connection[Any], devices: int, seed: int = 7) -> None:
+def busiest(seed: int = 7) -> NDArray[np.int64]:
+    """Towns in the order of how much stands in them."""
+    return np.random.default_rng(seed).permutation(COLUMNS * ROWS)
+
+
+def load(
+    conn: psycopg.Connection[Any],
+    devices: int,
+    seed: int = 7,
+    *,
+    cones: bool = False,
+    known_at: dt.datetime | None = None,
+) -> None:
     """Regions and `devices` devices (5 of 7 cameras) on the owner's autocommit connection, with their aggregates.
+
+    `cones`: of two in five cameras the range is known too, so that they see places. `known_at`: since when they are
+    known as they are, for replay.
 
     Indexes are made after the rows, which is four times faster; so only for a database of one's own.
     """
@@ -53,7 +69,9 @@ def load(conn: psycopg.Connection[Any], devices: int, seed: int = 7) -> None:
             for chunk in _chunks(devices, seed):
                 copy.write(chunk.tobytes())
             copy.write(b"\xff\xff")
-        conn.execute(_INSERT, {"srid": metre_srid(WEST + WIDTH / 2), "first": FIRST_TOWN})
+        conn.execute(
+            _INSERT, {"srid": metre_srid(WEST + WIDTH / 2), "first": FIRST_TOWN, "cones": cones, "known_at": known_at}
+        )
         for definition in indexes:
             conn.execute(sql.SQL(definition))  # pyright: ignore[reportArgumentType] - the server's own text
         rebuild_device_cells(conn)
@@ -63,20 +81,23 @@ def load(conn: psycopg.Connection[Any], devices: int, seed: int = 7) -> None:
 
 _INSERT = """
 INSERT INTO device (source, external_id, kind, class, name, status, exceeded, status_at, geom, geom_m, h3_10, region_id,
-                    search, origin, azimuth_deg, fov_deg)
+                    search, origin, azimuth_deg, fov_deg, attributes, known_at)
 SELECT 'bench', 'B' || lpad(i::text, 8, '0'),
-       CASE WHEN i %% 7 < 5 THEN 'camera' 
+       CASE WHEN i %% 7 < 5 THEN 'camera' WHEN i %% 997 = 0 THEN 'weather'
             ELSE (ARRAY['water_level', 'rain', 'noise', 'smoke', 'manhole', 'bin'])[1 + i %% 6] END,
        CASE WHEN i %% 7 < 5 THEN 'camera' ELSE 'sensor' END,
        '第' || town || '镇 ' || i || ' 号点位', CASE WHEN i %% 41 = 0 THEN 'offline' ELSE 'online' END,
        i %% 7 >= 5 AND i %% 97 = 0, '2026-10-01T00:00:00Z', ST_SetSRID(ST_MakePoint(lon, lat), 4326),
        ST_SetSRID(ST_MakePoint(x, y), %(srid)s), h3, %(first)s + town,
-       '第' || town || '镇 ' || i || ' 号点位 b' || lpad(i::text, 8, '0'), 'demo', i %% 360, 60
+       '第' || town || '镇 ' || i || ' 号点位 b' || lpad(i::text, 8, '0'), 'demo', i %% 360, 60,
+       CASE WHEN %(cones)s AND i %% 7 < 2 THEN '{"view_range_m": 120}'::jsonb ELSE '{}' END,
+       %(known_at)s
 FROM place ORDER BY h3
 """
 
 
-def _county(town: int) -> int:
+def county(town: Any) -> Any:
+    """County 0-3 of town 0-47, or of an array of towns."""
     column, row = town % COLUMNS, town // COLUMNS
     return (column // 4) + 2 * (row // 3)
 
@@ -98,7 +119,7 @@ def _regions(conn: psycopg.Connection[Any]) -> None:
     for town in range(COLUMNS * ROWS):
         w, s = WEST + WIDTH / COLUMNS * (town % COLUMNS), SOUTH + HEIGHT / ROWS * (town // COLUMNS)
         box = (w, s, w + WIDTH / COLUMNS, s + HEIGHT / ROWS)
-        add(FIRST_TOWN + town, town_code(town), f"第{town}镇", "town", FIRST_COUNTY + _county(town), box)
+        add(FIRST_TOWN + town, town_code(town), f"第{town}镇", "town", FIRST_COUNTY + county(town), box)
     conn.execute("SELECT ioc_rebuild_region_closure()")
 
 
@@ -117,7 +138,7 @@ def _chunks(devices: int, seed: int) -> list[Places]:
     rng = np.random.default_rng(seed)
     towns = COLUMNS * ROWS
     weight = 1.0 / np.arange(1, towns + 1)
-    order = rng.permutation(towns)
+    order = rng.permutation(towns)  # as `busiest` has it
     town = order[rng.choice(towns, size=devices, p=weight / weight.sum())].astype(np.int32)
     half_w, half_h = WIDTH / COLUMNS / 2, HEIGHT / ROWS / 2
     # half of a town's devices in its middle, the rest over its area; folded back so that none leaves it

@@ -150,12 +150,13 @@ class Rig:
         finally:
             store.close()
 
-    def user(self, login: str, password: str, role: str = "chief") -> None:
-        """A person who sees the whole centre."""
+    def user(self, login: str, password: str, role: str = "chief", region: Sequence[str] = ()) -> None:
+        """A person who sees the whole centre, or these regions."""
         store = open_store(self.settings)
         try:
             accounts = Accounts(store, self.settings, SystemClock())
-            add_user(accounts, login, password, [role], Grant(whole=True, sensitivity=2), own_password=True)
+            grant = Grant(not region, tuple(region), sensitivity=2)
+            add_user(accounts, login, password, [role], grant, own_password=True)
         finally:
             store.close()
 
@@ -171,6 +172,13 @@ class Rig:
         if pid <= 0:
             raise ConfigError(f"没有进程 {name}", f"no process {name}")
         os.kill(pid, signal.SIGKILL)
+
+    def wait_back(self) -> None:
+        """After `kill("web")`: until another one answers."""
+        was, begun = self.pid("web"), time.monotonic()
+        while time.monotonic() - begun < START_S and psutil.pid_exists(was) and self.pid("web") == was:
+            time.sleep(0.05)
+        self.wait_ready(START_S)
 
     def cpu_s(self) -> dict[str, float]:
         """Seconds of processor used so far, by part: web, ingest, and PostgreSQL with all its processes."""

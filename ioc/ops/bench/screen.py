@@ -71,12 +71,12 @@ def run(job: Job) -> list[Figure]:
     job.generator = "Chromium through playwright, one cold context a load; events by INSERT at the given rate"
     minutes = float(job.options.get("minutes", 0.05 if job.quick else 10.0))
     with contextlib.ExitStack() as stack:
-        rig, browser = stack.enter_context(Rig(job.composition)), stack.enter_context(_browser())
+        rig, browser = stack.enter_context(Rig(job.composition)), stack.enter_context(open_browser())
         rig.command("demo", "load", *(QUICK if job.quick else ()))
         floor_url = stack.enter_context(_floor(rig))
         devices = _devices(rig)
         rig.user(LOGIN, PASSWORD)
-        state = _sign_in(browser, rig.url)
+        state = signed_in(browser, rig.url)
         loads: dict[str, list[Load]] = {"wall": [], "desk": [], "floor": []}
         urls = {"wall": f"{rig.url}/wall", "desk": f"{rig.url}/desk", "floor": floor_url}
 
@@ -139,11 +139,17 @@ def _floor(rig: Rig) -> Generator[str]:
         process.wait(10)
 
 
-@contextlib.contextmanager
-def _browser() -> Generator[Browser]:
+def browser_path() -> str:
+    """Raises ConfigError where there is no browser."""
     path = os.environ.get("IOC_CHROMIUM", "/usr/bin/chromium")
     if not os.access(path, os.X_OK):
         raise ConfigError(f"没有浏览器 {path}（IOC_CHROMIUM）", f"no browser at {path} (IOC_CHROMIUM)")
+    return path
+
+
+@contextlib.contextmanager
+def open_browser() -> Generator[Browser]:
+    path = browser_path()
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=path, args=ARGS)
         try:
@@ -158,7 +164,7 @@ def _devices(rig: Rig) -> int:
     return int(row["n"]) if row else 0
 
 
-def _sign_in(browser: Browser, url: str) -> Any:
+def signed_in(browser: Browser, url: str) -> Any:
     """Cookies of a signed-in person; the measured loads start with them and nothing else."""
     context = browser.new_context()
     try:
