@@ -166,6 +166,39 @@ def test_what_one_looks_at_is_in_the_address_and_stays(centre: Centre, desk: Pag
     wait_for(lambda: desk.evaluate("location.href") != before, 15, "the address")
 
 
+# Two sizes in one turn of the browser, with a picture drawn between the word of the first and of the second: what
+# happens on a slow machine when panels come in while MapLibre redraws after its own delay.
+TWICE = """async () => {
+  const {map} = Object.values(window.iocMaps)[0], canvas = map.getCanvas(), el = map.getContainer().parentElement;
+  const tall = el.clientHeight, frame = () => new Promise(requestAnimationFrame);
+  const sizes = () => ({canvas: [canvas.width, canvas.height], drawn: [map.painter.width, map.painter.height],
+    shown: [canvas.clientWidth, canvas.clientHeight].map((n) => Math.round(n * map.getPixelRatio()))});
+  let told = 0;
+  const got = [];
+  await new Promise((done) => {
+    const seen = new ResizeObserver(() => {
+      if (++told < 2) return void (el.style.height = `${tall - 90}px`);
+      seen.disconnect();
+      el.style.height = `${tall - 200}px`;
+      map.resize();
+      map.redraw();
+      got.push(sizes());
+      done();
+    });
+    seen.observe(canvas);
+  });
+  for (let n = 0; n < 5; n++) await frame();
+  got.push(sizes());
+  el.style.height = '';
+  return got;
+}"""
+
+
+def test_a_map_that_changes_its_size_twice_is_not_squeezed(desk: Page) -> None:
+    for got in desk.evaluate(TWICE):
+        assert got["canvas"] == got["drawn"] == got["shown"]
+
+
 def test_a_reading_above_its_limit_changes_the_device_and_the_feed(centre: Centre, desk: Page) -> None:
     before = centre.one("SELECT coalesce(max(feed_no), 0) FROM feed")
     at = int(time.time() * 1000)

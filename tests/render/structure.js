@@ -61,6 +61,13 @@
   if (document.body.dataset.surface === 'wall' || root.dataset.surface === 'wall') {
     if (root.scrollHeight > innerHeight + 1 || root.scrollWidth > innerWidth + 1) bad.push({kind: 'scroll', what: root.scrollWidth + 'x' + root.scrollHeight});
   } else if (root.scrollWidth > innerWidth + 1) bad.push({kind: 'scroll', what: 'sideways ' + root.scrollWidth});
+  // A canvas of another size than MapLibre draws for, or of another shape than its place: its picture is squeezed.
+  for (const {map} of Object.values(window.iocMaps || {})) {
+    const c = map.getCanvas(), {width, height} = map.painter, ratio = c.width / c.clientWidth;
+    if (c.width !== width || c.height !== height || Math.abs(c.height - c.clientHeight * ratio) > 1) {
+      bad.push({kind: 'squeezed', what: [c.width, c.height, width, height, c.clientWidth, c.clientHeight].join()});
+    }
+  }
   const cv = document.createElement('canvas'); cv.width = cv.height = 40;
   const g = cv.getContext('2d', {willReadFrequently: true}); g.textBaseline = 'top';
   const bits = (ch, font) => { g.clearRect(0, 0, 40, 40); g.font = '30px ' + font; g.fillText(ch, 2, 2); return g.getImageData(0, 0, 40, 40).data.join(); };

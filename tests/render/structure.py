@@ -1,4 +1,4 @@
-"""What a picture cannot prove is checked in the page: overflow, overlap, scroll bars, missing glyphs."""
+"""What a picture cannot prove is checked in the page: overflow, overlap, scroll bars, lost glyphs, a squeezed map."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _SCRIPT = (Path(__file__).parent / "structure.js").read_text("utf-8")
 
 
 def faults(page: Page) -> list[dict[str, str]]:
-    """Every fault found in the page as it stands: kind (overflow, outside, cut, overlap, scroll, tofu) and element."""
+    """Every fault of the page as it stands: kind (overflow, outside, cut, overlap, scroll, squeezed, tofu), element."""
     return page.evaluate(_SCRIPT)

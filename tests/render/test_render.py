@@ -20,6 +20,9 @@ pytestmark = pytest.mark.render
 GOLDEN = Path(__file__).parent / "golden"
 OUT = Path(__file__).parents[2] / "out" / "render"
 READY_MS = 90_000
+# A page is ready before its cameras are asked for and before what it asked for later is answered: a picture waits.
+CALM = """() => !document.querySelector('[data-busy]') && [...document.querySelectorAll('[data-cameras]')].every(
+  (el) => !el.dataset.cameras || !el.getClientRects().length || el.children.length)"""
 
 
 def opened(browser: Browser, product: Product, case: RenderCase, log: list[str]) -> Page:
@@ -51,6 +54,7 @@ def opened(browser: Browser, product: Product, case: RenderCase, log: list[str])
             page.keyboard.press(step)
     if case.press:
         page.wait_for_selector("body[data-ready=true]", timeout=READY_MS)
+    page.wait_for_function(CALM, timeout=READY_MS)
     return page
 
 
@@ -145,7 +149,7 @@ def test_comparison_can_fail(tmp_path: Path) -> None:
 
 
 def test_structure_check_can_fail(browser: Browser) -> None:
-    """Overlapping words, a clipped number, a scroll bar on a wall and a missing glyph are each reported."""
+    """Overlapping words, a clipped number, a scroll bar on a wall and a squeezed map are each reported."""
     page = browser.new_page(viewport={"width": 400, "height": 300})
     page.set_content(
         "<html data-surface='wall'><body style='margin:0;font:20px sans-serif'>"
@@ -155,6 +159,13 @@ def test_structure_check_can_fail(browser: Browser) -> None:
         "<div style='height:12px;overflow:hidden'>截断的行</div>"
         "<div style='height:900px'></div><p>\u2ffe</p></body></html>"
     )
+    page.evaluate(
+        """() => {
+          const c = document.body.appendChild(document.createElement('canvas'));
+          [c.width, c.height, c.style.width, c.style.height] = [200, 150, '200px', '120px'];
+          window.iocMaps = {map: {map: {getCanvas: () => c, painter: {width: 200, height: 150}}}};
+        }"""
+    )
     kinds = {f["kind"] for f in faults(page)}
     page.close()
-    assert {"overlap", "overflow", "scroll", "cut"} <= kinds
+    assert {"overlap", "overflow", "scroll", "cut", "squeezed"} <= kinds

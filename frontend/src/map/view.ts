@@ -15,7 +15,7 @@ import { resolution, scaleText, ScaleBar, tools } from './controls';
 import { plainLayer } from './converter';
 import { sizes, type Sizes } from './draw';
 import { Focus } from './focus';
-import { drawsInSoftware } from './gpu';
+import { drawsInSoftware, type DrawnOn, sameBuffer } from './gpu';
 import { flatPrograms, noSky } from './lean';
 import { Plates } from './plates';
 import { Pointer } from './pointer';
@@ -201,6 +201,7 @@ export class IocMap implements MapHandle {
     this.map.on('moveend', () => this.settled());
     this.map.on('idle', () => this.ready.check());
     this.map.on('render', () => this.ready.rendered());
+    this.map.on('resize', () => sameBuffer(this.map, (this.overlay as unknown as { _deck?: DeckInside })._deck?.device));
     this.map.on('click', (e) => void this.pointer?.clicked(e));
     this.map.getCanvas().addEventListener('webglcontextlost', () => this.lostContext());
     this.furniture();
@@ -626,6 +627,7 @@ export class IocMap implements MapHandle {
 }
 
 interface DeckInside {
+  device?: DrawnOn;
   isInitialized: boolean;
   needsRedraw(o: { clearRedrawFlags: boolean }): false | string;
   layerManager: { getLayers(): { id: string; isLoaded: boolean }[] } | null;
