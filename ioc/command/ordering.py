@@ -145,7 +145,10 @@ class Orders:
         return {"total": len(told), "tasks": told}
 
     def mine(self, scope: Scope, login: str) -> dict[str, Any]:
-        """Orders in the asker's hand, and those answered within a day; with the incident as far as it concerns them."""
+        """Orders in the asker's hand, and those answered within a day; with the incident as far as it concerns them.
+
+        `at` is a point on the place of the order, else the place of its incident (degrees, EPSG:4326), or None.
+        """
         now = self.incidents.clock.now()
         with self.incidents.store.reading(SYSTEM) as conn:
             rows = tasks.mine(conn, login, sorted(scope.departments or ()), now - dt.timedelta(days=1))
@@ -154,7 +157,7 @@ class Orders:
                 "number": r["case_number"], "title": r["case_title"], "exercise": r["exercise"],
                 "level": r["incident_level"], "over": r["closed_at"] is not None, "lon": r["lon"], "lat": r["lat"],
                 "address": r["case_address"],
-            }} for r in rows
+            }, "at": None if r["at_lon"] is None else {"lon": r["at_lon"], "lat": r["at_lat"]}} for r in rows
         ]  # fmt: skip
         return {"total": sum(bool(t["open"]) for t in told), "tasks": told}
 

@@ -17,8 +17,9 @@ LIMIT = 200
 
 _MINE = """
 SELECT t.*, ST_AsGeoJSON(t.geom, 7)::jsonb AS geometry, c.number AS case_number, c.title AS case_title, c.exercise,
-       c.incident_level, c.closed_at, c.address AS case_address, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat
-FROM task t JOIN cases c USING (case_id)
+       c.incident_level, c.closed_at, c.address AS case_address, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat,
+       ST_X(at.geom) AS at_lon, ST_Y(at.geom) AS at_lat
+FROM task t JOIN cases c USING (case_id), LATERAL (SELECT ST_PointOnSurface(coalesce(t.geom, c.geom)) AS geom) at
 WHERE (t.to_logins @> ARRAY[%(login)s]::text[]
        OR (t.to_department <> '' AND t.to_department = ANY (%(departments)s::text[])))
   AND (t.state IN ('issued', 'signed', 'working') OR t.done_at >= %(since)s)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, TimeoutError, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, TimeoutError, expect
 
 from ioc.accounts.base import Grant
 from ioc.accounts.users import add_user
@@ -29,7 +31,13 @@ AT = """([lon, lat]) => {
   const {map} = window.iocMaps.map, box = map.getCanvas().getBoundingClientRect(), p = map.project([lon, lat]);
   return [p.x + box.x, p.y + box.y];
 }"""
-PEOPLE = (("duty", "何敏仪", "officer"), ("chief", "李嘉欣", "chief"), ("leader", "陈志强", "leader"))
+OUT = Path(__file__).parents[2] / "out" / "browser"
+PEOPLE = (
+    ("duty", "何敏仪", "officer"),
+    ("chief", "李嘉欣", "chief"),
+    ("leader", "陈志强", "leader"),
+    ("huang", "黄国栋", "grid"),
+)
 
 
 @pytest.fixture
@@ -116,7 +124,33 @@ def cut_line(product: Product, duty: Page, chief: Page) -> None:
     assert given == {"n": 1}
 
 
-def test_an_incident_is_opened_commanded_by_two_through_a_cut_line_and_ended(product: Product, seats: Any) -> None:
+def on_the_phone(product: Product, browser: Browser, duty: Page, chief: Page) -> None:
+    """An order to a person: on their phone with its place on a map, signed there, seen as signed at both desks."""
+    with closing(browser.new_context(viewport={"width": 390, "height": 844}, service_workers="block")) as context:
+        context.add_cookies([product.session("huang")])  # pyright: ignore[reportArgumentType]
+        phone = context.new_page()
+        phone.goto(f"{product.url}/m", wait_until="domcontentloaded")
+        order = phone.locator("article[data-task]")
+        expect(order).to_contain_text("疏散平地村下风向")
+        order.get_by_role("link", name="看位置").click()
+        place = phone.locator(".mcard")
+        expect(place).to_contain_text("疏散平地村下风向")
+        expect(place.get_by_role("link", name="地图应用")).to_have_attribute("href", re.compile("^geo:21.65"))
+        expect(phone.get_by_role("button", name="疏散平地村下风向")).to_be_visible()
+        phone.screenshot(path=OUT / "phone-order-place.png")
+        place.get_by_role("link").first.click()
+        order.get_by_role("button", name="签收").click()
+        expect(order).to_have_attribute("data-state", "signed")
+        for desk in (duty, chief):
+            desk.locator("[data-cmd-tab=task]").click()
+            row = desk.locator(".ctasks").get_by_text("疏散平地村下风向").locator("xpath=ancestor::li")
+            expect(row).to_contain_text("已签收", timeout=10_000)
+            desk.locator("[data-cmd-tab=log]").click()
+
+
+def test_an_incident_is_opened_commanded_by_two_through_a_cut_line_and_ended(
+    product: Product, browser: Browser, seats: Any
+) -> None:
     duty: Page = seats("duty", "/desk/command")
     expect(duty.locator("#cmd-list")).not_to_contain_text("物流仓库火情")
     duty.locator("#cmd").get_by_role("button", name="新建突发事件").click()
@@ -155,6 +189,8 @@ def test_an_incident_is_opened_commanded_by_two_through_a_cut_line_and_ended(pro
         ).fetchone()
     assert given == {"to_kind": "person", "to_name": "黄国栋", "at": "POINT(111.15 21.65)"}
     chief.locator("[data-cmd-tab=log]").click()
+
+    on_the_phone(product, browser, duty, chief)
 
     # a drawn area is measured, and asked of the panels
     duty.locator("[data-draw=polygon]").click()
@@ -202,6 +238,15 @@ def camera_by_the_map(product: Product, page: Page) -> None:
     page.wait_for_selector("body[data-ready=true]")
     pane = page.locator(f'.vpane .cam[data-device="{camera["device_id"]}"]')
     page.wait_for_function("() => iocMaps.map.map.areTilesLoaded()")
+    pressed(page, pane, camera)
+    # its pane is emptied and the same mark pressed again: a mark opens its camera however often it is pressed
+    page.locator(".vpane").first.focus()
+    page.keyboard.press("Delete")
+    expect(pane).to_have_count(0)
+    pressed(page, pane, camera)
+
+
+def pressed(page: Page, pane: Locator, camera: Mapping[str, float]) -> None:
     for _ in range(8):  # marks may be on the way, lists beside the map still grow; two presses in one breath are a zoom
         x, y = page.evaluate(AT, [camera["lon"], camera["lat"]])
         page.mouse.move(x + 60, y + 60)

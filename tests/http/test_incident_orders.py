@@ -99,6 +99,7 @@ def test_an_order_goes_out_and_comes_back(
     # who is ordered sees the order and its place, not the incident: it lies outside their regions
     assert fire.get(f"/api/v1/incidents/{case}").status_code == 404
     mine = done(fire.get("/api/v1/my/tasks"))
+    assert mine["tasks"][0]["at"] == {"lon": 111.15, "lat": 21.65}, "where the order is to be carried out"
     assert mine["tasks"][0]["incident"]["meeting"] is None, "no meeting where none is configured (MOB-05)"
     assert (mine["total"], mine["tasks"][0]["incident"]["title"]) == (1, "物流仓库火情")
     assert {m["step"] for m in mine["tasks"][0]["may"]} == {"sign", "start", "unable", "note"}

@@ -60,7 +60,7 @@ class Page {
     const own = app.walks.mine.some((w) => w.key === id);
     if (name === 'finding' && own) return new ReportView(app, id);
     if (name === 'visit' && own) return new VisitView(app, id ?? '');
-    if (name === 'map') return new MapView(app, /^\d+$/.test(id ?? '') ? Number(id) : null);
+    if (name === 'map') return new MapView(app, /^\d+$/.test(id ?? '') ? `case:${id}` : (id ?? ''));
     return this.listed(name === 'me' ? () => meView(app) : name === 'inbox' ? () => inboxView(app) : ['walks', 'finding', 'visit'].includes(name ?? '') ? () => walksView(app) : () => workView(app));
   }
 

@@ -52,6 +52,7 @@ function card(app: App, o: Order): HTMLElement {
     { class: 'now', 'data-task': o.task_id, 'data-state': a.state },
     h('div', { class: 'op' }, h('h2', {}, icon('flag', 'k'), h('span', { class: 'ellip2' }, o.what), due), h('p', {}, where, ' ', drill), o.detail ? h('p', { class: 'txt' }, o.detail) : null, last ? h('p', { class: 'num' }, stateTag(app, last)) : null, last?.why && last.state === 'refused' ? h('p', { class: 'why', role: 'alert' }, pick(last.why, lang)) : null),
     a.steps.length ? h('div', { class: 'bt' }, ...a.steps.map((s) => button(s === 'unable' ? '' : 'p', word(`order.${s}`, lang), s === 'unable' ? '' : 'check', () => void answer(app, o, s), { 'data-step': s }))) : null,
+    o.at ? h('a', { class: 'meet', href: `#/map/order:${o.task_id}` }, icon('map'), word('orderPlace', lang)) : null,
     o.incident.meeting ? h('a', { class: 'meet', href: o.incident.meeting, target: '_blank', rel: 'noopener' }, icon('phone'), word('meet', lang)) : null,
   );
 }

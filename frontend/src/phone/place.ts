@@ -2,9 +2,10 @@
 import { age } from '../core/format';
 import type { App } from './app';
 import { button, h, icon, sheet, urgency } from './dom';
+import { openOrders } from './orders';
 import { header } from './parts';
 import type { BaseMap, PhoneMap } from './map';
-import type { MyCase, Place } from './types';
+import type { MyCase, Order, Place } from './types';
 import { word, type Word } from './words';
 
 const own = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';
@@ -69,7 +70,28 @@ function zoomFor(p: Place): number {
   return Math.max(9, Math.min(16, 16 - Math.log2(m / 120)));
 }
 
-/** 地图: my cases where they are, and where I am. */
+/** One piece of work on the map. */
+interface Spot {
+  key: string;
+  lon: number;
+  lat: number;
+  title: string;
+  place: string;
+  href: string;
+  mark: Element;
+}
+
+function caseSpot(c: MyCase, app: App): Spot[] {
+  const { lon, lat, title, place } = c.record;
+  if (lon == null || lat == null) return [];
+  return [{ key: `case:${c.case_id}`, lon, lat, title, place, href: `#/case/${c.case_id}`, mark: urgency(c.record.urgency, app.lang) }];
+}
+
+function orderSpot(o: Order): Spot[] {
+  return o.at ? [{ key: `order:${o.task_id}`, ...o.at, title: o.what, place: o.where.address || o.incident.title, href: '#/', mark: icon('flag', 'k') }] : [];
+}
+
+/** 地图: my cases and orders where they are, and where I am. */
 export class MapView {
   readonly nodes: HTMLElement[];
   private map: PhoneMap | null = null;
@@ -81,7 +103,8 @@ export class MapView {
 
   constructor(
     private readonly app: App,
-    private readonly id: number | null,
+    /** What is shown first, `case:ID` or `order:ID`; of any other word none is. */
+    private readonly key: string,
   ) {
     this.nodes = [header(app, word('map', app.lang)), h('section', { class: 'bd mb' }, this.el, this.exact, h('button', { type: 'button', class: 'ib lo', 'aria-label': word('byGps', app.lang), onclick: () => void this.locate() }, icon('target')), this.said, this.card)];
     void app.watch(false);
@@ -103,26 +126,21 @@ export class MapView {
   private fill(map: PhoneMap | null): void {
     this.map = map;
     if (!map) return;
-    for (const c of this.app.mine?.cases ?? []) {
-      if (c.record.lon == null || c.record.lat == null) continue;
-      map.mark(h('button', { type: 'button', class: 'mm', 'aria-label': c.record.title, onclick: () => this.choose(c) }, urgency(c.record.urgency, this.app.lang)), c.record.lon, c.record.lat);
-    }
-    const c = this.app.mine?.cases.find((x) => x.case_id === this.id);
+    const spots = [...(this.app.mine?.cases ?? []).flatMap((c) => caseSpot(c, this.app)), ...openOrders(this.app).flatMap(orderSpot)];
+    for (const spot of spots) map.mark(h('button', { type: 'button', class: 'mm', 'aria-label': spot.title, onclick: () => this.choose(spot) }, spot.mark), spot.lon, spot.lat);
+    const spot = spots.find((s) => s.key === this.key);
     const { here } = this.app;
-    if (c) this.choose(c);
+    if (spot) this.choose(spot);
     else if (here && Date.now() - here.at < 600_000) map.fly(here.lon, here.lat, Math.min(14, zoomFor(here)));
     this.update();
   }
 
-  private choose(c: MyCase): void {
-    const { lang } = this.app;
-    const { lon, lat, title, place } = c.record;
-    if (lon == null || lat == null) return;
+  private choose({ lon, lat, title, place, href }: Spot): void {
     this.map?.fly(lon, lat, 15.5);
     const at = `${lat.toFixed(6)},${lon.toFixed(6)}`;
     // geo: is opened by whatever map application the phone has
-    const outside = h('a', { class: 'btn', href: `geo:${at}?q=${at}(${encodeURIComponent(title)})` }, icon('map'), h('span', {}, word('openMaps', lang)));
-    this.card.replaceChildren(h('a', { href: `#/case/${c.case_id}`, class: 'ellip' }, h('b', { class: 't ellip' }, title), h('small', { class: 'ellip' }, place)), outside);
+    const outside = h('a', { class: 'btn', href: `geo:${at}?q=${at}(${encodeURIComponent(title)})` }, icon('map'), h('span', {}, word('openMaps', this.app.lang)));
+    this.card.replaceChildren(h('a', { href, class: 'ellip' }, h('b', { class: 't ellip' }, title), h('small', { class: 'ellip' }, place)), outside);
     this.card.hidden = false;
   }
 

@@ -63,6 +63,8 @@ export interface Order {
   state: string;
   due_at: string | null;
   where: { geometry: unknown; address: string };
+  /** A point on the place of the order, else of its incident (WGS 84, degrees); null where neither has one. */
+  at?: { lon: number; lat: number } | null;
   version: number;
   incident: { number: string; title: string; exercise: boolean; over: boolean; meeting?: string | null };
 }

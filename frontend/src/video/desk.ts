@@ -63,6 +63,8 @@ export class VideoDesk {
     this.drawTools();
     void this.load();
     void this.loadGroups();
+    // a mark that was pressed while the players were on their way
+    this.moved(this.region, page.url.value.sel);
   }
 
   private region = '';
@@ -182,7 +184,10 @@ export class VideoDesk {
   /** A mark on the map: cameras open, other things do not. */
   private async fromMap(id: number): Promise<void> {
     const found = await call<{ cameras: Camera[] }>('GET', `cameras?ids=${id}`).catch(() => null);
-    if (found?.cameras[0]) this.openCamera(id);
+    if (!found?.cameras[0]) return;
+    this.openCamera(id);
+    // pressed again after its pane was given to another, the same mark is news again
+    if (this.page.url.value.sel === `device:${id}`) this.page.url.replace({ sel: '' });
   }
 
   private async load(): Promise<void> {
