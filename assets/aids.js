@@ -4,6 +4,11 @@
   "use strict";
   const SAID = "ioc.command.said";
   const WAIT_MS = 250;
+  /* The panels that can be another when a layer has changed; a layer that is not here may change any. */
+  const PANELS_OF = {
+    resource: ["forces", "medical", "shelters"], drone: ["eyes"], drone_trace: [], drone_photo: ["eyes"], camera: ["eyes"],
+    sensor: ["weather"], alarm: [], fence: [], crossing: [], patrol_track: [], patrol_coverage: [],
+  };
   const RISE = { min: 0.5, max: 20, step: 0.5 };
   const make = (tag, props = {}, ...children) => {
     const { data = {}, attrs = {}, ...rest } = props;
@@ -332,8 +337,12 @@
     reopen(c) {
       window.iocStep({ post: `/api/v1/command/closures/${c.closure_id}?version=${c.version}`, method: "DELETE", queue: true, title: this.w("closures.open"), sub: c.reason, body: {}, fields: [], words: this.set.formWords });
     }
+    /* What changed all at once, by its layers. Vehicles all over a city tell where they are every few seconds: only the panels that
+       can be another then are asked, and ways and drive times are found again when the roads change. */
     heard(change) {
       if (change?.topic !== "reload") return;
+      const layers = change.record?.layers ?? [];
+      if (layers.every((l) => PANELS_OF[l])) return this.cmd.soon(layers.flatMap((l) => PANELS_OF[l]));
       void this.loadClosures();
       void this.cmd.refreshIsos();
       if (this.route?.start) void this.findRoute();

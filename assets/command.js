@@ -16,6 +16,7 @@
   const LATE_MS = 10000;
   const RETRY_MS = 5000;
   const AGAIN_MS = 400;
+  const SOON_MS = 1500;
   const QUEUE = "ioc.command.queue";
   const DEGREE_M = 111320;
   const past = () => !["", "live"].includes(new URLSearchParams(location.search).get("t") ?? "");
@@ -257,11 +258,19 @@
       }
       if (mine) store("st-cmd", { n: ++this.n });
       if (mine && change.topic === "timeline") this.ask(["plan", "forces", "contacts"]);
-      if (["resource", "warning"].includes(change.topic)) this.soon();
+      if (change.topic === "warning") this.soon();
     }
-    soon() {
-      clearTimeout(this.waiting);
-      this.waiting = setTimeout(() => this.ask(), 1500);
+    /* What changes in a burst is asked for once: these panels, or all of them. What is still being answered was asked too early. */
+    soon(panels) {
+      if (panels && !panels.length) return;
+      this.due = panels && this.due !== "all" ? new Set([...(this.due ?? []), ...panels]) : "all";
+      this.waiting ??= setTimeout(() => {
+        const only = this.due === "all" ? undefined : [...this.due];
+        this.due = this.waiting = undefined;
+        const busy = [...document.querySelectorAll("[data-panel][data-busy]")].some((el) => !only || only.includes(el.dataset.panel));
+        if (busy && Date.now() - this.asked < LATE_MS) this.soon(only);
+        else this.ask(only);
+      }, SOON_MS);
     }
     /* ---- what lies over the map */
     shapes() {

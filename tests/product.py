@@ -70,13 +70,10 @@ def running(
     before: Callable[[Settings, Registry], None] | None = None,
     **overrides: Any,
 ) -> Iterator[Product]:
-    (
-        """Start web and sequencer on `database`; stop both at the end. `before` fills the centre first.
+    """Start web and sequencer on `database`; stop both at the end. `before` fills the centre first.
 
     KPI cycles are run by the test, so values stand still.
     """
-        ""
-    )
     port = free_port()
     settings = Settings(
         data_dir=folder,

@@ -173,8 +173,13 @@ def test_an_incident_is_opened_commanded_by_two_through_a_cut_line_and_ended(
     expect(duty.locator("#cmd-head")).to_contain_text("已确认 李嘉欣", timeout=10_000)
     act(duty, "申请响应", response_level="3", reason="需要市级力量")
     expect(chief.locator("#cmd-head")).to_contain_text("待批准", timeout=10_000)
+    # what another does draws the acts anew; who stands on one of them by keyboard goes on standing there
+    duty.locator("#cmd-act").get_by_role("button", name="记录", exact=True).focus()
+    acts = duty.locator("#cmd-act > *").first.element_handle()
     act(chief, "批准响应")
     expect(duty.locator("#cmd-head")).to_contain_text("批准 李嘉欣", timeout=10_000)
+    assert not acts.evaluate("e => e.isConnected"), "the acts were not drawn anew"
+    expect(duty.locator("#cmd-act").get_by_role("button", name="记录", exact=True)).to_be_focused()
 
     cut_line(product, duty, chief)
 

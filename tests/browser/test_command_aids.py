@@ -56,6 +56,15 @@ def product(db: Database, world: World, tmp_path: Path, monkeypatch: pytest.Monk
         yield found
 
 
+# a vehicle has moved; the numbers of the questions a panel was asked by
+MOVED = """() => {
+  window.askedOf = (key) => Number(document.getElementById('cp-' + key).dataset.n);
+  window.askedThen = Math.max(...[...document.querySelectorAll('[data-panel]')].map((e) => Number(e.dataset.n)));
+  const record = {layers: ['resource', 'drone', 'drone_trace'], reason: 'positions'};
+  window.dispatchEvent(new CustomEvent('ioc:change', {detail: {topic: 'reload', key: 'reload:positions', record}}));
+}"""
+
+
 def at(page: Page, i: float, j: float) -> tuple[float, float]:
     """Where a crossing of the streets is on the screen."""
     lon, lat = road_world.place((i, j))
@@ -91,6 +100,11 @@ def test_one_key_opens_it_and_the_map_answers(product: Product, browser: Browser
     page.wait_for_url("**/desk/command/*")
     page.wait_for_selector("body[data-ready=true]")
     page.wait_for_function("() => window.iocMaps?.map?.map?.isStyleLoaded() && window.iocCommand?.aids")
+
+    # vehicles that tell where they are make the forces be asked again, not who lives here
+    page.wait_for_function("() => !document.querySelector('[data-panel][data-busy]')")
+    page.evaluate(MOVED)
+    page.wait_for_function("() => askedOf('forces') > askedThen && askedOf('people') <= askedThen")
 
     # drive times from the incident, then from a point somebody chose; who is inside one
     page.locator("[data-iso='5']").click()

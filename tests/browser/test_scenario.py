@@ -23,6 +23,12 @@ from tests.ops.test_up import Product, free_port
 from tests.worlds.other_city_work import WorkFiles
 
 pytestmark = [pytest.mark.browser, pytest.mark.whole]
+PICTURES = "[...document.querySelectorAll('#cp-eyes video')].filter((v) => v.readyState > 2 && !v.paused)"
+KEPT = f"""() => {{
+  window.halts = 0;
+  window.kept = {PICTURES};
+  for (const v of window.kept) v.addEventListener('pause', () => window.halts++);
+}}"""
 PEOPLE = (("hemy", "officer", "何敏仪"), ("chenzq", "chief", "陈志强"))
 
 
@@ -102,6 +108,14 @@ def test_the_warehouse_fire_from_its_alarm_to_the_closed_review(town: Town, brow
     expect(duty.locator(".ctasks li.st-working")).to_contain_text("运送排烟机到场", timeout=90_000)
     until(lambda: town.query(away, vehicle, case)[0][0] < far - 50, "it is on its way", 60)
     said(duty, "现场浓烟，库房有锂电池，已断电")
+
+    # the panels are drawn anew with another ring; the pictures beside them play on as they were, in the same views
+    duty.wait_for_function(f"() => {PICTURES}.length >= 2", timeout=60_000)
+    before = duty.locator("#cp-eyes .camrow").element_handle()
+    duty.evaluate(KEPT)
+    duty.locator("[data-ring]").first.click()
+    duty.wait_for_function("(e) => !e.isConnected", arg=before)
+    assert duty.evaluate("() => window.kept.every((v) => v.isConnected && !v.paused) && window.halts === 0")
 
     # 首报: drafted from the facts, approved by another, sent, and proven
     duty.locator("[data-cmd-tab=reports]").click()

@@ -1,7 +1,8 @@
 /** Places for live pictures: `<div data-cameras="12,13">` is a row of tiles, `<div data-video-desk>` the desk's page of panes.
  *
- * The module with the players is fetched when the first such place is on a finished page, never before. Places come and go as Python
- * draws panels anew: what is gone is torn down, what has other cameras is given them. */
+ * The module with the players is fetched when the first such place is on a finished page, never before. Places come and go: what is
+ * gone is torn down, what has other cameras is given them. Dash makes every element under a changed `children` anew, even one that
+ * says the same; the pictures of a row go over to its successor and play on. */
 import { sibling, thisScript } from './bundle';
 import { page } from './page';
 import type { CameraRow, VideoModule } from '../video/entry';
@@ -22,6 +23,22 @@ export function loadVideo(): Promise<VideoModule> {
     throw error;
   });
   return loading;
+}
+
+/** Rows whose element was made anew go over to it, within the same task: a moved video does not halt, its view is not begun again. */
+function follow(): void {
+  for (const [el, kept] of rows) {
+    if (el.isConnected) continue;
+    const next = [...document.querySelectorAll<HTMLElement>('[data-cameras]')].find((other) => !rows.has(other) && sameRow(el, other));
+    if (!next) continue;
+    rows.delete(el);
+    rows.set(next, kept);
+    kept.row.moveTo(next);
+  }
+}
+
+function sameRow(a: HTMLElement, b: HTMLElement): boolean {
+  return a.dataset['surface'] === b.dataset['surface'] && a.dataset['case'] === b.dataset['case'] && a.id === b.id;
 }
 
 async function look(): Promise<void> {
@@ -79,6 +96,7 @@ export function installCameras(): void {
       .catch((error: unknown) => console.error(error))
       .finally(() => (busy = false));
   }, LOOK_MS);
+  new MutationObserver(() => rows.size && follow()).observe(document.body, { childList: true, subtree: true });
   // a page that is left ends its views now, not half a minute later
   window.addEventListener('pagehide', () => {
     for (const { row } of rows.values()) row.close();

@@ -28,9 +28,16 @@ export class CameraRow {
   private note: HTMLElement | null = null;
 
   constructor(
-    private readonly el: HTMLElement,
+    private el: HTMLElement,
     private readonly page: PageContext,
   ) {}
+
+  /** The row goes on in another element, its pictures with it: done before the browser takes them for gone, they do not even halt. */
+  moveTo(el: HTMLElement): void {
+    el.append(...this.el.childNodes);
+    el.dataset['n'] = this.el.dataset['n'] ?? '';
+    this.el = el;
+  }
 
   /** Where no video platform is connected the row says so, and asks for no picture. */
   show(options: RowOptions): void {
@@ -56,11 +63,12 @@ export class CameraRow {
         tile.close();
         this.tiles.delete(id);
       }
-    for (const id of ids) {
+    ids.forEach((id, i) => {
       const tile = this.tiles.get(id) ?? this.made(id, options);
       tile.note(options.notes?.[id] ?? '');
-      this.el.append(tile.el); // in the order asked for
-    }
+      const there = this.el.children[i] ?? null;
+      if (there !== tile.el) this.el.insertBefore(tile.el, there); // in the order asked for; one that stands right is not touched
+    });
     this.el.dataset['n'] = String(ids.length);
   }
 
